@@ -1,0 +1,1 @@
+"""The composition root: a profile becomes running parts. The only place where engine, edge, store and paper meet."""

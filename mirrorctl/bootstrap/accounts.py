@@ -1,0 +1,132 @@
+"""Connections to a profile's accounts, who they belong to, and the pins that keep it so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from mirrorctl.bootstrap.paper import need_paper
+from mirrorctl.core.bybit.environments import Endpoints, endpoints_for
+from mirrorctl.core.bybit.link import Gate
+from mirrorctl.core.bybit.rest import BybitRest
+from mirrorctl.core.domain.account import Identity
+from mirrorctl.core.domain.errors import ExchangeError, IdentityChanged, Refused
+from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.engine.records import Store
+from mirrorctl.core.profile.catalogue import Home
+from mirrorctl.core.profile.model import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """An account whose keys were read: its REST client and its identity."""
+
+    name: str
+    rest: BybitRest
+    identity: Identity
+
+
+def endpoints_of(profile: Profile, home: Home) -> Endpoints:
+    """Addresses of the profile's exchange; of the running paper exchange where it is embedded."""
+    given = profile.endpoints
+    if profile.embedded_paper:
+        address = need_paper(profile, home)
+        return Endpoints(address.rest, address.private_ws, address.public_ws, address.trade_ws)
+    return endpoints_for(
+        profile.environment.value,
+        rest=given.rest,
+        private_ws=given.private_ws,
+        public_ws=given.public_ws,
+        trade_ws=given.trade_ws,
+    )
+
+
+def clients(
+    profile: Profile, home: Home, *, names: Collection[str] | None = None, timeout_s: float = 5.0
+) -> dict[str, BybitRest]:
+    """One client for each account in use (of `names`), main first; bound to its account. Nothing is sent yet."""
+    endpoints = endpoints_of(profile, home)
+    gate = Gate()
+    made = {}
+    for account in profile.accounts:
+        if not account.enabled or (names is not None and account.name not in names):
+            continue
+        keys = profile.credentials(account.name)
+        made[account.name] = BybitRest(
+            account=account.name,
+            api_key=keys.api_key,
+            api_secret=keys.api_secret,
+            endpoints=endpoints,
+            timeout_s=timeout_s,
+            settle_coin=profile.policy.settle_coin,
+            gate=gate,
+        )
+    return made
+
+
+def identify(rests: Iterable[BybitRest]) -> tuple[list[Connected], dict[str, ExchangeError]]:
+    """Ask every account who it is, all at once. Those that could not be read are in the second value."""
+    rests = list(rests)
+    connected: list[Connected] = []
+    failed: dict[str, ExchangeError] = {}
+
+    def ask(rest: BybitRest) -> Identity | ExchangeError:
+        try:
+            return rest.identity()
+        except ExchangeError as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=max(len(rests), 1)) as pool:
+        for rest, answer in zip(rests, pool.map(ask, rests), strict=True):
+            if isinstance(answer, Identity):
+                connected.append(Connected(rest.account, rest, answer))
+            else:
+                failed[rest.account] = answer
+    return connected, failed
+
+
+def check_distinct(connected: Iterable[Connected]) -> None:
+    """No UID in two roles: an account that mirrored itself would never come to rest."""
+    roles: dict[int, str] = {}
+    for account in connected:
+        other = roles.setdefault(account.identity.uid, account.name)
+        if other != account.name:
+            raise Refused(
+                f"{other} and {account.name} are the same account (UID {account.identity.uid})",
+                "give each role the keys of its own account",
+            )
+
+
+def check_pin(store: Store, account: Connected) -> None:
+    """Pin the UID at first use; refuse another one in the same role (rule 4, A80)."""
+    key = pin_key(account.name)
+    pinned = store.fact(key)
+    if not pinned:
+        store.set_fact(key, str(account.identity.uid))
+    elif pinned != str(account.identity.uid):
+        raise IdentityChanged(
+            f"the keys of {account.name} belong to UID {account.identity.uid}, pinned is {pinned}",
+            "put the right keys back, or accept the new account with `mirrorctl profile use NAME --repin`",
+        )
+
+
+def forget_pins(store: Store, names: Iterable[str]) -> dict[str, str]:
+    """Let the next start pin whatever UIDs the keys belong to then. Returns the pins that were forgotten."""
+    pinned = {name: store.fact(pin_key(name)) for name in names}
+    for name in pinned:
+        store.set_fact(pin_key(name), "")
+    return {name: uid for name, uid in pinned.items() if uid}
+
+
+def pin_key(name: str) -> str:
+    """The store's fact that holds the pinned UID of a role."""
+    return f"uid.{name}"
+
+
+def require_main(connected: Iterable[Connected], failed: dict[str, ExchangeError]) -> Connected:
+    """Main, or its error: without main nothing can be decided."""
+    for account in connected:
+        if account.name == MAIN:
+            return account
+    raise failed[MAIN]

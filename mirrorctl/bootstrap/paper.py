@@ -1,0 +1,88 @@
+"""The embedded paper exchange: started for a profile, and found again by commands in other processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from decimal import Decimal
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+
+from mirrorctl.core.domain.errors import Refused, Unavailable
+from mirrorctl.core.paper.model import PaperAccount
+from mirrorctl.core.paper.refusals import PortInUseError
+from mirrorctl.core.paper.server import PaperServer
+from mirrorctl.core.profile.catalogue import Home
+from mirrorctl.core.profile.model import Profile
+
+PAPER_BALANCE = Decimal(10_000)
+_CALM = Decimal("0.0001")
+
+
+class PaperAddress(msgspec.Struct, frozen=True):
+    """Where a running paper exchange is. `rest` is also the base of its `/paper` routes."""
+
+    pid: int
+    rest: str
+    private_ws: str
+    public_ws: str
+    trade_ws: str
+
+
+def start_paper(
+    profile: Profile, home: Home, *, port: int = 0, seed: int = 1, volatility: Decimal = _CALM
+) -> PaperServer:
+    """Start the profile's paper exchange on loopback and publish its address. Its state is in its own file."""
+    path = home.paper_path(profile.name)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    accounts = [_account(profile, account.name) for account in profile.accounts]
+    server = PaperServer(accounts, path=path, port=port, seed=seed, volatility=volatility)
+    try:
+        server.start()
+    except PortInUseError as error:
+        raise Refused(f"port {port} is taken", "choose another with --port, or leave it out") from error
+    address = PaperAddress(
+        os.getpid(), server.rest_url, server.private_ws_url, server.public_ws_url, server.trade_ws_url
+    )
+    _address_path(profile, home).write_bytes(msgspec.json.encode(address))
+    return server
+
+
+def stop_paper(server: PaperServer, profile: Profile, home: Home) -> None:
+    """Stop it and take its address back."""
+    with contextlib.suppress(FileNotFoundError):
+        _address_path(profile, home).unlink()
+    server.stop()
+
+
+def find_paper(profile: Profile, home: Home) -> PaperAddress | None:
+    """The running paper exchange of a profile; None when there is none."""
+    try:
+        address = msgspec.json.decode(_address_path(profile, home).read_bytes(), type=PaperAddress)
+        os.kill(address.pid, 0)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return address
+
+
+def need_paper(profile: Profile, home: Home) -> PaperAddress:
+    """The running paper exchange, or an error that says how to start it."""
+    address = find_paper(profile, home)
+    if address is None:
+        raise Unavailable(
+            f"the paper exchange of profile {profile.name} is not running",
+            "start `mirrorctl run` (or `mirrorctl paper serve`) in another terminal, or try `mirrorctl demo`",
+        )
+    return address
+
+
+def _account(profile: Profile, name: str) -> PaperAccount:
+    keys = profile.credentials(name)
+    uid = 10_000_000 + crc32(f"{profile.name}/{name}".encode()) % 90_000_000
+    return PaperAccount(name, uid, keys.api_key, keys.api_secret, balance=PAPER_BALANCE)
+
+
+def _address_path(profile: Profile, home: Home) -> Path:
+    return home.state_dir(profile.name) / "paper.json"

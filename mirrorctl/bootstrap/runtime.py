@@ -1,0 +1,275 @@
+"""A profile running: locks, store, engine, connections and command socket, started in order and stopped in reverse."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from mirrorctl.bootstrap.accounts import Connected, check_distinct, check_pin, clients, identify, require_main
+from mirrorctl.bootstrap.paper import find_paper, start_paper, stop_paper
+from mirrorctl.core.bybit.frames import decode_frame
+from mirrorctl.core.bybit.reader import AccountReader
+from mirrorctl.core.bybit.rest import BybitRest
+from mirrorctl.core.bybit.streams import PrivateStream
+from mirrorctl.core.bybit.writer import AccountWriter
+from mirrorctl.core.domain.actions import Action
+from mirrorctl.core.domain.errors import MirrorctlError, Refused
+from mirrorctl.core.engine import service
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.command_socket import CommandRequest, CommandServer
+from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.loop import Loop
+from mirrorctl.core.engine.trading import Progress
+from mirrorctl.core.paper.server import PaperServer
+from mirrorctl.core.profile.catalogue import Home
+from mirrorctl.core.profile.model import Profile
+from mirrorctl.core.store.locks import Holder, Lock, LockDirectory
+from mirrorctl.core.store.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
+
+_JOIN_EVERY_S = 5.0
+_READY_WITHOUT_S = 5.0
+_COMMAND_READY_S = 10.0
+
+
+class WallClock:
+    """The local wall clock (ports.Clock)."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class NoWriter:
+    """The writer of a rehearsal (ports.Writer): nothing can be sent with it."""
+
+    def send(self, intent_id: int, action: Action) -> None:
+        raise RuntimeError(f"a rehearsal was about to send {type(action).__name__} {intent_id}")
+
+
+class Runtime:
+    """Everything one process needs to run a profile. A context manager; only one exists per profile (rule 12).
+
+    Entering raises Locked, ExchangeError (main cannot be read), IdentityChanged or Refused, with all undone again.
+
+    Without `sends` it is a rehearsal: it holds no lock and no writer, and its store is a private copy in memory, so it
+    may stand beside a daemon. Without `hosts_paper` a paper exchange that does not run is an error, not started.
+    """
+
+    def __init__(
+        self, profile: Profile, home: Home, command: str, *, sends: bool = True, hosts_paper: bool = True
+    ) -> None:
+        self.profile = profile
+        self.home = home
+        self.loop = Loop()
+        self.engine: Engine
+        self.paper: PaperServer | None = None
+        self._command = command
+        self._sends = sends
+        self._hosts_paper = hosts_paper
+        self._exit = contextlib.ExitStack()
+        self._locks = LockDirectory(home.locks_dir)
+        self._lock: Lock | None = None
+        self._holder = Holder(pid=os.getpid(), profile=profile.name, command=command, since=_now())
+        self._waiting: dict[str, BybitRest] = {}
+        self._closed = threading.Event()
+        self._started = 0.0
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    # --- while it runs -----------------------------------------------------------------------------------------
+
+    def serve_commands(self) -> None:
+        """Take commands over the local socket until the runtime ends."""
+        server = CommandServer(self.home.socket_path(self.profile.name), self._submit)
+        server.start()
+        self._exit.callback(server.close)
+        if self._lock is not None:
+            self._lock.publish(
+                Holder(
+                    pid=self._holder.pid,
+                    profile=self._holder.profile,
+                    command=self._holder.command,
+                    since=self._holder.since,
+                    socket=str(server.path),
+                )
+            )
+
+    def execute(self, name: str, args: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        """Run one command here and now, on this thread, and return its result; its error is raised."""
+        outcome: list[dict[str, Any] | MirrorctlError] = []
+
+        def done(result: dict[str, object] | None, error: MirrorctlError | None) -> None:
+            outcome.append(error if error is not None else dict(result or {}))
+
+        self.loop.run(self.engine, until=self._is_ready_or_late)
+        self.engine.tasks.start(service.steps(self.engine, name, args, progress), done)
+        self.loop.wake()
+        self.loop.run(self.engine, until=lambda: bool(outcome))
+        if not outcome:
+            raise Refused(f"{name} was interrupted", "`mirrorctl status` shows what stands")
+        if isinstance(outcome[0], MirrorctlError):
+            raise outcome[0]
+        return outcome[0]
+
+    def is_ready(self) -> bool:
+        """Streams are up and the first pass is done; a mirror that cannot be read does not hold this up for long."""
+        engine = self.engine
+        if not (engine.main.stream_up and engine.is_known(engine.main)):
+            return False
+        late = time.monotonic() - self._started > _READY_WITHOUT_S
+        return all(
+            (mirror.sighted and mirror.mirror.stream_up) or (late and bool(mirror.mirror.error))
+            for mirror in engine.passes.values()
+        )
+
+    def _is_ready_or_late(self) -> bool:
+        """A command does not wait for a stream that stays down; what it needs to know it checks itself."""
+        decided = self._sends or all(
+            not plan.needs and not plan.blocked
+            for mirror in self.engine.passes.values()
+            for plan in mirror.plans.values()
+        )
+        return (decided and self.is_ready()) or time.monotonic() - self._started > _COMMAND_READY_S
+
+    # --- start -------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._started = time.monotonic()
+        if self._sends:
+            self._lock = self._locks.lock_profile(self.profile.name, self._holder)
+            self._exit.callback(self._lock.release)
+        if self._hosts_paper and self.profile.embedded_paper and find_paper(self.profile, self.home) is None:
+            self.paper = start_paper(self.profile, self.home)
+            self._exit.callback(stop_paper, self.paper, self.profile, self.home)
+        rests = clients(self.profile, self.home)
+        for rest in rests.values():
+            self._exit.callback(rest.close)
+        connected, failed = identify(rests.values())
+        require_main(connected, failed)
+        check_distinct(connected)
+        for account in connected:
+            self._lock_account(account)
+        store = self._exit.enter_context(self._open_store())
+        for account in connected:
+            check_pin(store, account)
+        self._exit.callback(self._closed.set)
+        accounts = [self._account(account) for account in connected]
+        self.engine = Engine(self.profile.policy, accounts, store, WallClock(), decode_frame, sends=self._sends)
+        self.engine.start()
+        for account in connected:
+            self._stream(account)
+        if failed:
+            self._waiting = {name: rests[name] for name in failed}
+            for name, error in failed.items():
+                self.engine.absent[name] = error.message
+                log.warning("%s cannot be read: %s; trying again", name, error.message)
+            self._spawn_joiner(store)
+
+    def _open_store(self) -> SqliteStore:
+        path = self.home.store_path(self.profile.name)
+        if not self._sends:
+            return SqliteStore.scratch(path)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return SqliteStore(path)
+
+    def _lock_account(self, account: Connected) -> None:
+        if self._sends:
+            self._exit.callback(self._locks.lock_account(account.identity.uid, self._holder).release)
+
+    def _account(self, connected: Connected) -> Account:
+        reader = AccountReader(connected.rest, self.loop.deliver)
+        self._exit.callback(reader.close)
+        if not self._sends:
+            return Account.create(connected.name, connected.identity.uid, reader, NoWriter())
+        writer = AccountWriter(connected.rest, self.loop.deliver)
+        self._exit.callback(writer.close)
+        return Account.create(connected.name, connected.identity.uid, reader, writer)
+
+    def _stream(self, connected: Connected) -> None:
+        stream = PrivateStream(connected.rest, self.loop.deliver)
+        stream.start()
+        self._exit.callback(stream.stop)
+
+    # --- mirrors that come later ---------------------------------------------------------------------------------
+
+    def _spawn_joiner(self, store: SqliteStore) -> None:
+        thread = threading.Thread(target=self._join_late, args=(store,), name="late-mirrors", daemon=True)
+        thread.start()
+        self._exit.callback(thread.join, 2.0)
+        self._exit.callback(self._closed.set)
+
+    def _join_late(self, store: SqliteStore) -> None:
+        """Ask absent mirrors who they are until all have answered; each joins on the engine's thread."""
+        while self._waiting and not self._closed.wait(_JOIN_EVERY_S):
+            connected, failed = identify(self._waiting.values())
+            for account in connected:
+                del self._waiting[account.name]
+                self.loop.call(partial(self._join, account, store))
+            for name, error in failed.items():
+                self.loop.call(_setter(self.engine.absent, name, error.message))
+
+    def _join(self, account: Connected, store: SqliteStore) -> None:
+        try:
+            self._lock_account(account)
+            check_pin(store, account)
+        except MirrorctlError as error:
+            self.engine.absent[account.name] = error.message
+            log.warning("%s stays out: %s", account.name, error.message)
+            return
+        self.engine.join(self._account(account))
+        self._stream(account)
+
+    # --- commands ------------------------------------------------------------------------------------------------
+
+    def _submit(self, request: CommandRequest) -> None:
+        self.loop.call(lambda: self._take(request))
+
+    def _take(self, request: CommandRequest) -> None:
+        """Carry a command out, if its client still waits for it."""
+        if not request.claim():
+            return
+
+        def done(result: dict[str, object] | None, error: MirrorctlError | None) -> None:
+            if error is not None:
+                request.fail(error)
+            else:
+                request.reply(dict(result or {}))
+
+        try:
+            steps = service.steps(self.engine, request.name, request.args, request.progress)
+        except MirrorctlError as error:
+            request.fail(error)
+            return
+        self.engine.tasks.start(steps, done)
+
+
+def _setter(target: dict[str, str], key: str, value: str) -> Callable[[], None]:
+    def put() -> None:
+        if key in target:
+            target[key] = value
+
+    return put
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

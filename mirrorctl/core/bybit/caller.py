@@ -1,0 +1,221 @@
+"""How calls are made: the one retry policy, all pages of a list, and the exchange's clock.
+
+Only reads are retried. A write goes out once; whether it may go again is the engine's decision, made on its outcome.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from mirrorctl.core.bybit.encode import Call
+from mirrorctl.core.bybit.failures import CallFailed, Failure, Malformed, read_error
+from mirrorctl.core.bybit.fields import Row, integer
+from mirrorctl.core.bybit.link import AccountLink
+
+_MAX_PAGES = 200
+_CLOCK_SAMPLES = 3
+_GOOD_ROUND_TRIP_MS = 200
+_FIRST_WAIT_S = 0.2
+_LONGEST_WAIT_S = 3.0
+_NANOS_IN_MS = 1_000_000
+
+
+class CallSession(Protocol):
+    """Carries one call out: the envelope of a retCode 0, or CallFailed."""
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]: ...
+
+    def close(self) -> None: ...
+
+
+OpenSession = Callable[[AccountLink], CallSession]
+
+
+class Caller:
+    """Calls of one account over one HTTP session. One thread at a time; `close` may come from another."""
+
+    def __init__(
+        self,
+        link: AccountLink,
+        *,
+        timeout_s: float,
+        recv_window_ms: int,
+        read_attempts: int,
+        jitter: Callable[[], float] = random.random,
+        open_session: OpenSession | None = None,
+    ) -> None:
+        """`open_session` replaces the HTTP session, for a transport without sockets."""
+        self._open_session = open_session or self._open_http
+        self.link = link
+        self._timeout_s = timeout_s
+        self._recv_window_ms = recv_window_ms
+        self._jitter = jitter
+        self._session: CallSession | None = None
+        self._closing = threading.Event()
+        self._retrying = Retrying(
+            stop=stop_after_attempt(read_attempts),
+            wait=self._wait_s,
+            retry=retry_if_exception(self._may_retry),
+            before_sleep=self._mend,
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def close(self) -> None:
+        """End waits between retries and drop the kept connections."""
+        self._closing.set()
+        if self._session is not None:
+            self._session.close()
+
+    # --- reads ---
+
+    def read(self, method: str, **params: Any) -> Row:
+        """`result` of one read. Raises Unavailable (AddressBlocked, Malformed) or Rejected (AccountRefused)."""
+        began = time.monotonic()
+        try:
+            self._ensure_clock()
+            envelope = self._retrying(self._opened().call, method, **params)
+        except CallFailed as error:
+            self._note(error.failure, began)
+            raise read_error(error.failure, self.link.account) from None
+        self.link.backoff.succeeded()
+        result = envelope.get("result")
+        if not isinstance(result, dict):
+            raise Malformed(f"{self.link.account}: {method} answered without a result")
+        return result
+
+    def rows(self, method: str, **params: Any) -> Sequence[Row]:
+        """The `list` of a read that has no further page."""
+        return _rows(self.read(method, **params), method)
+
+    def pages(self, method: str, **params: Any) -> list[Row]:
+        """The rows of all pages. A page that fails, or a cursor that comes twice, fails the whole read (A45).
+
+        The cursor is handed back as it came: it arrives URL-encoded and is signed that way.
+        """
+        rows: list[Row] = []
+        seen: set[str] = set()
+        cursor = ""
+        for _ in range(_MAX_PAGES):
+            result = self.read(method, **params, **({"cursor": cursor} if cursor else {}))
+            rows.extend(_rows(result, method))
+            cursor = result.get("nextPageCursor") or ""
+            if not cursor:
+                return rows
+            if cursor in seen:
+                raise Malformed(f"{self.link.account}: {method} sent the same page cursor twice")
+            seen.add(cursor)
+        raise Malformed(f"{self.link.account}: {method} did not end after {_MAX_PAGES} pages")
+
+    # --- writes ---
+
+    def send(self, call: Call) -> Row:
+        """One attempt at a write; its `result`. Raises CallFailed; after a clock refusal the clock is new."""
+        began = time.monotonic()
+        try:
+            self._ensure_clock()
+            envelope = self._opened().call(call.method, **call.params)
+        except CallFailed as error:
+            self._note(error.failure, began)
+            if error.failure.is_clock:
+                self._try_measure()
+            raise
+        self.link.backoff.succeeded()
+        result = envelope.get("result")
+        return result if isinstance(result, dict) else {}
+
+    # --- clock ---
+
+    def measure_clock(self) -> int:
+        """Exchange minus local clock in ms, from market/time at the middle of the shortest of a few round trips.
+
+        Raises what a read raises.
+        """
+        try:
+            return self._measure()
+        except CallFailed as error:
+            raise read_error(error.failure, self.link.account) from None
+
+    def _measure(self) -> int:
+        clock = self.link.clock
+        best: tuple[int, int] | None = None
+        for _ in range(_CLOCK_SAMPLES):
+            before = clock.local_ms()
+            envelope = self._opened().call("get_server_time")
+            after = clock.local_ms()
+            exchange_ms = integer(envelope.get("result") or {}, "timeNano") // _NANOS_IN_MS
+            sample = (after - before, exchange_ms - (before + after) // 2)
+            if sample[0] >= 0 and (best is None or sample < best):
+                best = sample
+            if 0 <= sample[0] <= _GOOD_ROUND_TRIP_MS:
+                break
+        if best is None:
+            raise Malformed(f"{self.link.account}: the local clock went backwards while it was measured")
+        clock.set(best[1])
+        return best[1]
+
+    def _ensure_clock(self) -> None:
+        if self.link.clock.offset_ms is None:
+            self._try_measure()
+
+    def _try_measure(self) -> None:
+        """Without a measurement the signed call itself shows what is wrong."""
+        try:
+            self._measure()
+        except (CallFailed, Malformed):
+            return
+
+    # --- the retry policy ---
+
+    def _may_retry(self, error: BaseException) -> bool:
+        return isinstance(error, CallFailed) and error.failure.is_transient and not self._closing.is_set()
+
+    def _wait_s(self, state: RetryCallState) -> float:
+        failure = _failure_of(state)
+        if failure is not None and failure.retry_after_s is not None:
+            return failure.retry_after_s + self._jitter() * _FIRST_WAIT_S
+        longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (state.attempt_number - 1))
+        return longest * (0.5 + self._jitter() / 2)
+
+    def _mend(self, state: RetryCallState) -> None:
+        failure = _failure_of(state)
+        if failure is not None and failure.is_clock:
+            self._try_measure()
+
+    def _sleep(self, seconds: float) -> None:
+        self._closing.wait(seconds)
+
+    def _note(self, failure: Failure, began: float) -> None:
+        """Tell the account's backoff what was seen. A refusal is a sign of life, unless it refuses the account."""
+        if failure.is_outage or failure.is_account_wide:
+            self.link.backoff.failed(began)
+        elif failure.code != 403:
+            self.link.backoff.succeeded()
+
+    def _opened(self) -> CallSession:
+        if self._session is None:
+            self._session = self._open_session(self.link)
+        return self._session
+
+    def _open_http(self, link: AccountLink) -> CallSession:
+        from mirrorctl.core.bybit.session import Session  # late: pybit costs 140 ms
+
+        return Session(link, self._timeout_s, self._recv_window_ms)
+
+
+def _failure_of(state: RetryCallState) -> Failure | None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return error.failure if isinstance(error, CallFailed) else None
+
+
+def _rows(result: Row, method: str) -> Sequence[Row]:
+    rows = result.get("list")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Malformed(f"{method} answered without a list")
+    return rows

@@ -1,0 +1,45 @@
+"""Private stream messages as domain values. Pure; runs on the engine's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mirrorctl.core.bybit import decode
+from mirrorctl.core.bybit.failures import Malformed
+from mirrorctl.core.bybit.fields import Row
+from mirrorctl.core.domain.account import Execution, Order, Position, Wallet
+
+TOPICS = ("order", "execution", "position", "wallet")
+"""The all-in-one names; categorised ones may not share a subscription with them (websocket/wss-authentication)."""
+
+Value = Order | Execution | Position | Wallet
+
+
+def decode_frame(payload: Any) -> Sequence[Value]:
+    """The values of one message `{"topic": str, "data": [row, ...]}`, in its order.
+
+    All-in-one topics carry every product: rows of another category than linear are left out. A message of an unknown
+    topic, or none at all, gives (). Raises Malformed for a known topic that cannot be read: the account's state is then
+    unknown until the next relist.
+    """
+    if not isinstance(payload, dict):
+        return ()
+    topic = payload.get("topic")
+    if not isinstance(topic, str):
+        return ()
+    read = _READERS.get(topic.partition(".")[0])
+    if read is None or topic == "execution.fast":
+        return ()
+    rows = payload.get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Malformed(f"a message of topic {topic} has no rows", "the state is unknown")
+    return [read(row) for row in rows if row.get("category", "linear") in ("linear", "")]
+
+
+_READERS: dict[str, Callable[[Row], Value]] = {
+    "order": decode.order,
+    "execution": decode.execution,
+    "position": decode.position,
+    "wallet": decode.wallet,
+}

@@ -1,0 +1,90 @@
+"""What a failed write means (rule 2): refused, never sent, or in doubt. Pure, and total.
+
+Whatever is ambiguous is in doubt: a request that may have reached matching is settled by asking, never by
+sending again.
+"""
+
+from __future__ import annotations
+
+from mirrorctl.core.bybit.failures import Failure, FailureKind
+from mirrorctl.core.bybit.retcodes import Reaction, RetCode, lookup
+from mirrorctl.core.domain.actions import (
+    Accepted,
+    Action,
+    AmendOrder,
+    CancelOrder,
+    DoubtfulOutcome,
+    NotSent,
+    Outcome,
+    PlaceOrder,
+    RejectedOutcome,
+    SetLeverage,
+    SetTradingStop,
+)
+
+_AGAIN_S = 1.0
+_GONE = frozenset((110001, 110008, 110010, 170213))
+_MESSAGE_LIMIT = 200
+
+
+def outcome_of(failure: Failure, action: Action) -> Outcome:
+    """The outcome of `action` after `failure`."""
+    match failure.kind:
+        case FailureKind.NOT_CONNECTED | FailureKind.BLOCKED:
+            return NotSent(failure.message, _retry_after(failure))
+        case FailureKind.REFUSED:
+            return _refused(failure, action)
+        case FailureKind.HTTP:
+            return _http(failure)
+        case FailureKind.INTERRUPTED | FailureKind.UNREADABLE:
+            return DoubtfulOutcome(failure.message)
+
+
+def _http(failure: Failure) -> Outcome:
+    """Only what a gateway says before it looks at the request is certain (docs/v5/error, HTTP codes)."""
+    if failure.code == 403:
+        return NotSent(failure.message, _retry_after(failure))
+    if failure.code in (400, 401, 404, 405):
+        return RejectedOutcome(failure.code, failure.message)
+    return DoubtfulOutcome(failure.message)
+
+
+def _refused(failure: Failure, action: Action) -> Outcome:
+    row = lookup(failure.code, failure.message)
+    if _already_so(failure.code, row, action):
+        return Accepted()
+    message = describe(failure.code, failure.message)
+    match row.reaction:
+        case Reaction.CLOCK:
+            return NotSent(message, _retry_after(failure))
+        case Reaction.AGAIN:
+            # A new order that is "being worked on" is one that exists.
+            if failure.code != 10006 and isinstance(action, PlaceOrder):
+                return DoubtfulOutcome(message)
+            return NotSent(message, _retry_after(failure))
+        case Reaction.QUERY:
+            return DoubtfulOutcome(message)
+        case Reaction.DONE | Reaction.ACCOUNT | Reaction.REJECT | Reaction.RESYNC:
+            return RejectedOutcome(failure.code, message)
+
+
+def _already_so(code: int, row: RetCode, action: Action) -> bool:
+    """Refused because what was asked for stands already. The engine reads it back, as after every acceptance."""
+    match action:
+        case CancelOrder():
+            return code in _GONE
+        case SetLeverage() | SetTradingStop() | AmendOrder():
+            return row.reaction is Reaction.DONE
+        case PlaceOrder():
+            return False
+
+
+def describe(code: int, message: str) -> str:
+    """`meaning (retCode: what Bybit wrote)`, for people."""
+    said = message.strip()[:_MESSAGE_LIMIT]
+    meaning = lookup(code, message).meaning
+    return f"{meaning} ({code}: {said})" if said else f"{meaning} ({code})"
+
+
+def _retry_after(failure: Failure) -> float:
+    return _AGAIN_S if failure.retry_after_s is None else failure.retry_after_s

@@ -1,0 +1,279 @@
+"""The exchange over HTTP, bound to one account (rule 4): typed reads, and one way to write.
+
+Reads return whole answers or raise (rule 1). `execute` returns an Outcome and raises nothing the exchange or the
+network can cause (rule 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+from mirrorctl.core.bybit import decode, records
+from mirrorctl.core.bybit.caller import Caller, OpenSession
+from mirrorctl.core.bybit.encode import CATEGORY, encode
+from mirrorctl.core.bybit.environments import Endpoints
+from mirrorctl.core.bybit.failures import CallFailed, Malformed
+from mirrorctl.core.bybit.fields import Row, maybe_number, number
+from mirrorctl.core.bybit.link import AccountLink, Backoff, ExchangeClock, Gate
+from mirrorctl.core.bybit.outcomes import outcome_of
+from mirrorctl.core.domain.account import Execution, Identity, Order, Position, Ticker, Wallet
+from mirrorctl.core.domain.actions import Accepted, Action, Outcome, RejectedOutcome
+from mirrorctl.core.domain.errors import Rejected, Unavailable
+from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.values import PositionMode
+from mirrorctl.core.engine.ports import OrderAnswer, PositionAnswer, RelistAnswer
+
+_DAY_MS = 86_400_000
+_WINDOW_MS = 7 * _DAY_MS  # the widest time range of execution/list and position/closed-pnl
+_RETENTION_MS = 730 * _DAY_MS  # how far back executions and closed PnL go
+_ORDERS, _POSITIONS, _EXECUTIONS, _CLOSED, _INSTRUMENTS = 50, 200, 100, 100, 1000  # largest pages allowed
+
+
+class BybitRest:
+    """One HTTP session of one account. Use it from one thread at a time; take a `sibling` for another thread."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        api_key: str,
+        api_secret: str,
+        endpoints: Endpoints,
+        timeout_s: float = 5.0,
+        settle_coin: str = decode.SETTLE_COIN,
+        recv_window_ms: int = 5000,
+        read_attempts: int = 3,
+        clock: ExchangeClock | None = None,
+        gate: Gate | None = None,
+        backoff: Backoff | None = None,
+        open_session: OpenSession | None = None,
+    ) -> None:
+        """`gate` should be one object for all accounts behind one IP address. No connection is made here.
+
+        `open_session` replaces the HTTP session, for a transport without sockets.
+        """
+        self._timing = (timeout_s, recv_window_ms, read_attempts)
+        self._open_session = open_session
+        link = AccountLink(
+            account=account,
+            api_key=api_key,
+            api_secret=api_secret,
+            endpoints=endpoints,
+            clock=clock or ExchangeClock(),
+            gate=gate or Gate(),
+            backoff=backoff or Backoff(),
+        )
+        self._bind(link, settle_coin)
+
+    def _bind(self, link: AccountLink, settle_coin: str) -> None:
+        timeout_s, recv_window_ms, read_attempts = self._timing
+        self._settle_coin = settle_coin
+        self._caller = Caller(
+            link,
+            timeout_s=timeout_s,
+            recv_window_ms=recv_window_ms,
+            read_attempts=read_attempts,
+            open_session=self._open_session,
+        )
+        self.link = link
+
+    def __repr__(self) -> str:
+        return f"BybitRest({self.account})"
+
+    @property
+    def account(self) -> str:
+        """The name of the account it is bound to."""
+        return self.link.account
+
+    def sibling(self) -> BybitRest:
+        """Another session of the same account, for another thread; clock, gate and backoff are shared."""
+        twin = object.__new__(BybitRest)
+        twin._timing = self._timing
+        twin._open_session = self._open_session
+        twin._bind(self.link, self._settle_coin)
+        return twin
+
+    def close(self) -> None:
+        """End waits between retries and close the connections; may be called from any thread."""
+        self._caller.close()
+
+    # --- reads -----------------------------------------------------------------------------------------------------
+
+    def relist(self, executions_since_ms: int | None = None) -> RelistAnswer:
+        """All open orders, then all positions, the wallet, and executions since a time (exchange clock)."""
+        orders = self.open_orders()
+        positions = self.positions()
+        wallet = self.wallet()
+        executions = () if executions_since_ms is None else self.executions_since(executions_since_ms)
+        return RelistAnswer(orders, positions, wallet, executions)
+
+    def open_orders(self) -> tuple[Order, ...]:
+        """Every open order of the settle coin, conditional and position-bound ones included (order/open-order)."""
+        rows = self._caller.pages(
+            "get_open_orders", category=CATEGORY, settleCoin=self._settle_coin, openOnly=0, limit=_ORDERS
+        )
+        return tuple({order.order_id: order for order in map(decode.order, rows)}.values())
+
+    def positions(self) -> tuple[Position, ...]:
+        """Every position with a size. That a symbol is missing is a reason to read it, not proof that it is flat."""
+        rows = self._caller.pages("get_positions", category=CATEGORY, settleCoin=self._settle_coin, limit=_POSITIONS)
+        return tuple({position.key: position for position in map(decode.position, rows)}.values())
+
+    def position(self, symbol: str) -> PositionAnswer:
+        """All rows of a symbol, flat ones included, and the position mode they show (position/position)."""
+        rows = self._caller.pages("get_positions", category=CATEGORY, symbol=symbol, limit=_POSITIONS)
+        positions = tuple(map(decode.position, rows))
+        legs = {position.idx for position in positions}
+        if any(position.symbol != symbol for position in positions) or len(legs) != len(positions):
+            raise Malformed(f"{self.account}: the position read of {symbol} is about something else")
+        if legs == {0}:
+            return PositionAnswer(positions, PositionMode.ONE_WAY)
+        if legs and legs <= {1, 2}:
+            return PositionAnswer(positions, PositionMode.HEDGE)
+        raise Malformed(f"{self.account}: the position read of {symbol} shows no position mode")
+
+    def wallet(self) -> Wallet:
+        """The unified wallet."""
+        row = self._one("get_wallet_balance", accountType="UNIFIED")
+        return decode.wallet(row, self._settle_coin)
+
+    def find_order(self, symbol: str, *, link_id: str = "", order_id: str = "") -> OrderAnswer:
+        """One order over realtime, history and executions, which all lag at times (order/open-order, order/order-list).
+
+        `order` None means that all three answered and none knew it: proof only when it stays so for some seconds.
+        Raises Unavailable when executions know an order whose state nothing shows yet.
+        """
+        named = {"orderId": order_id} if order_id else {"orderLinkId": link_id}
+        where = {"category": CATEGORY, "symbol": symbol, **named}
+        for method in ("get_open_orders", "get_order_history"):
+            for order in map(decode.order, self._caller.pages(method, **where, limit=_ORDERS)):
+                if order.order_id == order_id if order_id else order.link_id == link_id:
+                    return OrderAnswer(order, self._fills(where, order.order_id) if order.filled_qty else ())
+        rows = [row for row in self._caller.pages("get_executions", **where, limit=_EXECUTIONS) if _is_of(row, named)]
+        if not rows:
+            return OrderAnswer(None, ())
+        return OrderAnswer(_filled_order(rows, self.account), _in_order(map(decode.execution, rows)))
+
+    def executions_of(self, symbol: str, order_id: str) -> tuple[Execution, ...]:
+        """The executions of one order, oldest first."""
+        return self._fills({"category": CATEGORY, "symbol": symbol, "orderId": order_id}, order_id)
+
+    def executions_since(self, start_ms: int) -> tuple[Execution, ...]:
+        """All executions of the settle coin since `start_ms` (exchange clock), oldest first, funding rows included."""
+        found: list[Execution] = []
+        for window in self._windows(start_ms):
+            rows = self._caller.pages(
+                "get_executions", category=CATEGORY, settleCoin=self._settle_coin, limit=_EXECUTIONS, **window
+            )
+            found.extend(map(decode.execution, rows))
+        return _in_order(found)
+
+    def ticker(self, symbol: str) -> Ticker:
+        """Prices of one symbol, now."""
+        row = self._one("get_tickers", category=CATEGORY, symbol=symbol)
+        return decode.ticker(row, self.link.clock.local_ms())
+
+    def instrument(self, symbol: str) -> Instrument:
+        """The rules of one symbol. Raises Rejected when there is no such symbol."""
+        rows = self._caller.rows("get_instruments_info", category=CATEGORY, symbol=symbol)
+        for row in rows:
+            if row.get("symbol") == symbol:
+                return decode.instrument(row)
+        raise Rejected(f"{symbol} is not a linear contract of Bybit", "symbols are written like BTCUSDT", 10001)
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """The rules of every contract that trades in the settle coin."""
+        rows = self._caller.pages("get_instruments_info", category=CATEGORY, limit=_INSTRUMENTS)
+        return tuple(decode.instrument(row) for row in rows if row.get("settleCoin") == self._settle_coin)
+
+    def identity(self) -> Identity:
+        """Whose keys these are and how the account is set up."""
+        return decode.identity(self._caller.read("get_api_key_information"), self._caller.read("get_account_info"))
+
+    def fee_rate(self, symbol: str) -> records.FeeRate:
+        """The account's fees on a symbol. Demo does not serve it: Rejected."""
+        return records.fee_rate(self._one("get_fee_rates", category=CATEGORY, symbol=symbol))
+
+    def closed_pnl(self, start_ms: int, symbol: str = "") -> tuple[records.ClosedPnl, ...]:
+        """Closed PnL records since `start_ms` (exchange clock), oldest first."""
+        narrowed = {"symbol": symbol} if symbol else {}
+        found: dict[tuple[str, int], records.ClosedPnl] = {}
+        for window in self._windows(start_ms):
+            rows = self._caller.pages("get_closed_pnl", category=CATEGORY, limit=_CLOSED, **narrowed, **window)
+            found.update(((record.order_id, record.created_ms), record) for record in map(records.closed_pnl, rows))
+        return tuple(sorted(found.values(), key=lambda record: (record.updated_ms, record.order_id)))
+
+    def measure_clock(self) -> int:
+        """Exchange minus local clock in ms; from now on applied to every signature of the account (A52)."""
+        return self._caller.measure_clock()
+
+    # --- writes ----------------------------------------------------------------------------------------------------
+
+    def execute(self, action: Action) -> Outcome:
+        """Send `action` once and say what is known of it. ValueError when it is another account's (rule 4)."""
+        if action.account != self.account:
+            raise ValueError(f"an action of {action.account} was handed to the connection of {self.account}")
+        try:
+            call = encode(action)
+        except ValueError as error:
+            return RejectedOutcome(0, f"not sent: {error}")
+        try:
+            result = self._caller.send(call)
+        except CallFailed as error:
+            return outcome_of(error.failure, action)
+        return Accepted(str(result.get("orderId") or ""))
+
+    # --- parts -----------------------------------------------------------------------------------------------------
+
+    def _one(self, method: str, **params: str) -> Row:
+        """The first row of a read that always has one."""
+        rows = self._caller.rows(method, **params)
+        if not rows:
+            raise Malformed(f"{self.account}: {method} answered with an empty list")
+        return rows[0]
+
+    def _fills(self, where: dict[str, str], order_id: str) -> tuple[Execution, ...]:
+        rows = self._caller.pages("get_executions", **where, limit=_EXECUTIONS)
+        return _in_order(decode.execution(row) for row in rows if row.get("orderId") == order_id)
+
+    def _windows(self, start_ms: int) -> Iterator[dict[str, int]]:
+        """Time ranges from `start_ms` on; the last one is open, so that it reaches to the moment it is read."""
+        now_ms = self.link.clock.now_ms()
+        start_ms = max(start_ms, now_ms - _RETENTION_MS, 0)
+        while now_ms - start_ms >= _WINDOW_MS:
+            yield {"startTime": start_ms, "endTime": start_ms + _WINDOW_MS - 1}
+            start_ms += _WINDOW_MS
+        yield {"startTime": start_ms}
+
+
+def _is_of(row: Row, named: dict[str, str]) -> bool:
+    return all(row.get(field) == value for field, value in named.items())
+
+
+def _in_order(executions: Iterable[Execution]) -> tuple[Execution, ...]:
+    """Each once, oldest first; Bybit leaves ties unordered (order/execution)."""
+    once = {execution.exec_id: execution for execution in executions}
+    return tuple(sorted(once.values(), key=lambda execution: (execution.time_ms, execution.seq, execution.exec_id)))
+
+
+def _filled_order(rows: list[Row], account: str) -> Order:
+    """An order that only its executions still show; known to be over only when nothing of it was left."""
+    left = [maybe_number(row, "leavesQty") for row in rows]
+    if all(quantity is None or quantity > ZERO for quantity in left):
+        raise Unavailable(f"{account}: an order is known by its executions only", "ask again in a moment")
+    filled = sum((number(row, "execQty") for row in rows), ZERO)
+    cost = sum((number(row, "execQty") * number(row, "execPrice") for row in rows), Decimal(0))
+    times = [int(number(row, "execTime")) for row in rows]
+    return decode.order(
+        {
+            **rows[0],
+            "orderStatus": "Filled",
+            "qty": str(filled),
+            "price": rows[0].get("orderPrice"),
+            "cumExecQty": str(filled),
+            "avgPrice": str(cost / filled) if filled else "",
+            "createdTime": str(min(times)),
+            "updatedTime": str(max(times)),
+        }
+    )

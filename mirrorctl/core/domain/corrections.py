@@ -1,0 +1,193 @@
+"""Corrections: orders that move a mirror position to its target when no twin stands for the difference.
+
+Growth is an IOC limit inside the slippage bound, one at a time; it may be held back. A reduction is reduce-only, goes
+to min(have, want), and is never held back: an IOC limit at the exit bound, repeated, then at market.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from mirrorctl.core.domain.actions import PlaceOrder
+from mirrorctl.core.domain.cycle import Copy
+from mirrorctl.core.domain.growth import leverage_block, quantity_block, standing_block
+from mirrorctl.core.domain.ids import Role, step_tag
+from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
+from mirrorctl.core.domain.scene import Held, MainFill, Need, NeedKind, Planned, Scene, Standing, SymbolPlan
+from mirrorctl.core.domain.twins import TwinBalance
+from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, TimeInForce
+
+_EXIT_REPEAT_MS = 500
+_LONGEST_SLIPPAGE_WAIT_MS = 30_000
+
+
+def plan_side(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy | None, twins: TwinBalance) -> None:
+    """Bring one side to its target, or say why it stays."""
+    main_size = scene.main.size(scene.symbol, side)
+    have = scene.mirror.size(scene.symbol, side)
+    raw = copy.raw_want(main_size) if copy else ZERO
+    want = copy.want(main_size, scene.instrument) if copy else ZERO
+    if not have and not want and not raw:
+        return
+    plan.standings.append(
+        Standing(scene.account, scene.symbol, side, have, want, raw, tolerated=twins.lag if want > have else twins.lead)
+    )
+    if copy is None:
+        return
+    if have > want + twins.lead:
+        _reduce(scene, plan, side, copy, have, want, twins.lead)
+    elif want > have:
+        _grow(scene, plan, side, copy, have, want, twins.lag)
+    elif copy.raw_want(main_size) - want >= scene.instrument.qty_step and (block := standing_block(scene, copy)):
+        plan.held.append(Held(scene.account, scene.symbol, side, raw, want, block))
+
+
+def _reduce(
+    scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, have: Decimal, want: Decimal, lead: Decimal
+) -> None:
+    if any(order.is_live and order.is_reduction and order.side is side.exit for order in scene.ours):
+        return
+    qty = scene.instrument.floor_qty(have - want - lead)
+    if qty <= 0:
+        return
+    began = scene.since_ms(plan, f"excess {side}")
+    step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
+    link = scene.link(copy, Role.REDUCTION, step)
+    attempts = scene.attempts(link)
+    if attempts and scene.now_ms < attempts[-1].ended_ms + _EXIT_REPEAT_MS:
+        plan.wake_at(attempts[-1].ended_ms + _EXIT_REPEAT_MS)
+        return
+    reference, source = _exit_reference(scene, plan, side)
+    deadline = began + int(scene.policy.follow.exit_deadline_s * 1000)
+    closes = not want
+    reason = f"main holds {plain(scene.main.size(scene.symbol, side))}: want {plain(want)}, have {plain(have)}"
+    if closes:
+        reason = f"main is flat: close {plain(have)}" if copy.ended else f"want 0, have {plain(have)}"
+        plan.closes_unexplained |= side not in scene.explained_closes and not copy.out
+    at_market = reference is None or scene.now_ms >= deadline
+    price = None
+    if reference is not None and not at_market:
+        bound = scene.policy.follow.max_exit_slippage_bps
+        price = scene.instrument.bounded_price(reference, side.exit, bound)
+        reason += f"; within {plain(bound)} bps of {source} {plain(reference)}"
+    plan.actions.append(
+        Planned(
+            PlaceOrder(
+                account=scene.account,
+                symbol=scene.symbol,
+                side=side.exit,
+                order_type=OrderType.MARKET if at_market else OrderType.LIMIT,
+                qty=qty,
+                link_id=str(link),
+                role=Role.REDUCTION,
+                reason=reason,
+                position_idx=scene.idx(side),
+                price=price,
+                time_in_force=TimeInForce.IOC,
+                reduce_only=True,
+            )
+        )
+    )
+
+
+def _grow(
+    scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, have: Decimal, want: Decimal, lag: Decimal
+) -> None:
+    main_size = scene.main.size(scene.symbol, side)
+
+    def hold(reason: str, *, waiting: bool = False) -> None:
+        plan.held.append(Held(scene.account, scene.symbol, side, copy.raw_want(main_size), have, reason, waiting))
+
+    block = standing_block(scene, copy)
+    if block:
+        hold(block)
+        return
+    if any(order.is_live and (order.is_growth_correction or order.is_reduction) for order in scene.ours):
+        return
+    if scene.mirror.mode(scene.symbol) is PositionMode.ONE_WAY and scene.mirror.size(scene.symbol, side.opposite):
+        return  # a flip is two orders: the close comes first
+    qty = min(scene.instrument.floor_qty(want - have - lag), scene.instrument.max_limit_qty)
+    if qty <= 0:
+        return
+    step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
+    link = scene.link(copy, Role.CORRECTION, step)
+    reference, source = _entry_reference(scene, plan, side)
+    if reference is None:
+        hold("price is not known yet", waiting=True)
+        return
+    block = _attempts_block(scene, plan, scene.attempts(link)) or quantity_block(scene, qty, reference)
+    if block:
+        hold(block)
+        return
+    if wait := leverage_block(scene, plan):
+        hold(wait, waiting=True)
+        return
+    bound = scene.policy.follow.max_slippage_bps
+    stop = _attached_stop(scene, side, reference)
+    plan.actions.append(
+        Planned(
+            PlaceOrder(
+                account=scene.account,
+                symbol=scene.symbol,
+                side=side.entry,
+                order_type=OrderType.LIMIT,
+                qty=qty,
+                link_id=str(link),
+                role=Role.CORRECTION,
+                reason=(
+                    f"main holds {plain(main_size)}: want {plain(want)}, have {plain(have)}; {copy.formula};"
+                    f" within {plain(bound)} bps of {source} {plain(reference)}"
+                ),
+                position_idx=scene.idx(side),
+                price=scene.instrument.bounded_price(reference, side.entry, bound),
+                time_in_force=TimeInForce.IOC,
+                stop_loss=stop,
+            )
+        )
+    )
+
+
+def _attempts_block(scene: Scene, plan: SymbolPlan, attempts: list[OurOrder]) -> str:
+    """Why the next attempt must wait for what the earlier ones met; asks for a park when nothing can heal it (A57)."""
+    refusal = last_refusal(attempts)
+    if refusal is not None and not heals(refusal.code):
+        plan.park = f"refused by the exchange ({refusal.code}): {refusal.message}"
+        return plan.park
+    done = [order for order in attempts if order.state is not IntentState.ABSENT]
+    retry = retry_at_ms(done, 60_000 if refusal else _LONGEST_SLIPPAGE_WAIT_MS)
+    if not retry or scene.now_ms >= retry:
+        return ""
+    plan.wake_at(retry)
+    if refusal is not None:
+        return f"refused by the exchange ({refusal.code}): {refusal.message}"
+    return f"slippage: nothing within {plain(scene.policy.follow.max_slippage_bps)} bps"
+
+
+def _entry_reference(scene: Scene, plan: SymbolPlan, side: PositionSide) -> tuple[Decimal | None, str]:
+    return _reference(scene, plan, scene.growth_fill.get(side))
+
+
+def _exit_reference(scene: Scene, plan: SymbolPlan, side: PositionSide) -> tuple[Decimal | None, str]:
+    return _reference(scene, plan, scene.exit_fill.get(side))
+
+
+def _reference(scene: Scene, plan: SymbolPlan, fill: MainFill | None) -> tuple[Decimal | None, str]:
+    """Main's fill while it is young, else the mid of a fresh ticker; None asks for one."""
+    if fill is not None and scene.now_ms - fill.at_ms <= scene.policy.follow.max_age_s * 1000:
+        return fill.price, "main's fill"
+    ticker = scene.fresh_ticker()
+    if ticker is not None:
+        return ticker.mid, "the mid"
+    plan.needs.append(Need(NeedKind.TICKER, scene.account, scene.symbol))
+    return None, ""
+
+
+def _attached_stop(scene: Scene, side: PositionSide, price: Decimal) -> Decimal | None:
+    """Main's stop, attached so that the mirror's first fill is never naked; only on the right side of the price."""
+    row = scene.main.position(scene.symbol, side)
+    stop = row.stop_loss if row is not None else None
+    if stop is None or (price - stop) * side.sign <= 0:
+        return None
+    return stop

@@ -1,0 +1,114 @@
+"""Cycles of main and what each mirror makes of them: ratio, cap, out, held.
+
+A cycle is one main position from flat to flat, keyed (symbol, side); it begins with the entry order that will open it,
+so its twins and its position share one ratio. A mirror fixes its copy ratio when the cycle begins and keeps it: no
+equity, price or stop changes it (A77). What the mirror's own protective orders sold is never bought back (A76).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Order
+from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
+from mirrorctl.core.domain.policy import Sizing
+from mirrorctl.core.domain.values import PositionMode, PositionSide
+from mirrorctl.core.domain.view import AccountView
+
+NEW_STORE = "new store"
+NEW_ONLY = "adopt = new-only"
+
+CycleKey = tuple[str, PositionSide]
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One main position from flat to flat. `origin` is the main order that opened it; `opened` once it had size."""
+
+    symbol: str
+    side: PositionSide
+    tag: str
+    origin: str
+    started_ms: int
+    opened: bool = False
+
+    @property
+    def key(self) -> CycleKey:
+        return (self.symbol, self.side)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What one mirror makes of one cycle.
+
+    `cap` None is unlimited; `main_size` is main's size when the cap was last looked at. `out` names the own exit after
+    which this mirror does not enter again in this cycle. `held` names why growth waits for the trader (new store).
+    `opened`: an order of ours went out for it, so the position it finds is ours. `ended`: main is flat, close it.
+    `explained`: a closing execution on main was seen for it, so the brake does not count its close.
+    """
+
+    account: str
+    symbol: str
+    side: PositionSide
+    tag: str
+    ratio: Decimal
+    formula: str
+    cap: Decimal | None = None
+    main_size: Decimal = ZERO
+    out: str = ""
+    held: str = ""
+    opened: bool = False
+    ended: bool = False
+    explained: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, PositionSide]:
+        return (self.account, self.symbol, self.side)
+
+    def raw_want(self, main_size: Decimal) -> Decimal:
+        """r × main size, before cap and step."""
+        return ZERO if self.ended else self.ratio * main_size
+
+    def want(self, main_size: Decimal, instrument: Instrument) -> Decimal:
+        """floor_to_step(min(r × main size, cap)): from the whole position, so rounding never accumulates (rule 9)."""
+        raw = self.raw_want(main_size)
+        return instrument.floor_qty(raw if self.cap is None else min(raw, self.cap))
+
+    def after_main(self, main_size: Decimal) -> Copy:
+        """The cap rises by r × each later increase of main, never while the mirror is out."""
+        if self.cap is None or main_size == self.main_size:
+            return self
+        rise = ZERO if self.out else self.ratio * max(main_size - self.main_size, ZERO)
+        return replace(self, cap=self.cap + rise, main_size=main_size)
+
+    def after_own_exit(self, left: Decimal, main_size: Decimal, out: str = "") -> Copy:
+        """The mirror's own order reduced it to `left`. A target caps it there; a stop (named in `out`) ends it."""
+        if not out and left >= self.ratio * main_size:
+            return self
+        cap = left if self.cap is None else min(self.cap, left)
+        return replace(self, cap=cap, main_size=main_size, out=self.out or out)
+
+
+def proportion(sizing: Sizing, symbol: str) -> tuple[Decimal, str]:
+    """The ratio of mode `proportion`, and its formula with inputs for plan, journal and explain (A3)."""
+    factor = sizing.value_for(symbol)
+    return factor, f"proportion: r = {plain(factor)}"
+
+
+def entry_orders(main: AccountView, symbol: str, side: PositionSide) -> list[Order]:
+    """Main's resting orders that would open or grow `side`, oldest first.
+
+    On a one-way main an order against the position is an exit up to its size; what goes beyond is followed after main
+    has flipped, so it is no entry while the position stands.
+    """
+    hedged = main.mode(symbol) is PositionMode.HEDGE
+    if not hedged and main.size(symbol, side.opposite):
+        return []
+    idx = main.mode(symbol).idx(side)
+    found = [
+        order
+        for order in main.orders(symbol)
+        if not order.is_exit and order.side is side.entry and (not hedged or order.position_idx == idx)
+    ]
+    return sorted(found, key=lambda order: (order.created_ms, order.order_id))

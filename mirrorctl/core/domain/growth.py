@@ -1,0 +1,59 @@
+"""The gate in front of every entry on a mirror: why it may not grow now.
+
+One function answers for twins and corrections alike, so no entry passes a different gate than another. It fails
+closed: what cannot be known refuses (A75).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from mirrorctl.core.domain.actions import SetLeverage
+from mirrorctl.core.domain.cycle import Copy
+from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
+
+
+def standing_block(scene: Scene, copy: Copy) -> str:
+    """Why this side may not grow at all, whatever the size; "" when it may."""
+    if scene.growth_block:
+        return scene.growth_block
+    if copy.ended:
+        return "main is flat"
+    if copy.out:
+        return f"own exit: {copy.out}"
+    if copy.held:
+        return copy.held
+    if not scene.instrument.trading:
+        return f"{scene.symbol} is not trading"
+    return ""
+
+
+def leverage_block(scene: Scene, plan: SymbolPlan) -> str:
+    """An entry waits until the mirror's leverage reads min(main's × factor, max_leverage); plans what is missing."""
+    main = scene.main.leverage.get(scene.symbol)
+    if main is None:
+        plan.needs.append(Need(NeedKind.POSITION, scene.main.account, scene.symbol))
+        return "main's leverage is not known yet"
+    wanted = main * scene.policy.sizing.leverage_factor
+    if scene.policy.limits.max_leverage is not None:
+        wanted = min(wanted, scene.policy.limits.max_leverage)
+    wanted = scene.instrument.leverage(wanted)
+    actual = scene.mirror.leverage.get(scene.symbol)
+    if actual is None or not scene.mirror.proven(scene.symbol):
+        plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
+        return "the mirror's position and leverage are not read yet"
+    if actual == wanted:
+        return ""
+    already = any(isinstance(planned.action, SetLeverage) for planned in plan.actions)
+    if "leverage" not in scene.busy and not already:
+        reason = f"leverage {plain(actual)} → {plain(wanted)} (main's {plain(main)} × factor, within the limit)"
+        plan.actions.append(Planned(SetLeverage(scene.account, scene.symbol, wanted, reason)))
+    return f"waits for leverage {plain(wanted)}"
+
+
+def quantity_block(scene: Scene, qty: Decimal, price: Decimal) -> str:
+    """Why an entry of this quantity at this price may not go: the contract's minimum, or a limit of the profile."""
+    if not scene.instrument.meets_minimum(qty, price):
+        return f"below minimum: {plain(qty)} at {plain(price)}"
+    return scene.limit(qty, price)

@@ -1,0 +1,68 @@
+"""Our own orders as the planner sees them: every attempt, from the journal row to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from mirrorctl.core.domain.ids import LinkId, Role
+from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.values import Side
+
+
+class IntentState(StrEnum):
+    """The life of a journaled action. PENDING to LIVE may still fill; the others are over."""
+
+    PENDING = "pending"  # journaled, perhaps sent
+    ACCEPTED = "accepted"  # acknowledged, not seen on the book yet
+    DOUBT = "in-doubt"  # sent, outcome unknown
+    LIVE = "live"  # seen open
+    DONE = "done"  # seen closed, or its effect was read back
+    REJECTED = "rejected"  # refused for good
+    ABSENT = "absent"  # in doubt, then nowhere after successful reads
+
+    @property
+    def is_over(self) -> bool:
+        return self in (IntentState.DONE, IntentState.REJECTED, IntentState.ABSENT)
+
+
+@dataclass(frozen=True, slots=True)
+class OurOrder:
+    """One attempt of ours on one account.
+
+    `main_order_id` and `main_filled` are of a twin: the order it stands for and what that had filled when the twin was
+    made. `by_us`: we asked for its cancel. Quantities in base coin.
+    """
+
+    link: LinkId
+    symbol: str
+    side: Side
+    qty: Decimal
+    state: IntentState
+    price: Decimal | None = None
+    reduce_only: bool = False
+    filled: Decimal = ZERO
+    main_order_id: str = ""
+    main_filled: Decimal | None = None
+    by_us: bool = False
+    code: int = 0
+    message: str = ""
+    ended_ms: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        return not self.state.is_over
+
+    @property
+    def open_qty(self) -> Decimal:
+        """What may still fill."""
+        return self.qty - self.filled if self.is_live else ZERO
+
+    @property
+    def is_growth_correction(self) -> bool:
+        return self.link.role is Role.CORRECTION
+
+    @property
+    def is_reduction(self) -> bool:
+        return self.link.role in (Role.REDUCTION, Role.FLATTEN)

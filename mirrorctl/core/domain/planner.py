@@ -1,0 +1,125 @@
+"""The planner: a scene becomes a plan. Pure, and the same for looking and for acting.
+
+A plan is a value with brakes: its actions carry their reasons, are ordered by rule 5, and are refused as a whole where
+a fact is missing (A86) or too many positions would close without a closing execution on main (A80).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mirrorctl.core.domain.actions import CancelOrder
+from mirrorctl.core.domain.corrections import plan_side
+from mirrorctl.core.domain.ids import Role
+from mirrorctl.core.domain.ours import OurOrder
+from mirrorctl.core.domain.protection import plan_protection
+from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, Standing, SymbolPlan
+from mirrorctl.core.domain.twins import TwinBalance, plan_twins
+from mirrorctl.core.domain.values import PositionMode, PositionSide
+
+HEDGE_REFUSED = "hedge"
+AHEAD_WAIT_MS = 250
+
+
+def plan_symbol(scene: Scene) -> SymbolPlan:
+    """Everything to do now about one symbol on one mirror. Both views must be known; the caller sees to that."""
+    plan = SymbolPlan(scene.account, scene.symbol)
+    unsettled = [view.account for view in (scene.main, scene.mirror) if not view.is_settled(scene.symbol)]
+    if unsettled:
+        plan.blocked = f"a fill on {' and '.join(unsettled)} is not accounted for yet"
+        return plan
+    if _unattributed(scene, plan):
+        return plan
+    if scene.parked:
+        plan.parked = scene.parked
+        _standings_only(scene, plan)
+        return plan
+    if _both_legs(scene):
+        _freeze(scene, plan)
+        return plan
+    for side in PositionSide:
+        copy = scene.copies.get(side)
+        twins = plan_twins(scene, plan, side, copy) if copy is not None else TwinBalance()
+        plan_side(scene, plan, side, copy, twins)
+        if copy is not None and not copy.ended:
+            plan_protection(scene, plan, side)
+    _cancel_strays(scene, plan)
+    plan.actions.sort(key=lambda planned: planned.action.priority)
+    return plan
+
+
+def apply_brake(plans: Sequence[SymbolPlan], recent_closes: int, limit: int) -> bool:
+    """Whether a pass would close more positions without a closing execution on main than the profile allows (A80).
+
+    `recent_closes` counts what earlier passes of the last minute closed that way. The plans lose their actions then.
+    """
+    closing = [plan for plan in plans if plan.closes_unexplained]
+    if not closing or recent_closes + len(closing) <= limit:
+        return False
+    for plan in closing:
+        plan.actions.clear()
+        plan.blocked = f"brake: {recent_closes + len(closing)} closes without a closing execution on main"
+    return True
+
+
+def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:
+    """A position moved and its execution was not seen, while twins stand: the fill may be a twin's or its order's.
+
+    Deciding now would correct beside a live twin, or undo one that filled first (A20). The execution follows at once,
+    or the orders are read.
+    """
+    if not any(ours.is_live and ours.link.role is Role.TWIN for ours in scene.ours):
+        return False
+    ahead = [view.account for view in (scene.main, scene.mirror) if view.is_ahead(scene.symbol)]
+    if not ahead:
+        return False
+    plan.blocked = f"the position of {' and '.join(ahead)} is ahead of its executions"
+    until = scene.since_ms(plan, "ahead") + AHEAD_WAIT_MS
+    if scene.now_ms < until:
+        plan.wake_at(until)
+    else:
+        plan.needs += [Need(NeedKind.ORDERS, account, scene.symbol) for account in ahead]
+    return True
+
+
+def _both_legs(scene: Scene) -> bool:
+    """Main holds both legs of the symbol and the mirror has one net position: refused (A14)."""
+    if scene.mirror.mode(scene.symbol) is PositionMode.HEDGE:
+        return False
+    return all(scene.main.size(scene.symbol, side) for side in PositionSide)
+
+
+def _freeze(scene: Scene, plan: SymbolPlan) -> None:
+    """Nothing grows, nothing closes, stops stay; entries that could still fill are taken off the book."""
+    plan.parked = HEDGE_REFUSED
+    _standings_only(scene, plan)
+    for ours in scene.ours:
+        if ours.is_live and ours.link.role is Role.TWIN:
+            _cancel(scene, plan, ours, "main holds both legs: frozen")
+
+
+def _standings_only(scene: Scene, plan: SymbolPlan) -> None:
+    for side in PositionSide:
+        copy = scene.copies.get(side)
+        main_size = scene.main.size(scene.symbol, side)
+        have = scene.mirror.size(scene.symbol, side)
+        raw = copy.raw_want(main_size) if copy else have * 0
+        want = copy.want(main_size, scene.instrument) if copy else raw
+        if have or want:
+            plan.standings.append(Standing(scene.account, scene.symbol, side, have, want, raw))
+
+
+def _cancel_strays(scene: Scene, plan: SymbolPlan) -> None:
+    """Entries of ours on a side that follows no cycle of main any more."""
+    for ours in scene.ours:
+        if not ours.is_live or ours.link.role is not Role.TWIN:
+            continue
+        side = next(side for side in PositionSide if side.entry is ours.side)
+        if side not in scene.copies:
+            _cancel(scene, plan, ours, "main has no such trade")
+
+
+def _cancel(scene: Scene, plan: SymbolPlan, ours: OurOrder, reason: str) -> None:
+    placed = scene.mirror.by_link(str(ours.link))
+    if placed is not None and placed.is_open and f"cancel:{placed.order_id}" not in scene.busy:
+        plan.actions.append(Planned(CancelOrder(scene.account, scene.symbol, placed.order_id, placed.link_id, reason)))

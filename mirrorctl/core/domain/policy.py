@@ -1,0 +1,104 @@
+"""Policy as values: what a profile says, after it was validated. Names and meanings are the contract's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+
+class SizingMode(StrEnum):
+    """How a mirror's copy ratio is made. Only PROPORTION is built."""
+
+    PROPORTION = "proportion"
+    EQUITY = "equity"
+    SAME_MARGIN_PERCENT = "same-margin-percent"
+    FIXED_NOTIONAL = "fixed-notional"
+    FIXED_QTY = "fixed-qty"
+    RISK = "risk"
+
+
+class Adopt(StrEnum):
+    """What happens to main positions that were open when a mirror's UID is first seen."""
+
+    NEW_ONLY = "new-only"
+    ALL = "all"
+
+
+class CatchUp(StrEnum):
+    """How a mirror makes up for a twin that lags after the grace time. Only MARKET is built."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    mode: SizingMode = SizingMode.PROPORTION
+    value: Decimal = Decimal(1)
+    leverage_factor: Decimal = Decimal(1)
+    symbols: dict[str, Decimal] = field(default_factory=dict)
+
+    def value_for(self, symbol: str) -> Decimal:
+        """The per-symbol value where there is one."""
+        return self.symbols.get(symbol, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """How main is followed. Times in seconds, slippage in basis points."""
+
+    catch_up: CatchUp = CatchUp.MARKET
+    grace_s: Decimal = Decimal(5)
+    max_age_s: Decimal = Decimal(60)
+    max_slippage_bps: Decimal = Decimal(50)
+    max_exit_slippage_bps: Decimal = Decimal(300)
+    exit_deadline_s: Decimal = Decimal(10)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an account may hold and send. None: no such limit. Notionals in the settle coin."""
+
+    max_leverage: Decimal | None = Decimal(20)
+    max_position_notional: Decimal | None = Decimal(50_000)
+    max_total_notional: Decimal | None = Decimal(200_000)
+    max_orders_per_minute: int | None = 120
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorPolicy:
+    """One mirror of a profile."""
+
+    name: str
+    enabled: bool = True
+    adopt: Adopt = Adopt.NEW_ONLY
+    sizing: Sizing = field(default_factory=Sizing)
+    follow: Follow = field(default_factory=Follow)
+    limits: Limits = field(default_factory=Limits)
+    naked_bound_ms: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything the engine needs to know of a profile. `mirrors` in the order of the file."""
+
+    profile: str
+    settle_coin: str
+    mirrors: tuple[MirrorPolicy, ...]
+    main_limits: Limits = field(default_factory=Limits)
+    mirroring: bool = True
+    relist_s: Decimal = Decimal(20)
+    tick_s: Decimal = Decimal(1)
+    max_closes_per_pass: int = 3
+
+    def mirror(self, name: str) -> MirrorPolicy:
+        """The mirror of that name; KeyError when there is none."""
+        for mirror in self.mirrors:
+            if mirror.name == name:
+                return mirror
+        raise KeyError(name)
+
+
+MAIN = "main"

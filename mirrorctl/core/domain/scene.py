@@ -1,0 +1,165 @@
+"""What one decision looks at, and what it comes to. A decision is about one symbol on one mirror."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from mirrorctl.core.domain.account import Ticker
+from mirrorctl.core.domain.actions import Action
+from mirrorctl.core.domain.cycle import Copy
+from mirrorctl.core.domain.ids import LinkId, Role
+from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.ours import OurOrder
+from mirrorctl.core.domain.policy import MirrorPolicy
+from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.view import AccountView
+
+TICKER_FRESH_MS = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class MainFill:
+    """Main's last execution in one direction of one side: the reference for slippage while it is young.
+
+    `at_ms` on the local clock, `exchange_ms` as the exchange stamped it.
+    """
+
+    price: Decimal
+    at_ms: int
+    exchange_ms: int
+
+
+class NeedKind(StrEnum):
+    POSITION = "position"
+    TICKER = "ticker"
+    INSTRUMENT = "instrument"
+    ORDERS = "orders"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something to read before the decision can be made."""
+
+    kind: NeedKind
+    account: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An action of the plan. Of a twin: the order it stands for and what that had filled."""
+
+    action: Action
+    main_order_id: str = ""
+    main_filled: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Growth that policy keeps back, with its reason: never drift (A82).
+
+    `waiting`: not policy but a read or a change under way; it ends by itself and is not yet in step.
+    """
+
+    account: str
+    symbol: str
+    side: PositionSide
+    raw_want: Decimal
+    want: Decimal
+    reason: str
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one side of a symbol stands on a mirror. `tolerated`: what lead and lag explain of the difference."""
+
+    account: str
+    symbol: str
+    side: PositionSide
+    have: Decimal
+    want: Decimal
+    raw_want: Decimal
+    tolerated: Decimal = ZERO
+
+
+@dataclass(slots=True)
+class SymbolPlan:
+    """What one decision comes to. `blocked` says why no decision could be made (unknown views, unsettled fills)."""
+
+    account: str
+    symbol: str
+    actions: list[Planned] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    standings: list[Standing] = field(default_factory=list)
+    needs: list[Need] = field(default_factory=list)
+    parked: str = ""
+    park: str = ""
+    blocked: str = ""
+    closes_unexplained: bool = False
+    wake_ms: int | None = None
+    since: dict[str, int] = field(default_factory=dict)
+
+    def wake_at(self, at_ms: int) -> None:
+        """Decide again at `at_ms` at the latest."""
+        self.wake_ms = at_ms if self.wake_ms is None else min(self.wake_ms, at_ms)
+
+
+@dataclass(slots=True)
+class Scene:
+    """Everything a decision about one symbol on one mirror may look at. Nothing of it is changed by deciding.
+
+    `busy` names what is in flight besides placements: "stop", "leverage", "cancel:<order id>", "amend:<order id>".
+    `growth_block` is the reason why growth is held for all of the symbol; `limit` says why an entry of a quantity at a
+    price would break a limit ("" when it would not), failing closed. `parked`: no order of ours touches the symbol.
+    """
+
+    now_ms: int
+    account: str
+    tag: str
+    symbol: str
+    policy: MirrorPolicy
+    instrument: Instrument
+    main: AccountView
+    mirror: AccountView
+    copies: Mapping[PositionSide, Copy]
+    ours: Sequence[OurOrder]
+    since: Mapping[str, int]
+    busy: frozenset[str] = frozenset()
+    growth_block: str = ""
+    parked: str = ""
+    growth_fill: Mapping[PositionSide, MainFill] = field(default_factory=dict)
+    exit_fill: Mapping[PositionSide, MainFill] = field(default_factory=dict)
+    explained_closes: frozenset[PositionSide] = frozenset()
+    ticker: Ticker | None = None
+    limit: Callable[[Decimal, Decimal], str] = lambda _qty, _price: ""
+
+    def idx(self, side: PositionSide) -> int:
+        return self.mirror.mode(self.symbol).idx(side)
+
+    def since_ms(self, plan: SymbolPlan, what: str) -> int:
+        """When `what` began: now, unless the last decision already saw it. Forgotten by not being asked."""
+        began = self.since.get(what, self.now_ms)
+        plan.since[what] = began
+        return began
+
+    def fresh_ticker(self) -> Ticker | None:
+        if self.ticker is None or self.now_ms - self.ticker.at_ms > TICKER_FRESH_MS:
+            return None
+        return self.ticker
+
+    def attempts(self, link: LinkId) -> list[OurOrder]:
+        """Every attempt known of the decision behind `link`, first to last."""
+        found = [order for order in self.ours if order.link.intent == link.intent]
+        return sorted(found, key=lambda order: order.link.attempt)
+
+    def link(self, copy: Copy, role: Role, step: str) -> LinkId:
+        """The id of the next attempt at a decision: one higher only when the earlier ones are known (rule 3)."""
+        first = LinkId(self.tag, copy.tag, role, 0, step, 0)
+        earlier = self.attempts(first)
+        if not earlier:
+            return first
+        return LinkId(self.tag, copy.tag, role, 0, step, earlier[-1].link.attempt + 1)

@@ -1,0 +1,243 @@
+"""Twins: on the mirror, one order for each entry order that rests on main.
+
+A twin that filled first is a lead: its excess stands while main's order is open. A twin that has not filled although
+main's order did lags: it stands for the difference until the grace time is over, then it is cancelled and the rest is
+ordered. Nothing is ever ordered beside a live twin for what the twin stands for (A20).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Order
+from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder
+from mirrorctl.core.domain.cycle import Copy, entry_orders
+from mirrorctl.core.domain.growth import leverage_block, quantity_block, standing_block
+from mirrorctl.core.domain.ids import Role, step_tag
+from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
+from mirrorctl.core.domain.scene import Held, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.values import OrderStatus, PositionSide
+
+
+@dataclass(slots=True)
+class TwinBalance:
+    """What the twins of one side explain: `lag` is still to come, `lead` came early. Base coin."""
+
+    lag: Decimal = ZERO
+    lead: Decimal = ZERO
+
+
+def twin_step(main_order_id: str) -> str:
+    """The step of a twin's id (rule 3)."""
+    return step_tag("twin", main_order_id)
+
+
+def plan_twins(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> TwinBalance:
+    """Place, amend and cancel the twins of one side; returns what they explain of the difference to the target."""
+    balance = TwinBalance()
+    resting = {order.order_id: order for order in entry_orders(scene.main, scene.symbol, side)}
+    block = standing_block(scene, copy)
+    by_order = _group(scene, side)
+    for order_id, attempts in by_order.items():
+        if order_id not in resting:
+            _finish(scene, plan, copy, scene.main.order(order_id), attempts, balance)
+    for order_id, order in resting.items():
+        attempts = by_order.get(order_id, [])
+        balance.lead += _lead(scene, copy, order, attempts)
+        if attempts and attempts[-1].is_live:
+            balance.lag += _lag(scene, copy, order, attempts[-1])
+            _keep(scene, plan, copy, order, attempts[-1], block)
+        else:
+            _place(scene, plan, side, copy, order, attempts, block)
+    return balance
+
+
+def _group(scene: Scene, side: PositionSide) -> dict[str, list[OurOrder]]:
+    """Our twins of one side by the main order they stand for; a twin of an unknown order under its own link id."""
+    steps = {twin_step(order.order_id): order.order_id for order in scene.main.orders(scene.symbol)}
+    groups: dict[str, list[OurOrder]] = {}
+    for ours in sorted(scene.ours, key=lambda order: order.link.attempt):
+        if ours.link.role is Role.TWIN and ours.side is side.entry and not ours.reduce_only:
+            order_id = ours.main_order_id or steps.get(ours.link.step) or str(ours.link)
+            groups.setdefault(order_id, []).append(ours)
+    return groups
+
+
+def _matched(scene: Scene, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
+    """r × what main's order has filled beyond the twin's base: what the twin should have filled by now."""
+    base = twin.main_filled
+    if base is None:  # a twin found on the exchange with a new store: its quantity tells what it was made for
+        base = order.qty - twin.qty / copy.ratio
+    return copy.ratio * (scene.main.filled(order) - base)
+
+
+def _lead(scene: Scene, copy: Copy, order: Order, attempts: list[OurOrder]) -> Decimal:
+    """What the twins of a resting order filled before it did."""
+    if not attempts:
+        return ZERO
+    ahead = attempts[-1].filled - _matched(scene, copy, order, attempts[-1])
+    return min(max(ahead, ZERO), copy.ratio * scene.main.leaves(order))
+
+
+def _lag(scene: Scene, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
+    """What a live twin still has to fill to stand where main's order stands."""
+    if not twin.is_live:
+        return ZERO
+    behind = scene.instrument.floor_qty(_matched(scene, copy, order, twin)) - twin.filled
+    return min(max(behind, ZERO), twin.open_qty)
+
+
+def _keep(scene: Scene, plan: SymbolPlan, copy: Copy, order: Order, twin: OurOrder, block: str) -> None:
+    """A live twin of a resting order: in step with it, or gone."""
+    if block:
+        _cancel(scene, plan, twin, f"growth is held: {block}")
+        return
+    behind = _lag(scene, copy, order, twin)
+    if behind and _grace_over(scene, plan, twin):
+        _cancel(scene, plan, twin, f"main filled, the twin lags by {plain(behind)}: catch up")
+        return
+    unmatched = copy.ratio * scene.main.leaves(order) + _matched(scene, copy, order, twin)
+    qty = scene.instrument.floor_qty(unmatched)
+    if qty <= twin.filled:
+        _cancel(scene, plan, twin, "main's order shrank")
+        return
+    _amend(scene, plan, order, twin, qty)
+
+
+def _amend(scene: Scene, plan: SymbolPlan, order: Order, twin: OurOrder, qty: Decimal) -> None:
+    placed = scene.mirror.by_link(str(twin.link))
+    if placed is None or not placed.is_open or f"amend:{placed.order_id}" in scene.busy:
+        return
+    change = AmendOrder(
+        account=scene.account,
+        symbol=scene.symbol,
+        order_id=placed.order_id,
+        link_id=placed.link_id,
+        reason="main's order was amended",
+        qty=qty if qty != placed.qty else None,
+        price=order.price if order.price != placed.price else None,
+        trigger_price=order.trigger_price
+        if order.status is OrderStatus.UNTRIGGERED and order.trigger_price != placed.trigger_price
+        else None,
+    )
+    if change.qty is not None or change.price is not None or change.trigger_price is not None:
+        plan.actions.append(Planned(change))
+
+
+def _finish(
+    scene: Scene, plan: SymbolPlan, copy: Copy, order: Order | None, attempts: list[OurOrder], balance: TwinBalance
+) -> None:
+    """Twins whose order no longer rests on main as an entry."""
+    for twin in attempts:
+        if not twin.is_live:
+            continue
+        if order is None or copy.ended:
+            _cancel(scene, plan, twin, "main's order is gone")
+            continue
+        behind = _lag(scene, copy, order, twin)
+        balance.lag += behind
+        if order.status is not OrderStatus.FILLED:
+            _cancel(scene, plan, twin, "main's order is gone")
+        elif not behind or _grace_over(scene, plan, twin):
+            _cancel(scene, plan, twin, "main's order is filled: what the twin lacks is ordered")
+
+
+def _grace_over(scene: Scene, plan: SymbolPlan, twin: OurOrder) -> bool:
+    until = scene.since_ms(plan, f"lag {twin.link}") + int(scene.policy.follow.grace_s * 1000)
+    if scene.now_ms >= until:
+        return True
+    plan.wake_at(until)
+    return False
+
+
+def _cancel(scene: Scene, plan: SymbolPlan, twin: OurOrder, reason: str) -> None:
+    placed = scene.mirror.by_link(str(twin.link))
+    if placed is None or not placed.is_open or f"cancel:{placed.order_id}" in scene.busy:
+        return
+    plan.actions.append(Planned(CancelOrder(scene.account, scene.symbol, placed.order_id, placed.link_id, reason)))
+
+
+def _place(
+    scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, order: Order, attempts: list[OurOrder], block: str
+) -> None:
+    """A twin for an order that has none standing."""
+    if not scene.main.leaves(order) or not _may_place(scene, plan, order, attempts):
+        return
+    lead = _lead(scene, copy, order, attempts)
+    qty = scene.instrument.floor_qty(copy.ratio * scene.main.leaves(order) - lead)
+    price = order.price if order.price is not None else order.trigger_price
+    if qty <= 0 or price is None:
+        if not lead:
+            _hold(scene, plan, side, copy, order, f"below minimum: a twin of {plain(scene.main.leaves(order))}")
+        return
+    block = block or quantity_block(scene, qty, price)
+    wait = "" if block else leverage_block(scene, plan)
+    if block or wait:
+        _hold(scene, plan, side, copy, order, block or wait, waiting=bool(wait))
+        return
+    plan.actions.append(
+        Planned(
+            PlaceOrder(
+                account=scene.account,
+                symbol=scene.symbol,
+                side=order.side,
+                order_type=order.order_type,
+                qty=qty,
+                link_id=str(scene.link(copy, Role.TWIN, twin_step(order.order_id))),
+                role=Role.TWIN,
+                reason=f"twin of main's {order.side} {plain(order.qty)} at {plain(price)}; {copy.formula}",
+                position_idx=scene.idx(side),
+                price=order.price,
+                trigger_price=order.trigger_price if order.status is OrderStatus.UNTRIGGERED else None,
+                trigger_direction=order.trigger_direction,
+                trigger_by=order.trigger_by,
+                stop_loss=order.stop_loss or _position_stop(scene, side, price),
+                stop_loss_by=order.stop_loss_by,
+            ),
+            main_order_id=order.order_id,
+            main_filled=scene.main.filled(order) + lead / copy.ratio,
+        )
+    )
+
+
+def _may_place(scene: Scene, plan: SymbolPlan, order: Order, attempts: list[OurOrder]) -> bool:
+    """A twin that the exchange ended is not placed again at the same price; one that we ended is."""
+    if not attempts:
+        return True
+    last = attempts[-1]
+    if last.state is IntentState.ABSENT or last.by_us or last.filled >= last.qty:
+        return True
+    refusal = last_refusal(attempts)
+    if refusal is not None and heals(refusal.code):
+        retry = retry_at_ms(attempts)
+        if scene.now_ms < retry:
+            plan.wake_at(retry)
+            return False
+        return True
+    return last.price != order.price
+
+
+def _position_stop(scene: Scene, side: PositionSide, price: Decimal) -> Decimal | None:
+    """Main's standing stop, when it is on the right side of the entry's price."""
+    row = scene.main.position(scene.symbol, side)
+    if row is None or row.stop_loss is None:
+        return None
+    return row.stop_loss if (price - row.stop_loss) * side.sign > 0 else None
+
+
+def _hold(
+    scene: Scene,
+    plan: SymbolPlan,
+    side: PositionSide,
+    copy: Copy,
+    order: Order,
+    reason: str,
+    *,
+    waiting: bool = False,
+) -> None:
+    have = scene.mirror.size(scene.symbol, side)
+    raw = have + copy.ratio * scene.main.leaves(order)
+    plan.held.append(Held(scene.account, scene.symbol, side, raw, have, reason, waiting))

@@ -1,0 +1,146 @@
+"""The words of the domain as types: sides, order kinds, statuses.
+
+String values are what people and `--json` see; the Bybit spelling lives in the codec alone.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """The side of an order."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell: what a fill adds to a signed position."""
+        return 1 if self is Side.BUY else -1
+
+
+class PositionSide(StrEnum):
+    """The side of a position."""
+
+    LONG = "long"
+    SHORT = "short"
+
+    @property
+    def opposite(self) -> PositionSide:
+        return PositionSide.SHORT if self is PositionSide.LONG else PositionSide.LONG
+
+    @property
+    def entry(self) -> Side:
+        """The order side that grows a position on this side."""
+        return Side.BUY if self is PositionSide.LONG else Side.SELL
+
+    @property
+    def exit(self) -> Side:
+        """The order side that shrinks a position on this side."""
+        return self.entry.opposite
+
+    @property
+    def sign(self) -> int:
+        return self.entry.sign
+
+    @property
+    def hedge_idx(self) -> int:
+        """Bybit's positionIdx of this leg in hedge mode: 1 long, 2 short (order/create-order)."""
+        return 1 if self is PositionSide.LONG else 2
+
+
+class PositionMode(StrEnum):
+    """Bybit's position mode of a symbol: one net position, or a leg for each side."""
+
+    ONE_WAY = "one-way"
+    HEDGE = "hedge"
+
+    def idx(self, side: PositionSide) -> int:
+        """positionIdx that an order for a position on `side` carries in this mode."""
+        return side.hedge_idx if self is PositionMode.HEDGE else 0
+
+
+class OrderType(StrEnum):
+    LIMIT = "limit"
+    MARKET = "market"
+    UNKNOWN = "unknown"
+
+
+class TimeInForce(StrEnum):
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+    POST_ONLY = "post-only"
+
+
+class TriggerBy(StrEnum):
+    """The price that triggers a conditional order or a stop."""
+
+    LAST = "last"
+    INDEX = "index"
+    MARK = "mark"
+
+
+class StopKind(StrEnum):
+    """What a conditional order is for (Bybit's stopOrderType)."""
+
+    NONE = "none"
+    CONDITIONAL = "conditional"
+    STOP_LOSS = "stop-loss"
+    TAKE_PROFIT = "take-profit"
+    TRAILING_STOP = "trailing-stop"
+    PARTIAL_STOP_LOSS = "partial-stop-loss"
+    PARTIAL_TAKE_PROFIT = "partial-take-profit"
+    OTHER = "other"
+
+    @property
+    def position_bound(self) -> bool:
+        """Made by the exchange for a position, and gone with it."""
+        return self not in (StopKind.NONE, StopKind.CONDITIONAL)
+
+
+class OrderStatus(StrEnum):
+    """Bybit's orderStatus. CANCELLED may hold fills: always look at `filled_qty` (enum)."""
+
+    NEW = "new"
+    PARTIALLY_FILLED = "partially-filled"
+    UNTRIGGERED = "untriggered"
+    TRIGGERED = "triggered"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    DEACTIVATED = "deactivated"
+
+    @property
+    def is_open(self) -> bool:
+        return self in _OPEN
+
+
+_OPEN = frozenset((OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.UNTRIGGERED, OrderStatus.TRIGGERED))
+
+
+class ExecutionKind(StrEnum):
+    """What an execution row is. FUNDING and OTHER never change a size (A19)."""
+
+    TRADE = "trade"
+    LIQUIDATION = "liquidation"
+    ADL = "adl"
+    FUNDING = "funding"
+    OTHER = "other"
+
+    @property
+    def moves_position(self) -> bool:
+        return self in (ExecutionKind.TRADE, ExecutionKind.LIQUIDATION, ExecutionKind.ADL)
+
+
+class Freshness(StrEnum):
+    """How much a view may be trusted: unknown is a value (rule 1)."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    UNKNOWN = "unknown"

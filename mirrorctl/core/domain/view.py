@@ -1,0 +1,303 @@
+"""The last known state of one account, fed by stream pushes and REST pages in any order.
+
+Three rules keep it right whatever is lost, doubled or late (A54, A55, A85):
+
+* an order or position only ever moves forward: positions by (seq, updated), orders by (closed, filled, updated);
+* `size` is the position as of its seq plus the executions newer than that seq, so a fill counts once whichever of
+  the two messages arrives first;
+* a fill that only an order row has told (filled more than its executions account for) leaves the symbol *unsettled*:
+  nobody can say whether the position already holds it, so nothing is decided until its executions were read;
+* a position row newer than the executions seen is *ahead*: whose fill moved it is not known yet, so it explains no
+  resting order.
+
+A push is one symbol's change; what it does not name keeps its state. What a REST page does not name is a reason to
+read it, never to forget it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Execution, Order, Position, Wallet
+from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.values import PositionMode, PositionSide
+
+_CLOSED_KEPT = 2_000
+_SEEN_KEPT = 20_000
+
+
+class AccountView:
+    """One account as last seen. Mutable, but without I/O: every change is a method call on the engine's thread."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        self.wallet: Wallet | None = None
+        self.leverage: dict[str, Decimal] = {}
+        self.unsettled: dict[str, dict[str, int]] = {}
+        self._positions: dict[tuple[str, int], Position] = {}
+        self._modes: dict[str, PositionMode] = {}
+        self._pending: dict[str, dict[str, Execution]] = {}
+        self._orders: dict[str, dict[str, Order]] = {}
+        self._known: dict[str, Order] = {}
+        self._closed: OrderedDict[str, None] = OrderedDict()
+        self._by_link: dict[str, Order] = {}
+        self._accounted: OrderedDict[str, Decimal] = OrderedDict()
+        self._link_fills: OrderedDict[str, Decimal] = OrderedDict()
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._touched: dict[str, int] = {}
+        self._explained: dict[str, int] = {}
+
+    # --- what is known ---------------------------------------------------------------------------------------
+
+    def position(self, symbol: str, side: PositionSide) -> Position | None:
+        """The row that holds `side` of the symbol; None when no such row is known or it is flat or opposite."""
+        row = self._positions.get((symbol, self.mode(symbol).idx(side)))
+        return row if row is not None and row.side is side and row.size else None
+
+    def proven(self, symbol: str) -> bool:
+        """Whether a row of the symbol was ever seen, flat or not: without one a size of zero is only an absence."""
+        return symbol in self._modes
+
+    def positions(self) -> Iterator[Position]:
+        """Every row with a size."""
+        return (row for row in self._positions.values() if row.size)
+
+    def mode(self, symbol: str) -> PositionMode:
+        """The symbol's position mode as its rows show it; one-way until a leg was seen."""
+        return self._modes.get(symbol, PositionMode.ONE_WAY)
+
+    def size(self, symbol: str, side: PositionSide) -> Decimal:
+        """What is held on `side`: the row as of its seq plus newer executions. Never negative."""
+        mode = self.mode(symbol)
+        idx = mode.idx(side)
+        row = self._positions.get((symbol, idx))
+        signed = row.signed if row else ZERO
+        for execution in self._pending.get(symbol, {}).values():
+            if self._leg(execution, mode) == idx:
+                signed += execution.signed
+        return max(signed * side.sign, ZERO)
+
+    def seq(self, symbol: str) -> int:
+        """The newest seq known of the symbol; -1 when it never traded."""
+        return max([self.row_seq(symbol), *(e.seq for e in self._pending.get(symbol, {}).values())])
+
+    def is_settled(self, symbol: str) -> bool:
+        """Whether every fill that an order row told of is accounted for by executions."""
+        return not self.unsettled.get(symbol)
+
+    def row_seq(self, symbol: str) -> int:
+        """The newest seq of the symbol's rows; -1 when there is none."""
+        rows = (self._positions.get((symbol, idx)) for idx in (0, 1, 2))
+        return max((row.seq for row in rows if row is not None), default=-1)
+
+    def is_ahead(self, symbol: str) -> bool:
+        """Whether a row tells of a fill whose execution was not seen: it cannot be laid to an order yet."""
+        return self.row_seq(symbol) > self._explained.get(symbol, -1)
+
+    def explain(self, symbol: str, seq: int) -> None:
+        """The symbol's orders were read after its row reached `seq`: whatever moved it is known or nobody's."""
+        self._explained[symbol] = max(self._explained.get(symbol, -1), seq)
+
+    def orders(self, symbol: str) -> Iterable[Order]:
+        """Open orders of one symbol."""
+        return self._orders.get(symbol, {}).values()
+
+    def all_orders(self) -> Iterator[Order]:
+        """Open orders of every symbol."""
+        return (order for orders in self._orders.values() for order in orders.values())
+
+    def order(self, order_id: str) -> Order | None:
+        """An order by its id, open or recently closed."""
+        return self._known.get(order_id)
+
+    def by_link(self, link_id: str) -> Order | None:
+        """An order by its link id, open or recently closed."""
+        return self._by_link.get(link_id)
+
+    def filled(self, order: Order) -> Decimal:
+        """What an order has executed by the better informed of its row and its executions."""
+        return max(order.filled_qty, min(self._accounted.get(order.order_id, ZERO), order.qty))
+
+    def link_filled(self, link_id: str) -> Decimal:
+        """What executions seen so far say of an order of ours, whether or not its row has come."""
+        return self._link_fills.get(link_id, ZERO)
+
+    def leaves(self, order: Order) -> Decimal:
+        """What an order may still fill, by the better informed of its row and its executions."""
+        return order.qty - self.filled(order) if order.is_open else ZERO
+
+    def symbols(self) -> set[str]:
+        """Every symbol with a position, a pending execution or an open order."""
+        held = {row.symbol for row in self.positions()}
+        return held | {s for s, e in self._pending.items() if e} | {s for s, o in self._orders.items() if o}
+
+    def touched_ms(self, symbol: str) -> int:
+        """When a message last changed anything of the symbol (local clock); 0 for never."""
+        return self._touched.get(symbol, 0)
+
+    # --- what arrives ----------------------------------------------------------------------------------------
+
+    def apply_order(self, order: Order, at_ms: int, *, listed: bool = False) -> bool:
+        """Take an order row. `listed`: it came with a relist whose positions are newer than it. True if it is news."""
+        known = self.order(order.order_id)
+        if known is not None and _rank(order) < _rank(known):
+            return False
+        if known is None and listed:
+            self._accounted.setdefault(order.order_id, order.filled_qty)
+        if known == order:
+            return False
+        if order.is_open:
+            self._orders.setdefault(order.symbol, {})[order.order_id] = order
+        else:
+            self._orders.get(order.symbol, {}).pop(order.order_id, None)
+            self._remember_closed(order.order_id)
+        self._known[order.order_id] = order
+        if order.link_id:
+            self._by_link[order.link_id] = order
+        self._check_settled(order, at_ms)
+        self._touched[order.symbol] = at_ms
+        return True
+
+    def apply_execution(self, execution: Execution, at_ms: int) -> bool:
+        """Take one execution. False when it was seen before or moves no position (A19)."""
+        if execution.exec_id in self._seen:
+            return False
+        self._remember_seen(execution.exec_id)
+        self.explain(execution.symbol, execution.seq)
+        if not execution.kind.moves_position:
+            return False
+        self._accounted[execution.order_id] = self._accounted.get(execution.order_id, ZERO) + execution.qty
+        if execution.link_id:
+            self._link_fills[execution.link_id] = self._link_fills.get(execution.link_id, ZERO) + execution.qty
+        order = self.order(execution.order_id)
+        if order is not None:
+            self._check_settled(order, at_ms)
+        row = self._positions.get((execution.symbol, self._leg(execution, self.mode(execution.symbol))))
+        if row is None or execution.seq > row.seq:
+            self._pending.setdefault(execution.symbol, {})[execution.exec_id] = execution
+        self._touched[execution.symbol] = at_ms
+        return True
+
+    def apply_order_executions(self, order_id: str, executions: Sequence[Execution], at_ms: int) -> None:
+        """Take all executions of one order, read by its id: afterwards they account for what it filled."""
+        for execution in executions:
+            self.apply_execution(execution, at_ms)
+        total = sum((e.qty for e in executions if e.kind.moves_position), ZERO)
+        self._accounted[order_id] = max(total, self._accounted.get(order_id, ZERO))
+        order = self.order(order_id)
+        if order is not None:
+            self._check_settled(order, at_ms)
+
+    def has_seen(self, exec_id: str) -> bool:
+        """Whether an execution was taken before."""
+        return exec_id in self._seen
+
+    def note_execution(self, execution: Execution) -> bool:
+        """Take an execution of the past, already inside the positions that were read. True if it is news."""
+        if execution.exec_id in self._seen:
+            return False
+        self._remember_seen(execution.exec_id)
+        return execution.kind.moves_position
+
+    def apply_position(self, row: Position, at_ms: int, *, read: bool = False) -> bool:
+        """Take one position row. Rows older than what is known are dropped. True if it is news.
+
+        `read`: it was read, not pushed. The first row that is read of a symbol is where its history begins for us.
+        """
+        if read and row.symbol not in self._explained and not self.proven(row.symbol):
+            self.explain(row.symbol, row.seq)
+        mode = PositionMode.HEDGE if row.idx else PositionMode.ONE_WAY
+        if self._modes.get(row.symbol) is not mode:
+            self._switch_mode(row.symbol, mode)
+        known = self._positions.get(row.key)
+        if known is not None and (row.seq, row.updated_ms) < (known.seq, known.updated_ms):
+            return False
+        if row.leverage is not None:
+            self.leverage[row.symbol] = row.leverage
+        self._positions[row.key] = row
+        pending = self._pending.get(row.symbol, {})
+        for exec_id in [k for k, e in pending.items() if self._leg(e, mode) == row.idx and e.seq <= row.seq]:
+            del pending[exec_id]
+        self._touched[row.symbol] = at_ms
+        return known != row
+
+    def apply_wallet(self, wallet: Wallet) -> None:
+        self.wallet = wallet
+
+    def apply_relist(
+        self, orders: Sequence[Order], positions: Sequence[Position], wallet: Wallet, requested_ms: int, at_ms: int
+    ) -> tuple[set[str], list[Order]]:
+        """Merge one whole relist asked at `requested_ms`.
+
+        Returns what it does not name although we hold it and no message has touched it since: symbols whose position
+        must be read, and orders that must be looked up.
+        """
+        for order in orders:
+            self.apply_order(order, at_ms, listed=True)
+        for row in positions:
+            self.apply_position(row, at_ms, read=True)
+        self.wallet = wallet
+        listed_orders = {order.order_id for order in orders}
+        listed_symbols = {(row.symbol, row.idx) for row in positions}
+        missing_symbols = {
+            symbol
+            for symbol, idx in self._held_keys()
+            if (symbol, idx) not in listed_symbols and self.touched_ms(symbol) < requested_ms
+        }
+        missing_orders = [
+            order
+            for order in self.all_orders()
+            if order.order_id not in listed_orders and self.touched_ms(order.symbol) < requested_ms
+        ]
+        return missing_symbols, missing_orders
+
+    # --- inside ----------------------------------------------------------------------------------------------
+
+    def _held_keys(self) -> Iterator[tuple[str, int]]:
+        for row in self.positions():
+            yield row.key
+        for symbol, pending in self._pending.items():
+            mode = self.mode(symbol)
+            yield from {(symbol, self._leg(execution, mode)) for execution in pending.values()}
+
+    def _leg(self, execution: Execution, mode: PositionMode) -> int:
+        """The positionIdx an execution belongs to: its order's where the order is known, else by side and closing."""
+        if mode is PositionMode.ONE_WAY:
+            return 0
+        order = self.order(execution.order_id)
+        return order.position_idx if order is not None and order.position_idx else execution.hedge_leg()
+
+    def _switch_mode(self, symbol: str, mode: PositionMode) -> None:
+        """Rows of the other mode are of the past: Bybit switches a symbol only while it is flat."""
+        self._modes[symbol] = mode
+        for idx in (1, 2) if mode is PositionMode.ONE_WAY else (0,):
+            self._positions.pop((symbol, idx), None)
+
+    def _check_settled(self, order: Order, at_ms: int) -> None:
+        unsettled = self.unsettled.setdefault(order.symbol, {})
+        if order.filled_qty > self._accounted.get(order.order_id, ZERO):
+            unsettled.setdefault(order.order_id, at_ms)
+        else:
+            unsettled.pop(order.order_id, None)
+
+    def _remember_closed(self, order_id: str) -> None:
+        self._closed[order_id] = None
+        while len(self._closed) > _CLOSED_KEPT:
+            oldest = self._known.pop(self._closed.popitem(last=False)[0])
+            if self._by_link.get(oldest.link_id) is oldest:
+                del self._by_link[oldest.link_id]
+
+    def _remember_seen(self, exec_id: str) -> None:
+        self._seen[exec_id] = None
+        if len(self._seen) > _SEEN_KEPT:
+            self._seen.popitem(last=False)
+        for fills in (self._accounted, self._link_fills):
+            if len(fills) > _SEEN_KEPT:
+                fills.popitem(last=False)
+
+
+def _rank(order: Order) -> tuple[bool, Decimal, int]:
+    """Statuses only move on: closed beats open, more filled beats less, later beats earlier (private/order)."""
+    return (not order.is_open, order.filled_qty, order.updated_ms)

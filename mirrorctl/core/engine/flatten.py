@@ -1,0 +1,138 @@
+"""`flatten` as a task: cancel our orders and close our positions on the chosen accounts, again and again.
+
+It ends when they are gone or the tries are over, and says what remains (A72).
+
+It works on each account by itself, whether or not main is known, and takes each mirror out of its cycles first, so the
+reconcile pass does not build up again what the trader tore down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+from mirrorctl.core.domain.account import Position
+from mirrorctl.core.domain.actions import Action, CancelOrder, PlaceOrder
+from mirrorctl.core.domain.ids import LinkId, Role, parse, step_tag, trade_tag
+from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.scene import Planned
+from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, TimeInForce
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.keeper import opened_by_us
+from mirrorctl.core.engine.tasks import Steps, Wait
+from mirrorctl.core.engine.trading import Progress
+
+_TRIES = 5
+_ROUND_MS = 4_000
+_RELIST_MS = 8_000
+
+
+def flatten(engine: Engine, names: Iterable[str], progress: Progress, *, everything: bool = False) -> Steps:
+    """Flatten accounts. The result names what remains for each; `partial` is true when something does."""
+    chosen = [engine.accounts[name] for name in names]
+    yield from _relist(engine, chosen)
+    unreadable = [account for account in chosen if not account.relisted_ms]
+    for account in chosen:
+        for symbol in {row.symbol for row in account.view.positions()}:
+            if not account.is_main:
+                engine.keeper.mark_out(account.name, symbol, "flatten")
+    for attempt in range(_TRIES):
+        actions = [action for account in chosen for action in plan_flatten(engine, account, attempt, everything)]
+        if not actions:
+            break
+        yield from _round(engine, actions, progress)
+    remains = {account.name: _remains(engine, account, everything) for account in chosen}
+    return {
+        "partial": bool(unreadable) or any(remains.values()),
+        "accounts": [
+            {
+                "account": account.name,
+                "error": account.error if account in unreadable else None,
+                "remains": remains[account.name],
+            }
+            for account in chosen
+        ],
+    }
+
+
+def plan_flatten(engine: Engine, account: Account, attempt: int, everything: bool) -> list[Action]:
+    """What flattening an account would send now."""
+    actions: list[Action] = []
+    for order in account.view.all_orders():
+        link = parse(order.link_id)
+        ours = link is not None and link.account == account.tag
+        if not order.stop_kind.position_bound and (everything or ours):
+            actions.append(CancelOrder(account.name, order.symbol, order.order_id, order.link_id, "flatten"))
+    chosen = [row for row in account.view.positions() if everything or is_ours(engine, account, row)]
+    return actions + [_close(engine, account, row, attempt) for row in chosen]
+
+
+def is_ours(engine: Engine, account: Account, row: Position) -> bool:
+    """Whether a position is ours: a copy of it is open, or an execution with our ids opened it."""
+    if row.side is None:
+        return False
+    if not account.is_main:
+        copy = engine.keeper.copies.get((account.name, row.symbol, row.side))
+        if copy is not None and copy.opened:
+            return True
+    return opened_by_us(account, (row.symbol, row.side))
+
+
+def _close(engine: Engine, account: Account, row: Position, attempt: int) -> PlaceOrder:
+    side = row.side or PositionSide.LONG
+    seq = str(account.view.seq(row.symbol))
+    tag = trade_tag(account.uid, row.symbol, side, "flatten")
+    link = LinkId(account.tag, tag, Role.FLATTEN, 0, step_tag("flatten", row.symbol, side, seq), attempt)
+    while engine.book.by_link(account.name, str(link)) is not None:
+        link = link.next_attempt()
+    mode = PositionMode.HEDGE if row.idx else PositionMode.ONE_WAY
+    return PlaceOrder(
+        account=account.name,
+        symbol=row.symbol,
+        side=side.exit,
+        order_type=OrderType.MARKET,
+        qty=row.size,
+        link_id=str(link),
+        role=Role.FLATTEN,
+        reason="flatten",
+        position_idx=mode.idx(side),
+        time_in_force=TimeInForce.IOC,
+        reduce_only=True,
+    )
+
+
+def _round(engine: Engine, actions: list[Action], progress: Progress) -> Generator[Wait, bool, None]:
+    """Send one round and wait until the exchange answered and every account was read again."""
+    now = engine.now_ms()
+    opened = engine.book.open_all([Planned(action) for action in actions], now)
+    intents = list(zip(opened, actions, strict=True))
+    for intent, action in sorted(intents, key=lambda pair: pair[1].priority):
+        engine.accounts[action.account].writer.send(intent.intent_id, action)
+        qty = plain(action.qty) if isinstance(action, PlaceOrder) else None
+        what = "close" if isinstance(action, PlaceOrder) else "cancel"
+        progress({"event": what, "account": action.account, "symbol": action.symbol, "qty": qty})
+
+    def answered() -> bool:
+        current = [engine.book.get(intent.intent_id) for intent, _ in intents]
+        return all(intent is None or intent.state.is_over for intent in current)
+
+    yield Wait(answered, now + _ROUND_MS)
+    yield from _relist(engine, [engine.accounts[name] for name in {action.account for action in actions}])
+
+
+def _relist(engine: Engine, accounts: list[Account]) -> Generator[Wait, bool, None]:
+    """Read the accounts anew; one that cannot be read does not hold up the others."""
+    asked = engine.now_ms()
+    for account in accounts:
+        account.relist_due_ms = 0
+    yield Wait(lambda: all(account.relisted_ms >= asked for account in accounts), asked + _RELIST_MS)
+
+
+def _remains(engine: Engine, account: Account, everything: bool) -> list[str]:
+    left = [
+        f"{row.side} {plain(row.size)} {row.symbol}"
+        for row in account.view.positions()
+        if everything or is_ours(engine, account, row)
+    ]
+    orders = [a for a in plan_flatten(engine, account, 0, everything) if isinstance(a, CancelOrder)]
+    return left + [f"order {action.order_id} {action.symbol}" for action in orders]

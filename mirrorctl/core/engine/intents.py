@@ -1,0 +1,373 @@
+"""The book of our intents: journaled before they are sent, followed until their end is seen.
+
+Accepted is not filled and a time-out is not a failure (rule 2). A placement ends when its order was seen closed, was
+refused, or was looked for in vain after the exchange could no longer accept it. Everything without a link id ends when
+the state it was to change was read after the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Order
+from mirrorctl.core.domain.actions import (
+    Accepted,
+    Action,
+    AmendOrder,
+    CancelOrder,
+    DoubtfulOutcome,
+    Outcome,
+    PlaceOrder,
+    RejectedOutcome,
+    SetLeverage,
+    SetTradingStop,
+)
+from mirrorctl.core.domain.ids import parse
+from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.scene import Planned
+from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.ports import FindOrder, Query, ReadPosition
+from mirrorctl.core.engine.records import Intent, Store
+
+CONFIRM_MS = 400
+RECV_WINDOW_MS = 5_000
+_ABSENT_AFTER_MS = RECV_WINDOW_MS + 3_000
+_ABSENT_READS = 3
+_FIRST_LOOK_MS = 250
+_LONGEST_LOOK_MS = 10_000
+_KEPT_MS = 3_600_000
+_REFUSED_WAIT_MS = 1_000
+_LONGEST_REFUSED_WAIT_MS = 30_000
+
+
+@dataclass(slots=True)
+class _Tracked:
+    """An intent and how its settling goes. `look_ms`: when to ask next, 0 when nothing is to be asked."""
+
+    intent: Intent
+    sent_ms: int
+    answered_ms: int = 0
+    look_ms: int = 0
+    looks: int = 0
+    absent: int = 0
+    busy_until_ms: int = 0
+
+
+class IntentBook:
+    """Every intent that is not over, and those that ended lately. All calls on the engine's thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._by_id: dict[int, _Tracked] = {}
+        self._by_link: dict[tuple[str, str], _Tracked] = {}
+        self._by_symbol: dict[tuple[str, str], dict[int, _Tracked]] = {}
+        self._refusals: dict[tuple[str, str, str], int] = {}
+
+    # --- life ------------------------------------------------------------------------------------------------
+
+    def load(self, now_ms: int) -> None:
+        """Take up the journal after a start: what was sent and not settled is in doubt."""
+        for intent in self._store.recent_intents(now_ms - _KEPT_MS):
+            if intent.state.is_over:
+                self._track(_Tracked(intent, intent.created_ms, answered_ms=intent.updated_ms))
+        for intent in self._store.open_intents():
+            tracked = _Tracked(intent, intent.created_ms, look_ms=now_ms)
+            self._track(tracked)
+            if intent.state is not IntentState.LIVE:
+                self._update(tracked, now_ms, state=IntentState.DOUBT)
+
+    def open(self, action: Action, now_ms: int) -> Intent:
+        """Journal an action. It is durable when this returns; only then may it be sent."""
+        return self.open_all([Planned(action)], now_ms)[0]
+
+    def open_all(self, planned: Sequence[Planned], now_ms: int) -> list[Intent]:
+        """Journal several actions in one transaction; they are tracked only once it stands."""
+        with self._store.batch():
+            ids = [
+                self._store.record_intent(item.action, now_ms, item.main_order_id, item.main_filled) for item in planned
+            ]
+        intents = []
+        for intent_id, item in zip(ids, planned, strict=True):
+            account, state = item.action.account, IntentState.PENDING
+            intent = Intent(
+                intent_id, account, item.action, state, now_ms, now_ms, item.main_order_id, item.main_filled
+            )
+            self._track(_Tracked(intent, now_ms))
+            intents.append(intent)
+            if isinstance(item.action, CancelOrder):
+                self._mark_by_us(item.action, now_ms)
+        return intents
+
+    def on_outcome(self, intent_id: int, outcome: Outcome, now_ms: int) -> Intent | None:
+        """Take the answer to a send. Returns the intent as it is now; None for one that is not ours."""
+        tracked = self._by_id.get(intent_id)
+        if tracked is None:
+            return None
+        tracked.answered_ms = now_ms
+        if tracked.intent.state.is_over or tracked.intent.state is IntentState.LIVE:
+            return tracked.intent  # the stream was faster
+        if isinstance(outcome, Accepted):
+            tracked.look_ms = now_ms + CONFIRM_MS
+            self._update(tracked, now_ms, state=IntentState.ACCEPTED)
+        elif isinstance(outcome, DoubtfulOutcome):
+            tracked.look_ms = now_ms + _FIRST_LOOK_MS
+            self._update(tracked, now_ms, state=IntentState.DOUBT, message=outcome.reason)
+        elif isinstance(outcome, RejectedOutcome):
+            self._refused(tracked, outcome, now_ms)
+        else:
+            tracked.busy_until_ms = now_ms + int(outcome.retry_after_s * 1000)
+            self._update(tracked, now_ms, state=IntentState.ABSENT, message=outcome.reason)
+            self._forget_unsent(tracked)
+        return tracked.intent
+
+    def on_order(self, account: str, order: Order, now_ms: int) -> Intent | None:
+        """An order row of ours was seen: its intent follows it. Returns the intent when its state changed."""
+        tracked = self._by_link.get((account, order.link_id))
+        if tracked is None:
+            return None
+        state = IntentState.LIVE if order.is_open else IntentState.DONE
+        if tracked.intent.state is IntentState.DONE or (
+            tracked.intent.state is state and tracked.intent.filled == order.filled_qty
+        ):
+            return None
+        tracked.look_ms = 0
+        self._update(tracked, now_ms, state=state, filled=order.filled_qty)
+        return tracked.intent
+
+    def confirm(self, account: str, symbol: str, view: AccountView, now_ms: int, read_ms: int = 0) -> None:
+        """End what has no link id: its effect is seen, or its state was read at `read_ms`, after the answer."""
+        for tracked in list(self._open(account, symbol)):
+            action = tracked.intent.action
+            if isinstance(action, PlaceOrder):
+                continue
+            answered = tracked.answered_ms or (tracked.sent_ms if tracked.intent.state is IntentState.DOUBT else 0)
+            read_after = bool(answered) and read_ms >= answered
+            if tracked.intent.state is not IntentState.PENDING and (_effect_seen(action, view) or read_after):
+                self._refusals.pop((account, symbol, _busy_key(action)), None)
+                self._update(tracked, now_ms, state=IntentState.DONE)
+
+    def on_absent(self, account: str, link_id: str, requested_ms: int, now_ms: int) -> Intent | None:
+        """A look-up over realtime, history and executions found nothing. Returns the intent if that ended it."""
+        tracked = self._by_link.get((account, link_id))
+        if tracked is None or tracked.intent.state.is_over or tracked.intent.state is IntentState.LIVE:
+            return None
+        tracked.absent += 1
+        settled = requested_ms >= tracked.sent_ms + _ABSENT_AFTER_MS and tracked.absent >= _ABSENT_READS
+        if not settled:
+            return None
+        self._update(tracked, now_ms, state=IntentState.ABSENT, message="nowhere on the exchange")
+        return tracked.intent
+
+    def forget_old(self, now_ms: int) -> None:
+        """Drop what ended long ago from memory; the journal keeps it."""
+        for tracked in list(self._by_id.values()):
+            if tracked.intent.state.is_over and now_ms - tracked.intent.updated_ms > _KEPT_MS:
+                self._untrack(tracked)
+
+    # --- what the planner sees ---------------------------------------------------------------------------------
+
+    def ours(self, account: str, symbol: str, view: AccountView) -> list[OurOrder]:
+        """Every attempt of ours on the symbol, with those that only the exchange still knows (a lost store)."""
+        found = [
+            _our_order(t.intent, t.intent.action, view)
+            for t in self._by_symbol.get((account, symbol), {}).values()
+            if isinstance(t.intent.action, PlaceOrder)
+        ]
+        known = {str(order.link) for order in found}
+        found += [
+            adopted
+            for order in view.orders(symbol)
+            if order.link_id not in known and (adopted := _adopted(order, view)) is not None
+        ]
+        return found
+
+    def busy(self, account: str, symbol: str, now_ms: int) -> tuple[frozenset[str], int | None]:
+        """What is in flight besides placements, and when a wait after a refusal ends."""
+        keys: set[str] = set()
+        wake: int | None = None
+        for tracked in self._by_symbol.get((account, symbol), {}).values():
+            action = tracked.intent.action
+            if isinstance(action, PlaceOrder):
+                continue
+            waiting = now_ms < tracked.busy_until_ms
+            if not tracked.intent.state.is_over or waiting:
+                keys.add(_busy_key(action))
+            if tracked.intent.state.is_over and waiting:
+                wake = tracked.busy_until_ms if wake is None else min(wake, tracked.busy_until_ms)
+        return frozenset(keys), wake
+
+    def in_doubt(self) -> list[Intent]:
+        return [t.intent for t in self._by_id.values() if t.intent.state is IntentState.DOUBT]
+
+    def open_intents(self) -> list[Intent]:
+        return [t.intent for t in self._by_id.values() if not t.intent.state.is_over]
+
+    def by_link(self, account: str, link_id: str) -> Intent | None:
+        tracked = self._by_link.get((account, link_id))
+        return tracked.intent if tracked else None
+
+    def get(self, intent_id: int) -> Intent | None:
+        tracked = self._by_id.get(intent_id)
+        return tracked.intent if tracked else None
+
+    def looks_due(self, now_ms: int) -> Iterator[tuple[str, Query]]:
+        """What must be asked now to settle intents; each asks again later, ever more rarely."""
+        for tracked in self._by_id.values():
+            if tracked.intent.state.is_over or not tracked.look_ms or now_ms < tracked.look_ms:
+                continue
+            wait = min(_FIRST_LOOK_MS << min(tracked.looks, 8), _LONGEST_LOOK_MS)
+            tracked.looks += 1
+            tracked.look_ms = now_ms + wait
+            yield tracked.intent.account, _question(tracked.intent.action)
+
+    def next_look_ms(self) -> int | None:
+        """When the next question is due; None when nothing is open."""
+        times = [t.look_ms for t in self._by_id.values() if t.look_ms and not t.intent.state.is_over]
+        return min(times, default=None)
+
+    # --- inside ----------------------------------------------------------------------------------------------
+
+    def _open(self, account: str, symbol: str) -> Iterable[_Tracked]:
+        tracked = self._by_symbol.get((account, symbol), {}).values()
+        return (t for t in tracked if not t.intent.state.is_over)
+
+    def _track(self, tracked: _Tracked) -> None:
+        intent = tracked.intent
+        self._by_id[intent.intent_id] = tracked
+        self._by_symbol.setdefault((intent.account, intent.action.symbol), {})[intent.intent_id] = tracked
+        if isinstance(intent.action, PlaceOrder):
+            self._by_link[(intent.account, intent.action.link_id)] = tracked
+
+    def _untrack(self, tracked: _Tracked) -> None:
+        intent = tracked.intent
+        self._by_id.pop(intent.intent_id, None)
+        self._by_symbol.get((intent.account, intent.action.symbol), {}).pop(intent.intent_id, None)
+        if isinstance(intent.action, PlaceOrder):
+            key = (intent.account, intent.action.link_id)
+            if self._by_link.get(key) is tracked:
+                del self._by_link[key]
+
+    def _update(
+        self,
+        tracked: _Tracked,
+        now_ms: int,
+        *,
+        state: IntentState,
+        filled: Decimal | None = None,
+        code: int = 0,
+        message: str = "",
+    ) -> None:
+        tracked.intent = replace(
+            tracked.intent,
+            state=state,
+            updated_ms=now_ms,
+            filled=tracked.intent.filled if filled is None else filled,
+            code=code or tracked.intent.code,
+            message=message or tracked.intent.message,
+        )
+        self._store.update_intent(tracked.intent)
+
+    def _refused(self, tracked: _Tracked, outcome: RejectedOutcome, now_ms: int) -> None:
+        action = tracked.intent.action
+        self._update(tracked, now_ms, state=IntentState.REJECTED, code=outcome.code, message=outcome.message)
+        if not isinstance(action, PlaceOrder):
+            key = (action.account, action.symbol, _busy_key(action))
+            self._refusals[key] = refused = self._refusals.get(key, 0) + 1
+            wait = min(_REFUSED_WAIT_MS << min(refused - 1, 8), _LONGEST_REFUSED_WAIT_MS)
+            tracked.busy_until_ms = now_ms + wait
+
+    def _forget_unsent(self, tracked: _Tracked) -> None:
+        """A placement that never left keeps its id free for the next try."""
+        if isinstance(tracked.intent.action, PlaceOrder):
+            self._untrack(tracked)
+
+    def _mark_by_us(self, action: CancelOrder, now_ms: int) -> None:
+        target = self._by_link.get((action.account, action.link_id))
+        if target is not None:
+            target.intent = replace(target.intent, by_us=True, updated_ms=now_ms)
+            self._store.update_intent(target.intent)
+
+
+def _our_order(intent: Intent, action: PlaceOrder, view: AccountView) -> OurOrder:
+    link = parse(action.link_id)
+    if link is None:
+        raise ValueError(f"{action.link_id!r} is not one of our link ids")
+    return OurOrder(
+        link=link,
+        symbol=action.symbol,
+        side=action.side,
+        qty=action.qty,
+        state=intent.state,
+        price=action.price,
+        reduce_only=action.reduce_only,
+        filled=max(intent.filled, min(view.link_filled(action.link_id), action.qty)),
+        main_order_id=intent.main_order_id,
+        main_filled=intent.main_filled,
+        by_us=intent.by_us,
+        code=intent.code,
+        message=intent.message,
+        ended_ms=intent.updated_ms if intent.state.is_over else 0,
+    )
+
+
+def _adopted(order: Order, view: AccountView) -> OurOrder | None:
+    link = parse(order.link_id)
+    if link is None:
+        return None
+    return OurOrder(
+        link=link,
+        symbol=order.symbol,
+        side=order.side,
+        qty=order.qty,
+        state=IntentState.LIVE,
+        price=order.price,
+        reduce_only=order.reduce_only,
+        filled=view.filled(order),
+    )
+
+
+def _busy_key(action: Action) -> str:
+    if isinstance(action, CancelOrder):
+        return f"cancel:{action.order_id}"
+    if isinstance(action, AmendOrder):
+        return f"amend:{action.order_id}"
+    return "leverage" if isinstance(action, SetLeverage) else "stop"
+
+
+def _question(action: Action) -> Query:
+    """The read that settles an action."""
+    if isinstance(action, PlaceOrder):
+        return FindOrder(action.symbol, link_id=action.link_id)
+    if isinstance(action, AmendOrder | CancelOrder):
+        return FindOrder(action.symbol, order_id=action.order_id)
+    return ReadPosition(action.symbol)
+
+
+def _effect_seen(action: Action, view: AccountView) -> bool:
+    """Whether the view shows what the action was to bring about."""
+    if isinstance(action, CancelOrder):
+        order = view.order(action.order_id)
+        return order is not None and not order.is_open
+    if isinstance(action, AmendOrder):
+        order = view.order(action.order_id)
+        return order is not None and (
+            not order.is_open
+            or (
+                action.qty in (None, order.qty)
+                and action.price in (None, order.price)
+                and action.trigger_price in (None, order.trigger_price)
+            )
+        )
+    if isinstance(action, SetLeverage):
+        return view.leverage.get(action.symbol) == action.leverage
+    if isinstance(action, SetTradingStop):
+        return any(
+            row.symbol == action.symbol
+            and row.idx == action.position_idx
+            and (action.stop_loss is None or row.stop_loss == (action.stop_loss or None))
+            and (action.take_profit is None or row.take_profit == (action.take_profit or None))
+            for row in view.positions()
+        )
+    return False

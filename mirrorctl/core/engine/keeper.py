@@ -1,0 +1,233 @@
+"""The keeper of cycles: when main's positions begin and end, and what each mirror's own exits make of its copy.
+
+"Closed" needs evidence: a row of size 0 or a closing execution. A symbol that no row ever proved keeps its cycle until
+it was read. A mirror that is seen for the first time changes no exposure by itself (the fresh store rule).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, entry_orders, proportion
+from mirrorctl.core.domain.ids import Role, parse, trade_tag
+from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.policy import Adopt, MirrorPolicy
+from mirrorctl.core.domain.scene import MainFill
+from mirrorctl.core.domain.values import ExecutionKind, PositionSide, StopKind
+from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.records import Store
+
+_STOPS = frozenset((StopKind.STOP_LOSS, StopKind.TRAILING_STOP, StopKind.PARTIAL_STOP_LOSS))
+_TARGETS = frozenset((StopKind.TAKE_PROFIT, StopKind.PARTIAL_TAKE_PROFIT))
+
+
+class Keeper:
+    """Cycles of main and their copies, held in memory and written through to the store."""
+
+    def __init__(self, store: Store, main_uid: int) -> None:
+        self._store = store
+        self._main_uid = main_uid
+        self.cycles: dict[CycleKey, Cycle] = {cycle.key: cycle for cycle in store.cycles()}
+        self.copies: dict[tuple[str, str, PositionSide], Copy] = {copy.key: copy for copy in store.copies()}
+        self.growth_fill: dict[CycleKey, MainFill] = {}
+        self.exit_fill: dict[CycleKey, MainFill] = {}
+        self.openers: dict[CycleKey, str] = {}
+
+    # --- main ------------------------------------------------------------------------------------------------
+
+    def unproven(self, main: AccountView) -> set[str]:
+        """Symbols of open cycles whose position was never read: their absence proves nothing."""
+        return {symbol for symbol, side in self.cycles if not main.proven(symbol) and not main.size(symbol, side)}
+
+    def on_main_execution(self, execution: Execution, at_ms: int) -> None:
+        """Note main's fills: the reference for slippage, the evidence of a close, the origin of a cycle.
+
+        `at_ms` is the execution's time on the local clock.
+        """
+        fill = MainFill(execution.price, at_ms, execution.time_ms)
+        opened = execution.qty - execution.closed_qty
+        if execution.closed_qty:
+            closed = next(side for side in PositionSide if side.exit is execution.side)
+            self.exit_fill[(execution.symbol, closed)] = fill
+        if opened > 0:
+            grown = (execution.symbol, next(side for side in PositionSide if side.entry is execution.side))
+            self.growth_fill[grown] = fill
+            if grown not in self.cycles or not self.cycles[grown].opened:
+                self.openers[grown] = execution.order_id
+
+    def advance(self, symbol: str, main: AccountView, mirrors: dict[str, MirrorPolicy], now_ms: int) -> None:
+        """Bring the cycles of one symbol in step with main. Main is known and settled when this is called.
+
+        `now_ms` is the exchange's clock: executions are compared with it.
+        """
+        for side in PositionSide:
+            key = (symbol, side)
+            size = main.size(symbol, side)
+            entries = entry_orders(main, symbol, side)
+            cycle = self.cycles.get(key)
+            if cycle is not None and not size and (cycle.opened or not entries):
+                if cycle.opened and not main.proven(symbol):
+                    continue
+                self._end(cycle, now_ms)
+                cycle = None
+            if cycle is None and (size or entries):
+                origin = self.openers.get(key) if size else None
+                self._start(
+                    key, origin or (entries[0].order_id if entries else "position"), bool(size), mirrors, now_ms
+                )
+            elif cycle is not None and size and not cycle.opened:
+                self._save_cycle(replace(cycle, opened=True))
+            if size:
+                self._raise_caps(key, size)
+
+    def _start(self, key: CycleKey, origin: str, opened: bool, mirrors: dict[str, MirrorPolicy], now_ms: int) -> None:
+        symbol, side = key
+        cycle = Cycle(symbol, side, trade_tag(self._main_uid, symbol, side, origin), origin, now_ms, opened)
+        self._save_cycle(cycle)
+        self.exit_fill.pop(key, None)
+        for name, policy in mirrors.items():
+            if self.seen(name):
+                before = self.copies.get((name, *key))
+                self._save_copy(_new_copy(cycle, policy, opened=before is not None and before.opened))
+
+    def _end(self, cycle: Cycle, now_ms: int) -> None:
+        del self.cycles[cycle.key]
+        self._store.end_cycle(cycle.key, now_ms)
+        self.openers.pop(cycle.key, None)
+        self.growth_fill.pop(cycle.key, None)
+        for copy in [copy for copy in self.copies.values() if copy.key[1:] == cycle.key]:
+            self._save_copy(replace(copy, ended=True, explained=cycle.key in self.exit_fill))
+
+    def _raise_caps(self, key: CycleKey, size: Decimal) -> None:
+        for copy in [copy for copy in self.copies.values() if copy.key[1:] == key]:
+            after = copy.after_main(size)
+            if after is not copy:
+                self._save_copy(after)
+
+    # --- mirrors -----------------------------------------------------------------------------------------------
+
+    def seen(self, account: str) -> bool:
+        return self._store.fact(f"seen.{account}") is not None
+
+    def first_sight(self, mirror: Account, policy: MirrorPolicy, main: AccountView, now_ms: int) -> None:
+        """Give a mirror its copies of cycles that began without it; nothing of it opens or closes by this alone."""
+        for cycle in self.cycles.values():
+            if (mirror.name, *cycle.key) in self.copies:
+                continue
+            if not cycle.opened:
+                self._save_copy(_new_copy(cycle, policy))
+                continue
+            self._save_copy(_adopted_copy(cycle, policy, mirror, main))
+        for row in mirror.view.positions():
+            key = (row.symbol, row.side) if row.side else None
+            if key and (mirror.name, *key) not in self.copies and opened_by_us(mirror, key):
+                tag = trade_tag(self._main_uid, row.symbol, key[1], "unknown")
+                self._save_copy(
+                    Copy(mirror.name, *key, tag, Decimal(1), "main is flat", held=NEW_STORE, opened=True, ended=True)
+                )
+        if not self.seen(mirror.name):
+            self._store.set_fact(f"seen.{mirror.name}", str(now_ms))
+
+    def on_mirror_execution(
+        self, account: str, execution: Execution, view: AccountView, main: AccountView, *, live: bool
+    ) -> Copy | None:
+        """Own exits are final (A76). Returns the copy that an own exit changed.
+
+        `live`: it came by the stream; one read later counts only if it is younger than the cycle.
+        """
+        if not execution.closed_qty:
+            return None
+        side = next(side for side in PositionSide if side.exit is execution.side)
+        copy = self.copies.get((account, execution.symbol, side))
+        cycle = self.cycles.get((execution.symbol, side))
+        if copy is None or copy.ended or cycle is None:
+            return None
+        if not live and execution.time_ms < cycle.started_ms:
+            return None
+        own, out = _own_exit(execution)
+        if not own:
+            return None
+        main_size = main.size(execution.symbol, side)
+        after = copy.after_own_exit(view.size(execution.symbol, side), main_size, out)
+        if after is copy:
+            return None
+        self._save_copy(after)
+        return after
+
+    def mark_opened(self, account: str, symbol: str, side: PositionSide) -> None:
+        """An entry of ours is about to go out: the position it makes is ours."""
+        copy = self.copies.get((account, symbol, side))
+        if copy is not None and not copy.opened:
+            self._save_copy(replace(copy, opened=True))
+
+    def mark_out(self, account: str, symbol: str, reason: str) -> None:
+        """The trader flattened this symbol here: no entry until main was flat."""
+        for copy in [c for c in self.copies.values() if (c.account, c.symbol) == (account, symbol) and not c.ended]:
+            self._save_copy(replace(copy, out=reason, cap=ZERO))
+
+    def release(self, symbol: str | None = None) -> int:
+        """The trader said yes (`sync --yes`): what a new store held back may go. Returns how many copies that freed."""
+        held = [c for c in self.copies.values() if c.held == NEW_STORE and symbol in (None, c.symbol)]
+        for copy in held:
+            self._save_copy(replace(copy, held="", explained=True))
+        return len(held)
+
+    def explain_closes(self) -> None:
+        """A closing execution may arrive after the position push that ended the cycle."""
+        for copy in list(self.copies.values()):
+            if copy.ended and not copy.explained and (copy.symbol, copy.side) in self.exit_fill:
+                self._save_copy(replace(copy, explained=True))
+
+    def drop_done(self, account: str, symbol: str, view: AccountView, live: bool) -> None:
+        """An ended copy goes when its mirror is proven flat and has no order of ours left."""
+        for side in PositionSide:
+            copy = self.copies.get((account, symbol, side))
+            if copy and copy.ended and not live and view.proven(symbol) and not view.size(symbol, side):
+                del self.copies[copy.key]
+                self._store.drop_copy(copy.key)
+
+    def _save_cycle(self, cycle: Cycle) -> None:
+        self.cycles[cycle.key] = cycle
+        self._store.save_cycle(cycle)
+
+    def _save_copy(self, copy: Copy) -> None:
+        self.copies[copy.key] = copy
+        self._store.save_copy(copy)
+
+
+def _new_copy(cycle: Cycle, policy: MirrorPolicy, *, opened: bool = False) -> Copy:
+    ratio, formula = proportion(policy.sizing, cycle.symbol)
+    return Copy(policy.name, cycle.symbol, cycle.side, cycle.tag, ratio, formula, opened=opened)
+
+
+def _adopted_copy(cycle: Cycle, policy: MirrorPolicy, mirror: Account, main: AccountView) -> Copy:
+    """A copy of a cycle that was open before this mirror was seen: its observed ratio, or held."""
+    main_size = main.size(cycle.symbol, cycle.side)
+    have = mirror.view.size(cycle.symbol, cycle.side)
+    if have and main_size and opened_by_us(mirror, cycle.key):
+        ratio = have / main_size
+        formula = f"observed: r = {plain(have)} ÷ {plain(main_size)}"
+        return Copy(mirror.name, cycle.symbol, cycle.side, cycle.tag, ratio, formula, opened=True)
+    held = NEW_STORE if policy.adopt is Adopt.ALL else NEW_ONLY
+    return replace(_new_copy(cycle, policy), held=held)
+
+
+def opened_by_us(mirror: Account, key: CycleKey) -> bool:
+    """Whether the execution that last grew this position carries an id of ours for this account."""
+    link = parse(mirror.openers.get(key, ""))
+    return link is not None and link.account == mirror.tag
+
+
+def _own_exit(execution: Execution) -> tuple[bool, str]:
+    """Whether a closing execution is the mirror's own exit, and why that ends the cycle for it ("" for a target)."""
+    if execution.kind in (ExecutionKind.LIQUIDATION, ExecutionKind.ADL):
+        return True, execution.kind.value
+    if execution.stop_kind in _STOPS:
+        return True, "stop"
+    if execution.stop_kind in _TARGETS:
+        return True, ""
+    link = parse(execution.link_id)
+    return link is not None and link.role is Role.TARGET, ""

@@ -1,0 +1,108 @@
+"""The limits of an account, checked when an entry is planned and failing closed (rule 14, A75).
+
+What is planned in a pass counts at once: `Exposure` is charged with each entry before the next one is checked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Position
+from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.policy import Limits
+from mirrorctl.core.domain.view import AccountView
+
+_MINUTE_MS = 60_000
+
+
+class OrderRate:
+    """Placements of one account over the last minute. Every placement counts; only entries are ever refused."""
+
+    def __init__(self) -> None:
+        self._sent: deque[int] = deque()
+
+    def note(self, now_ms: int) -> None:
+        self._sent.append(now_ms)
+
+    def count(self, now_ms: int) -> int:
+        while self._sent and now_ms - self._sent[0] >= _MINUTE_MS:
+            self._sent.popleft()
+        return len(self._sent)
+
+
+class Exposure:
+    """Notionals of one account in one pass: positions, resting entries, and what the pass has already planned."""
+
+    def __init__(self, view: AccountView, limits: Limits, rate: OrderRate, now_ms: int) -> None:
+        self._view = view
+        self._limits = limits
+        self._rate = rate
+        self._now_ms = now_ms
+        self._planned: dict[str, Decimal] = {}
+        self._orders = 0
+        self._total: Decimal | str | None = "unread"
+
+    def refusal(self, symbol: str, qty: Decimal, price: Decimal) -> str:
+        """Why an entry of `qty` at `price` would break a limit; "" when it would not."""
+        limits = self._limits
+        if limits.max_orders_per_minute is not None:
+            sent = self._rate.count(self._now_ms) + self._orders
+            if sent >= limits.max_orders_per_minute:
+                return f"limit max_orders_per_minute: {sent} of {limits.max_orders_per_minute} sent"
+        notional = qty * price
+        if limits.max_position_notional is not None:
+            after = self._symbol_notional(symbol, price) + notional
+            if after > limits.max_position_notional:
+                return f"limit max_position_notional: {_money(after)} over {plain(limits.max_position_notional)}"
+        if limits.max_total_notional is not None:
+            held = self._total_notional()
+            if held is None:
+                return "limit max_total_notional cannot be computed: a position's price is unknown"
+            after = held + notional
+            if after > limits.max_total_notional:
+                return f"limit max_total_notional: {_money(after)} over {plain(limits.max_total_notional)}"
+        return ""
+
+    def charge(self, symbol: str, qty: Decimal, price: Decimal) -> None:
+        """Reserve for an entry that the pass has planned."""
+        self._planned[symbol] = self._planned.get(symbol, ZERO) + qty * price
+        self._orders += 1
+
+    def _symbol_notional(self, symbol: str, price: Decimal) -> Decimal:
+        held = sum((row.size for row in self._view.positions() if row.symbol == symbol), ZERO) * price
+        return held + self._resting(symbol, price) + self._planned.get(symbol, ZERO)
+
+    def _resting(self, symbol: str, price: Decimal) -> Decimal:
+        return sum(
+            (
+                order.leaves_qty * (order.price or order.trigger_price or price)
+                for order in self._view.orders(symbol)
+                if not order.is_exit
+            ),
+            ZERO,
+        )
+
+    def _total_notional(self) -> Decimal | None:
+        if isinstance(self._total, str):
+            self._total = self._sum()
+        return None if self._total is None else self._total + sum(self._planned.values(), ZERO)
+
+    def _sum(self) -> Decimal | None:
+        total = ZERO
+        for row in self._view.positions():
+            price = _price(row)
+            if price is None:
+                return None
+            total += row.size * price
+        for symbol in self._view.symbols():
+            total += self._resting(symbol, ZERO)
+        return total
+
+
+def _price(row: Position) -> Decimal | None:
+    return row.mark_price or row.entry_price
+
+
+def _money(value: Decimal) -> str:
+    return plain(value.quantize(Decimal("0.01")))

@@ -1,0 +1,50 @@
+"""Measured copies: how long after main's fill a mirror filled, and at how much worse a price."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.keeper import Keeper
+from mirrorctl.core.engine.records import MeasuredCopy, Store
+
+_BPS = Decimal(10_000)
+
+
+class CopyMeter:
+    """Takes the first execution of each order that followed a fill of main. Twins are no copies of a fill."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._measured: set[str] = set()
+
+    def on_mirror_execution(self, mirror: Account, execution: Execution, keeper: Keeper) -> None:
+        link = parse(execution.link_id)
+        if link is None or execution.link_id in self._measured:
+            return
+        if link.role is Role.CORRECTION:
+            side = next(side for side in PositionSide if side.entry is execution.side)
+            fill = keeper.growth_fill.get((execution.symbol, side))
+        elif link.role is Role.REDUCTION:
+            side = next(side for side in PositionSide if side.exit is execution.side)
+            fill = keeper.exit_fill.get((execution.symbol, side))
+        else:
+            return
+        self._measured.add(execution.link_id)
+        if fill is None or fill.exchange_ms > execution.time_ms:
+            return
+        worse = (execution.price - fill.price) * execution.side.sign / fill.price * _BPS
+        self._store.add_measured_copy(
+            MeasuredCopy(
+                account=mirror.name,
+                symbol=execution.symbol,
+                side=side,
+                link_id=execution.link_id,
+                main_exec_ms=fill.exchange_ms,
+                mirror_exec_ms=execution.time_ms,
+                slippage_bps=worse.quantize(Decimal("0.01")),
+            )
+        )

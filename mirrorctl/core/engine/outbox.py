@@ -1,0 +1,48 @@
+"""Alerts: observed facts, written to the durable outbox and to the log, each told once (rules 15 and 18)."""
+
+from __future__ import annotations
+
+import logging
+
+from mirrorctl.core.domain.scene import SymbolPlan
+from mirrorctl.core.engine.records import Alert, Severity, Store
+
+log = logging.getLogger("mirrorctl.alerts")
+
+_LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.CRITICAL: logging.ERROR}
+_LOUD = ("slippage", "refused", "limit", "below minimum", "parked", "new store", "adopt", "own exit")
+
+
+class Outbox:
+    """Writes alerts. What a plan keeps saying is told when it begins, not on every pass (A36)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._said: dict[tuple[str, str], set[str]] = {}
+
+    def tell(
+        self, now_ms: int, severity: Severity, kind: str, account: str, symbol: str, text: str, about: str
+    ) -> None:
+        """Put one fact in the outbox. `about` makes the event unique: telling it again does nothing."""
+        key = f"{kind}:{account}:{symbol}:{about}"
+        if self._store.add_alert(Alert(key, now_ms, severity, kind, account, symbol, text)):
+            log.log(_LEVELS[severity], "%s %s: %s", account, symbol, text)
+
+    def tell_plan(self, plan: SymbolPlan, now_ms: int) -> None:
+        """Tell what a plan holds, parks or refuses, when it is new."""
+        facts = {f"held: {held.reason}" for held in plan.held if held.reason.startswith(_LOUD)}
+        if plan.parked:
+            facts.add(f"parked: {plan.parked}")
+        if plan.blocked.startswith("brake"):
+            facts.add(plan.blocked)
+        kinds = {_kind(fact): fact for fact in facts}
+        said = self._said.get((plan.account, plan.symbol), set())
+        for kind in kinds.keys() - said:
+            severity = Severity.CRITICAL if kind.startswith("brake") else Severity.WARNING
+            self.tell(now_ms, severity, "held", plan.account, plan.symbol, kinds[kind], f"{kind}:{now_ms}")
+        self._said[(plan.account, plan.symbol)] = set(kinds)
+
+
+def _kind(fact: str) -> str:
+    """A fact without its figures, which may change from pass to pass."""
+    return "".join(ch for ch in fact if not ch.isdigit())[:60]

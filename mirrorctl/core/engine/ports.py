@@ -1,0 +1,202 @@
+"""The engine's only view of the world: ports, the queries it asks and the events it hears.
+
+Every port call returns at once. What happened comes back as an event on the engine's one queue, so decisions run on
+one thread and a day of trading runs in a test in milliseconds. Live, the ports are pybit behind worker threads; in the
+simulator they are the paper exchange's core on a virtual clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wallet
+from mirrorctl.core.domain.actions import Action, Outcome
+from mirrorctl.core.domain.instruments import Instrument
+from mirrorctl.core.domain.values import PositionMode
+
+# --- queries: what a reader can be asked -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Relist:
+    """Open orders, then positions, then the wallet, then executions since `executions_since_ms` (all pages of each).
+
+    Orders come first, so a position in the answer is never older than a fill of an order in it.
+    """
+
+    executions_since_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPosition:
+    """The rows of one symbol, flat ones included: the only read that proves a position closed."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindOrder:
+    """One order by link id or order id over realtime, history and executions."""
+
+    symbol: str
+    link_id: str = ""
+    order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadExecutions:
+    """The executions of one order."""
+
+    symbol: str
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTicker:
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInstrument:
+    symbol: str
+
+
+Query = Relist | ReadPosition | FindOrder | ReadExecutions | ReadTicker | ReadInstrument
+
+
+# --- answers ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RelistAnswer:
+    """One whole relist. A read that failed or was truncated is never here: it is a ReadFailed."""
+
+    orders: Sequence[Order]
+    positions: Sequence[Position]
+    wallet: Wallet
+    executions: Sequence[Execution]
+
+
+@dataclass(frozen=True, slots=True)
+class PositionAnswer:
+    positions: Sequence[Position]
+    mode: PositionMode
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAnswer:
+    """`order` None after all three reads succeeded and none of them knew the id."""
+
+    order: Order | None
+    executions: Sequence[Execution]
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionsAnswer:
+    executions: Sequence[Execution]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailed:
+    """The read gave nothing to trust: everything it was about is unknown (rule 1)."""
+
+    message: str
+    retry_after_s: float | None = None
+
+
+Answer = RelistAnswer | PositionAnswer | OrderAnswer | ExecutionsAnswer | Ticker | Instrument | ReadFailed
+
+
+# --- events -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message of an account's private stream, undecoded. `received_ms` is the local clock."""
+
+    account: str
+    payload: Any
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamUp:
+    """The private stream is connected, authenticated and subscribed; whatever happened before is unknown: relist."""
+
+    account: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDown:
+    """The private stream is gone or silent. `final` when no retry can help (a refused key)."""
+
+    account: str
+    epoch: int
+    reason: str
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDone:
+    """`requested_ms` and `completed_ms` are the local clock; `query` is what was asked."""
+
+    account: str
+    query: Query
+    answer: Answer
+    requested_ms: int
+    completed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendDone:
+    """The outcome of one journaled intent."""
+
+    account: str
+    intent_id: int
+    outcome: Outcome
+    sent_ms: int
+    completed_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMeasured:
+    """Exchange clock minus local clock in ms; positive when the local clock is slow."""
+
+    account: str
+    offset_ms: int
+
+
+Event = Frame | StreamUp | StreamDown | ReadDone | SendDone | ClockMeasured
+Deliver = Callable[[Event], None]
+
+
+# --- ports --------------------------------------------------------------------------------------------------------
+
+
+class Reader(Protocol):
+    """Reads of one account. It has no way to write: what holds only a reader cannot trade."""
+
+    def ask(self, query: Query) -> None:
+        """Queue the read; a ReadDone follows, exactly one."""
+
+
+class Writer(Protocol):
+    """Writes of one account."""
+
+    def send(self, intent_id: int, action: Action) -> None:
+        """Send a journaled action; a SendDone follows, exactly one. Lower `action.priority` goes first."""
+
+
+class Decoder(Protocol):
+    """Turns a private stream message into values; raises nothing for messages it does not know."""
+
+    def __call__(self, payload: Any) -> Sequence[Order | Execution | Position | Wallet]: ...
+
+
+class Clock(Protocol):
+    """Wall-clock milliseconds since the epoch, local."""
+
+    def now_ms(self) -> int: ...

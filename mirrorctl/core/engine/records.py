@@ -1,0 +1,144 @@
+"""Rows the engine keeps: intents, pauses and parks, alerts, measured copies. And the port that keeps them."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from mirrorctl.core.domain.actions import Action
+from mirrorctl.core.domain.cycle import Copy, Cycle, CycleKey
+from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.values import PositionSide
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An action journaled before it is sent. `main_order_id` and `main_filled` are of a twin (see OurOrder)."""
+
+    intent_id: int
+    account: str
+    action: Action
+    state: IntentState
+    created_ms: int
+    updated_ms: int
+    main_order_id: str = ""
+    main_filled: Decimal | None = None
+    filled: Decimal = ZERO
+    by_us: bool = False
+    code: int = 0
+    message: str = ""
+
+
+class StandingKind(StrEnum):
+    PAUSE = "pause"
+    PARK = "park"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A pause or a parked symbol. Empty `account` or `symbol` means every one. Survives restarts."""
+
+    kind: StandingKind
+    account: str
+    symbol: str
+    reason: str
+    since_ms: int
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One row of the outbox (rule 18). `key` makes it unique: the same event is told once."""
+
+    key: str
+    at_ms: int
+    severity: Severity
+    kind: str
+    account: str
+    symbol: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredCopy:
+    """One copy: from main's execution to the mirror's first execution of the order that followed it.
+
+    Times are the exchange's, in ms. Slippage in basis points of main's price, positive when the mirror did worse.
+    """
+
+    account: str
+    symbol: str
+    side: PositionSide
+    link_id: str
+    main_exec_ms: int
+    mirror_exec_ms: int
+    slippage_bps: Decimal | None
+
+
+class Store(Protocol):
+    """The durable store of one profile. Calls are fast, local and made on the engine's thread only.
+
+    Every call is durable against SIGKILL when it returns; inside `batch` when the block ends.
+    """
+
+    @property
+    def fresh(self) -> bool:
+        """True when this store was created now: nothing is known of what came before."""
+        ...
+
+    def batch(self) -> AbstractContextManager[None]:
+        """One transaction around several calls. Nests."""
+        ...
+
+    def fact(self, key: str) -> str | None: ...
+    def set_fact(self, key: str, value: str) -> None: ...
+
+    def cycles(self) -> list[Cycle]: ...
+    def save_cycle(self, cycle: Cycle) -> None: ...
+    def end_cycle(self, key: CycleKey, at_ms: int) -> None:
+        """The cycle moves to the history."""
+
+    def copies(self) -> list[Copy]: ...
+    def save_copy(self, copy: Copy) -> None: ...
+    def drop_copy(self, key: tuple[str, str, PositionSide]) -> None: ...
+
+    def record_intent(
+        self, action: Action, at_ms: int, main_order_id: str = "", main_filled: Decimal | None = None
+    ) -> int:
+        """Journal an action as PENDING before it is sent; returns its id, rising."""
+        ...
+
+    def update_intent(self, intent: Intent) -> None:
+        """Write state, filled, by_us, code, message and updated_ms."""
+
+    def open_intents(self) -> list[Intent]:
+        """Every intent that is not over, oldest first."""
+        ...
+
+    def recent_intents(self, since_ms: int) -> list[Intent]:
+        """Every intent updated since then, oldest first."""
+        ...
+
+    def standings(self) -> list[Standing]: ...
+    def save_standing(self, standing: Standing) -> None: ...
+    def drop_standing(self, kind: StandingKind, account: str, symbol: str) -> None: ...
+
+    def add_alert(self, alert: Alert) -> bool:
+        """Put it in the outbox; False when its key is there already."""
+        ...
+
+    def alerts(self, limit: int) -> list[Alert]:
+        """The newest alerts, newest first."""
+        ...
+
+    def add_measured_copy(self, copy: MeasuredCopy) -> None: ...
+    def measured_copies(self) -> list[MeasuredCopy]: ...

@@ -1,0 +1,192 @@
+"""The commands an engine carries out, by name: the same whether they come over the socket or from a one-shot run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from mirrorctl.core.domain.errors import UsageError
+from mirrorctl.core.domain.scene import Planned
+from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.flatten import flatten, plan_flatten
+from mirrorctl.core.engine.records import StandingKind
+from mirrorctl.core.engine.status import action_json, converged, plan_json, snapshot, wants
+from mirrorctl.core.engine.tasks import Steps, Wait
+from mirrorctl.core.engine.trade_plan import OpenRequest, known_main, plan_open
+from mirrorctl.core.engine.trading import (
+    Progress,
+    cancel_orders,
+    close_trade,
+    move_stop,
+    open_trade,
+    reduce_trade,
+)
+
+_SYNC_MS = 30_000
+_RELIST_MS = 8_000
+
+Args = dict[str, Any]
+
+
+def steps(engine: Engine, name: str, args: Args, progress: Progress) -> Steps:
+    """The task behind a command. Raises UsageError for a name that is none."""
+    command = _COMMANDS.get(name)
+    if command is None:
+        raise UsageError(f"the daemon knows no command {name!r}", "is it of another version? restart `mirrorctl run`")
+    return command(engine, args, progress)
+
+
+def preview(engine: Engine, symbol: str | None = None) -> dict[str, Any]:
+    """What a sync would send now; nothing is sent and nothing is remembered."""
+    plans = []
+    for mirror in engine.passes.values():
+        if engine.is_known(mirror.mirror) and engine.is_known(engine.main):
+            symbols = {symbol} if symbol else engine.all_symbols(mirror)
+            plans += engine.plan_mirror(mirror, symbols, engine.now_ms(), keep=False)
+    unread = [name for name, account in engine.accounts.items() if not engine.is_known(account)]
+    return {**plan_json(plans), "unread": unread + sorted(engine.absent)}
+
+
+def _status(engine: Engine, _args: Args, _progress: Progress) -> Steps:
+    yield from ()
+    return {**snapshot(engine), "wants": wants(engine)}
+
+
+def _open(engine: Engine, args: Args, progress: Progress) -> Steps:
+    request = _open_request(args)
+    if not args.get("dry_run"):
+        return (yield from open_trade(engine, request, progress))
+    plan = yield from plan_open(engine, request)
+    actions = ([plan.leverage] if plan.leverage else []) + list(plan.orders)
+    return {"plan": [action_json(Planned(action)) for action in actions], "held": [], "mirrors": list(plan.mirrors)}
+
+
+def _open_request(args: Args) -> OpenRequest:
+    return OpenRequest(
+        symbol=args["symbol"],
+        side=PositionSide(args["side"]),
+        margin=_number(args.get("margin")),
+        margin_percent=_number(args.get("margin_percent")),
+        qty=_number(args.get("qty")),
+        notional=_number(args.get("notional")),
+        leverage=_number(args.get("leverage")),
+        entries=tuple(Decimal(text) for text in args.get("entries", ())),
+        stop=_number(args.get("stop")),
+        client_id=args.get("client_id") or "",
+        wait_s=_number(args.get("wait_s")) or Decimal(0),
+    )
+
+
+def _close(engine: Engine, args: Args, progress: Progress) -> Steps:
+    return close_trade(engine, args["symbol"], _side(args), _wait_s(args), progress)
+
+
+def _reduce(engine: Engine, args: Args, progress: Progress) -> Steps:
+    amount = (Decimal(args["amount"]), bool(args["percent"]))
+    return reduce_trade(engine, args["symbol"], _side(args), amount, _wait_s(args), progress)
+
+
+def _stop(engine: Engine, args: Args, progress: Progress) -> Steps:
+    return move_stop(engine, args["symbol"], _side(args), Decimal(args["price"]), progress)
+
+
+def _cancel(engine: Engine, args: Args, progress: Progress) -> Steps:
+    return cancel_orders(engine, args["symbol"], args.get("order") or "", progress)
+
+
+def _sync(engine: Engine, args: Args, progress: Progress) -> Steps:
+    """Relist, release what waited for a yes, and pass until every account is in step."""
+    asked = engine.now_ms()
+    engine.relist_all()
+    yield Wait(lambda: all(a.relisted_ms >= asked for a in engine.accounts.values()), asked + _RELIST_MS)
+    if not engine.is_known(engine.main):
+        yield from known_main(engine)
+    symbol = args.get("symbol")
+    before = preview(engine, symbol)
+    released = engine.keeper.release(symbol)
+    for mirror in engine.passes.values():
+        for each in {symbol} if symbol else engine.all_symbols(mirror):
+            engine.mark(mirror.mirror, each)
+    progress({"event": "plan", **before, "released": released})
+    yield Wait(lambda: converged(engine), engine.now_ms() + _SYNC_MS)
+    return {**before, "released": released, "converged": converged(engine), "status": snapshot(engine)}
+
+
+def _preview(engine: Engine, args: Args, _progress: Progress) -> Steps:
+    yield from ()
+    return preview(engine, args.get("symbol"))
+
+
+def _pause(engine: Engine, args: Args, _progress: Progress) -> Steps:
+    yield from ()
+    account, symbol = args.get("account") or "", args.get("symbol") or ""
+    _known_account(engine, account)
+    engine.standings.set(StandingKind.PAUSE, account, symbol, "by the trader", engine.now_ms())
+    _mark_all(engine)
+    return {"paused": {"account": account or "all", "symbol": symbol or "all"}}
+
+
+def _resume(engine: Engine, args: Args, _progress: Progress) -> Steps:
+    yield from ()
+    _known_account(engine, args.get("account") or "")
+    ended = engine.standings.clear(args.get("account"), args.get("symbol"))
+    _mark_all(engine)
+    return {"ended": [{"kind": s.kind.value, "account": s.account, "symbol": s.symbol} for s in ended]}
+
+
+def _flatten(engine: Engine, args: Args, progress: Progress) -> Steps:
+    account = args.get("account")
+    _known_account(engine, account or "")
+    names = [account] if account else list(engine.accounts)
+    everything = bool(args.get("all"))
+    if not args.get("dry_run"):
+        return (yield from flatten(engine, names, progress, everything=everything))
+    asked = engine.now_ms()
+    engine.relist_all()
+    yield Wait(lambda: all(engine.accounts[n].relisted_ms >= asked for n in names), asked + _RELIST_MS)
+    actions = [a for name in names for a in plan_flatten(engine, engine.accounts[name], 0, everything)]
+    unread = [name for name in names if not engine.accounts[name].relisted_ms]
+    return {"plan": [action_json(Planned(action)) for action in actions], "held": [], "unread": unread}
+
+
+def _known_account(engine: Engine, name: str) -> None:
+    if name and name not in engine.accounts:
+        known = ", ".join(engine.accounts)
+        raise UsageError(f"the profile has no account {name!r} that can be read", f"it has: {known}")
+
+
+def _mark_all(engine: Engine) -> None:
+    for mirror in engine.passes.values():
+        for symbol in engine.all_symbols(mirror):
+            engine.mark(mirror.mirror, symbol)
+
+
+def _side(args: Args) -> PositionSide | None:
+    return PositionSide(args["side"]) if args.get("side") else None
+
+
+def _wait_s(args: Args) -> Decimal:
+    return _number(args.get("wait_s")) or Decimal(0)
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+_COMMANDS: dict[str, Callable[[Engine, Args, Progress], Steps]] = {
+    "status": _status,
+    "trade.open": _open,
+    "trade.close": _close,
+    "trade.reduce": _reduce,
+    "trade.stop": _stop,
+    "trade.cancel": _cancel,
+    "sync": _sync,
+    "preview": _preview,
+    "pause": _pause,
+    "resume": _resume,
+    "flatten": _flatten,
+}
+
+READ_ONLY = frozenset(("status", "preview"))

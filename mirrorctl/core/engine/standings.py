@@ -1,0 +1,45 @@
+"""Pauses and parked symbols: what keeps entries back until somebody says otherwise. They survive restarts."""
+
+from __future__ import annotations
+
+from mirrorctl.core.engine.records import Standing, StandingKind, Store
+
+
+class Standings:
+    """All pauses and parks, in memory and written through."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._rows = {(s.kind, s.account, s.symbol): s for s in store.standings()}
+
+    def set(self, kind: StandingKind, account: str, symbol: str, reason: str, now_ms: int) -> None:
+        """Begin a pause or a park; the first reason stays."""
+        key = (kind, account, symbol)
+        if key not in self._rows:
+            self._rows[key] = Standing(kind, account, symbol, reason, now_ms)
+            self._store.save_standing(self._rows[key])
+
+    def clear(self, account: str | None, symbol: str | None) -> list[Standing]:
+        """End every pause and park of that account and symbol (None: of all). Returns what ended."""
+        ended = [row for row in self._rows.values() if account in (None, row.account) and symbol in (None, row.symbol)]
+        for row in ended:
+            del self._rows[(row.kind, row.account, row.symbol)]
+            self._store.drop_standing(row.kind, row.account, row.symbol)
+        return ended
+
+    def growth_block(self, account: str, symbol: str) -> str:
+        """Why entries of `account` on `symbol` are held; "" when they are not."""
+        for row in self._rows.values():
+            if row.account in ("", account) and row.symbol in ("", symbol):
+                return f"{'paused' if row.kind is StandingKind.PAUSE else 'parked'}: {row.reason}"
+        return ""
+
+    def parked(self) -> list[Standing]:
+        return [row for row in self._rows.values() if row.kind is StandingKind.PARK]
+
+    def is_paused(self, account: str) -> bool:
+        """Whether the whole account is paused."""
+        return any(
+            row.kind is StandingKind.PAUSE and row.account in ("", account) and not row.symbol
+            for row in self._rows.values()
+        )

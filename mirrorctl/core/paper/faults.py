@@ -1,0 +1,92 @@
+"""Faults as data: what shall go wrong, for whom, where and how often.
+
+The same board serves the socket server and an in-process simulation; nothing here knows about either.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class FaultKind(StrEnum):
+    """`target` is a path for the first group, a topic for the pushes; empty matches every one."""
+
+    LOSE_REPLY = "lose-reply"
+    """The request is carried out and the connection closed without an answer."""
+    HANG = "hang"
+    """Not carried out; the connection stays silent for args.ms (default 30000), then closes."""
+    REFUSE = "refuse"
+    """Not carried out; the connection is reset."""
+    RET_CODE = "ret-code"
+    """Not carried out; answered with args.code, args.message and, for 10006, args.reset_ms (may be past)."""
+    HTTP_STATUS = "http-status"
+    """Answered with args.status and args.body (HTML by default); carried out first when args.after is true."""
+    HIDE = "hide"
+    """Rows younger than args.ms (default 5000) are missing from realtime, history or execution/list."""
+    TRUNCATE = "truncate"
+    """A list answer keeps its first args.keep rows (default half) and claims to be the last page."""
+    EMPTY = "empty"
+    """A list answer is empty and claims to be complete."""
+    STALE = "stale"
+    """A read gives the same answer as the last time it was asked with the same parameters."""
+    PUSH_DROP = "push-drop"
+    PUSH_DOUBLE = "push-double"
+    PUSH_REORDER = "push-reorder"
+    """The frame is delivered after the next one of that account."""
+    PUSH_STALE = "push-stale"
+    """The previous frame of the topic is delivered again, after the new one."""
+
+
+PUSH_KINDS = (FaultKind.PUSH_DROP, FaultKind.PUSH_DOUBLE, FaultKind.PUSH_REORDER, FaultKind.PUSH_STALE)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`account` is a name, None for every account. `count` None means until cleared."""
+
+    kind: FaultKind
+    account: str | None = None
+    target: str = ""
+    count: int | None = 1
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FaultBoard:
+    """The standing faults, oldest first."""
+
+    def __init__(self) -> None:
+        self._standing: dict[int, tuple[Fault, int | None]] = {}
+        self._last = 0
+
+    def add(self, fault: Fault) -> int:
+        """Puts a fault up; returns its number."""
+        self._last += 1
+        self._standing[self._last] = (fault, fault.count)
+        return self._last
+
+    def clear(self, number: int | None = None) -> None:
+        """Takes one fault down, or all of them."""
+        if number is None:
+            self._standing.clear()
+        else:
+            self._standing.pop(number, None)
+
+    def standing(self) -> list[tuple[int, Fault, int | None]]:
+        """(number, fault, uses left or None) for each."""
+        return [(number, fault, left) for number, (fault, left) in self._standing.items()]
+
+    def take(self, kinds: Iterable[FaultKind], account: str | None, target: str) -> Fault | None:
+        """The oldest matching fault, used once; None when nothing shall go wrong."""
+        if not self._standing:
+            return None
+        wanted = tuple(kinds)
+        for number, (fault, left) in self._standing.items():
+            here = fault.account in (None, account) and fault.target in ("", target)
+            if fault.kind in wanted and here:
+                if left is not None:
+                    self._standing[number] = (fault, left - 1)
+                    if left <= 1:
+                        del self._standing[number]
+                return fault
+        return None

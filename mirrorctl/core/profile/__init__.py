@@ -1,0 +1,1 @@
+"""Profiles: TOML files, validated into policy values."""

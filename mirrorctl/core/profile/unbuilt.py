@@ -1,0 +1,143 @@
+"""Keys whose behaviour is not built yet: one table, the only place a later change deletes rows from.
+
+A row names a key and the values that mean "as if the key did not exist"; every other value is refused, never accepted
+and ignored (A83). A row without values is a safety limit: no value of it is harmless to ignore, so the key itself is
+refused and has to be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from mirrorctl.core.profile.check import Problem, Tree, join, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """`path` below a section. `neutral` are the values that change nothing; none: the key must be left out."""
+
+    path: str
+    neutral: tuple[Any, ...] = ()
+
+    def takes(self, value: object) -> bool:
+        return any(
+            value == neutral and isinstance(value, bool) == isinstance(neutral, bool) for neutral in self.neutral
+        )
+
+
+_LIMITS = (
+    Unbuilt("limits.max_open_positions"),
+    Unbuilt("limits.max_daily_loss"),
+    Unbuilt("limits.max_drawdown_pct", (Decimal(0),)),
+    Unbuilt("limits.on_breach", ("pause",)),
+)
+
+TOP = (
+    Unbuilt("category", ("linear",)),
+    Unbuilt("settle_coin", ("USDT",)),
+    Unbuilt("daemon.order_entry", ("http",)),
+    Unbuilt("telegram.enabled", (False,)),
+)
+
+MAIN = (
+    Unbuilt("manage", ("own",)),
+    *_LIMITS,
+)
+
+MIRROR = (
+    Unbuilt("position_mode", ("auto", "one-way")),
+    Unbuilt("alerts", (False,)),
+    Unbuilt("sizing.mode", ("proportion",)),
+    Unbuilt("sizing.below_minimum", ("skip",)),
+    Unbuilt("filter.symbols", ([],)),
+    Unbuilt("filter.exclude", ([],)),
+    Unbuilt("filter.sides", (["long", "short"], ["short", "long"])),
+    Unbuilt("filter.windows", ([],)),
+    Unbuilt("filter.close_only", (False,)),
+    Unbuilt("map", ({},)),
+    Unbuilt("follow.direction", ("same",)),
+    Unbuilt("follow.hedge", ("refuse",)),
+    Unbuilt("follow.delay_s", (Decimal(0),)),
+    Unbuilt("follow.approach", ("main",)),
+    Unbuilt("follow.breakeven", ("with-main",)),
+    Unbuilt("follow.catch_up", ("market",)),
+    Unbuilt("follow.manual_edit", ("restore",)),
+    Unbuilt("follow.foreign", ("park",)),
+    Unbuilt("protection.on_unprotected", ("alert",)),
+    *_LIMITS,
+)
+
+# The two approaches everyone has. Writing them down as they are changes nothing; another one is not built yet.
+APPROACHES: dict[str, Tree] = {
+    "fast": {
+        "entries": ["market"],
+        "targets": [100],
+        "breakeven_after": 0,
+        "breakeven_margin_bps": 2,
+        "cancel_entries_after": 0,
+    },
+    "conservative": {
+        "entries": ["market", "limit", "limit"],
+        "targets": [85, 5, 5, 5],
+        "breakeven_after": 1,
+        "breakeven_margin_bps": 2,
+        "cancel_entries_after": 1,
+    },
+}
+
+
+def refused(clean: Tree) -> Iterator[Problem]:
+    """A problem for each key of a checked tree whose value asks for something that is not built yet."""
+    yield from _refused_below(clean, "", TOP)
+    yield from _refused_below(clean.get("main", {}), "main", MAIN)
+    yield from _refused_below(clean.get("mirror_defaults", {}), "mirror_defaults", MIRROR)
+    for index, mirror in enumerate(clean.get("mirrors", [])):
+        yield from _refused_below(mirror, f"mirrors[{index}]", MIRROR)
+    for name, approach in clean.get("approaches", {}).items():
+        yield from _refused_approach(name, approach)
+
+
+def not_built(section: str, path: str) -> bool:
+    """Whether `path` below "main" or "mirror" (or "" for the top) has no behaviour and no neutral value to show."""
+    rows = {"": TOP, "main": MAIN, "mirror": MIRROR}[section]
+    return any(row.path == path and not row.neutral for row in rows)
+
+
+def _refused_below(tree: Tree, section: str, rows: tuple[Unbuilt, ...]) -> Iterator[Problem]:
+    for row in rows:
+        value = _look_up(tree, row.path)
+        if value is not None and not row.takes(value):
+            path = f"{section}.{row.path}" if section else row.path
+            yield Problem(path, f"found {shown(value)}; {_advice(row)}")
+
+
+def _advice(row: Unbuilt) -> str:
+    if not row.neutral:
+        return "not built yet, and a limit is never accepted and ignored: leave it out"
+    allowed = " | ".join("no entries" if neutral == {} else shown(neutral) for neutral in row.neutral)
+    return f"allowed: {allowed} (other values are not built yet)"
+
+
+def _refused_approach(name: str, approach: Tree) -> Iterator[Problem]:
+    path = join("approaches", name)
+    known = APPROACHES.get(name)
+    if known is None:
+        yield Problem(path, "found an approach of your own; not built yet: leave it out")
+        return
+    for key, value in approach.items():
+        if value != known[key]:
+            yield Problem(
+                join(path, key), f"found {shown(value)}; allowed: {shown(known[key])} (other values are not built yet)"
+            )
+
+
+def _look_up(tree: Tree, path: str) -> Any:
+    value: Any = tree
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            return None
+        value = value[key]
+    return value

@@ -1,0 +1,280 @@
+"""A world on a virtual clock: one paper exchange, one engine, and a network with seeded delays between them.
+
+Requests and pushes travel for a random time drawn from the seed, so answers, pushes and acknowledgements overtake each
+other as they do in life. A kill drops the engine where it stands; its store and whatever is on the way to the exchange
+survive. The same seed always gives the same run.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from mirrorctl.core.bybit.environments import Endpoints
+from mirrorctl.core.bybit.frames import decode_frame
+from mirrorctl.core.bybit.link import Backoff, ExchangeClock, Gate
+from mirrorctl.core.bybit.reader import read
+from mirrorctl.core.bybit.rest import BybitRest
+from mirrorctl.core.domain.actions import Action
+from mirrorctl.core.domain.errors import ExchangeError, Unavailable
+from mirrorctl.core.domain.policy import MAIN, Policy
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.ports import Event, Frame, Query, ReadDone, ReadFailed, SendDone, StreamDown, StreamUp
+from mirrorctl.core.engine.records import Store
+from mirrorctl.core.paper.exchange import PaperExchange
+from mirrorctl.core.paper.gateway import Gateway
+from mirrorctl.core.paper.model import PaperAccount
+from mirrorctl.core.simulation.session import SimulatedSession
+from mirrorctl.core.store.sqlite import SqliteStore
+
+START_MS = 1_800_000_000_000
+FIRST_UID = 101
+_NOWHERE = Endpoints("http://127.0.0.1", "ws://127.0.0.1/v5/private", "ws://127.0.0.1/v5/public/linear")
+
+
+class Killed(BaseException):
+    """The process died here. Not an Exception: nothing in the engine may survive it."""
+
+
+class World:
+    """Time, exchange, network and engine. `crash_at`: the port call, counted from 1, at which the process dies."""
+
+    def __init__(self, policy: Policy, *, seed: int = 1, store: Callable[[], SqliteStore] | None = None) -> None:
+        names = [MAIN, *(mirror.name for mirror in policy.mirrors)]
+        self.policy = policy
+        self.random = random.Random(seed)
+        self.uids = {name: FIRST_UID + i for i, name in enumerate(names)}
+        papers = [
+            PaperAccount(name, uid, f"key-{name}", f"secret-{name}", balance=Decimal(100_000))
+            for name, uid in self.uids.items()
+        ]
+        self.exchange = PaperExchange(papers, now_ms=START_MS, seed=seed, volatility=Decimal(0), funding=False)
+        self.gateway = Gateway(self.exchange)
+        self.store = store() if store else SqliteStore(None)
+        self.engine: Engine | None = None
+        self.calls: list[str] = []
+        self.crash_at = 0
+        self.crash_after = False
+        self.restart_after_ms = 1_000
+        self.kills = 0
+        self.cut: set[str] = set()
+        self._now = START_MS
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._life = 0
+        self._epoch = 0
+
+    # --- time ------------------------------------------------------------------------------------------------
+
+    def now_ms(self) -> int:
+        """Virtual wall clock (ports.Clock)."""
+        return self._now
+
+    def at(self, delay_ms: int, what: Callable[[], None]) -> None:
+        """Do something later."""
+        heapq.heappush(self._heap, (self._now + delay_ms, next(self._order), what))
+
+    def run(self, for_ms: int, until: Callable[[], bool] | None = None) -> bool:
+        """Let time pass; True when `until` came true before it was over."""
+        end = self._now + for_ms
+        while self._now < end:
+            if until is not None and until():
+                return True
+            self._step(end)
+        return until is not None and until()
+
+    def _step(self, end: int) -> None:
+        """Go to the next thing that happens and let it happen."""
+        wake = self.engine.next_wake_ms() if self.engine else end
+        exchange = self.exchange.next_event_ms() or end
+        due = self._heap[0][0] if self._heap else end
+        self._now = max(min(due, wake, max(exchange, self._now + 1), end), self._now)
+        while self._heap and self._heap[0][0] <= self._now:
+            heapq.heappop(self._heap)[2]()
+        self.exchange.advance(self._now)
+        self.spread_pushes()
+        if self.engine is not None:
+            self._alive(self.engine.process)
+
+    # --- the process ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the engine; its streams come up a moment later."""
+        self._life += 1
+        accounts = [self._account(name, self._life) for name in self.uids]
+        store: Any = _CountedStore(self.store, self)
+        self.engine = Engine(self.policy, accounts, store, self, decode_frame)
+        self._alive(self.engine.start)
+        for name in self.uids:
+            self.stream_up(name)
+
+    def kill(self) -> None:
+        """The process dies between two steps."""
+        self.engine = None
+        self._life += 1
+        self.kills += 1
+
+    def _alive(self, what: Callable[[], None]) -> None:
+        """Run a piece of the engine; a kill in the middle of it leaves what was done."""
+        try:
+            what()
+        except Killed:
+            self.kill()
+            self.at(self.restart_after_ms, self._restart)
+
+    def _restart(self) -> None:
+        if self.engine is None:
+            self.start()
+
+    def port_call(self, what: str) -> Iterator[None]:
+        """Count one port call; die at the chosen one, before or after it took effect."""
+        self.calls.append(what)
+        number = len(self.calls)
+        if number == self.crash_at and not self.crash_after:
+            raise Killed(what)
+        yield
+        if number == self.crash_at and self.crash_after:
+            raise Killed(what)
+
+    # --- streams -------------------------------------------------------------------------------------------------
+
+    def stream_up(self, name: str) -> None:
+        """The private stream of an account connects."""
+        self.cut.discard(name)
+        self._epoch += 1
+        self._later(self.delay_ms(), StreamUp(name, self._epoch))
+
+    def stream_down(self, name: str, reason: str = "connection lost") -> None:
+        """The private stream of an account is lost; what is pushed meanwhile is gone."""
+        self.cut.add(name)
+        self._later(0, StreamDown(name, self._epoch, reason))
+
+    def spread_pushes(self) -> None:
+        """Send what the exchange pushes on its way, each message for itself."""
+        names = {uid: name for name, uid in self.uids.items()}
+        for push in self.gateway.drain():
+            if push.uid is not None and names[push.uid] not in self.cut:
+                delay = self.delay_ms()
+                self._later(delay, Frame(names[push.uid], push.frame, self._now + delay))
+
+    def delay_ms(self) -> int:
+        """How long one message travels."""
+        return self.random.randint(1, 30)
+
+    # --- main's trader --------------------------------------------------------------------------------------------
+
+    def call(self, name: str, method: str, path: str, **params: Any) -> dict[str, Any]:
+        """A call as the account's own trader makes it, past all faults: the phone app."""
+        answer = self.exchange.handle(self.uids[name], method, path, params, self._now)
+        self.spread_pushes()
+        return answer
+
+    def price(self, symbol: str, price: str) -> None:
+        """Move the price, trading through what stands on the way."""
+        self.exchange.set_price(symbol, Decimal(price), self._now)
+        self.spread_pushes()
+
+    # --- inside ----------------------------------------------------------------------------------------------
+
+    def _account(self, name: str, life: int) -> Account:
+        uid = self.uids[name]
+
+        def monotonic() -> float:
+            return self._now / 1000
+
+        rest = BybitRest(
+            account=name,
+            api_key="simulated",
+            api_secret="simulated",
+            endpoints=_NOWHERE,
+            read_attempts=1,
+            clock=ExchangeClock(self.now_ms),
+            gate=Gate(monotonic=monotonic),
+            backoff=Backoff(monotonic=monotonic, jitter=self.random.random),
+            open_session=lambda _link: SimulatedSession(self.gateway, uid, self.now_ms),
+        )
+        rest.link.clock.set(0)
+        port = _Port(self, name, rest, life)
+        return Account.create(name, uid, port, port)
+
+    def _later(self, delay_ms: int, event: Event) -> None:
+        life = self._life
+
+        def arrive() -> None:
+            engine = self.engine
+            if engine is not None and self._life == life:
+                self._alive(lambda: engine.handle(event))
+
+        self.at(delay_ms, arrive)
+
+    def deliver(self, delay_ms: int, event: Event, life: int) -> None:
+        """Bring an answer to the process that asked, if it still lives."""
+        if life == self._life:
+            self._later(delay_ms, event)
+
+
+class _Port:
+    """Reader and writer of one account. A request reaches the exchange even when its sender has died meanwhile."""
+
+    def __init__(self, world: World, name: str, rest: BybitRest, life: int) -> None:
+        self._world = world
+        self._name = name
+        self._rest = rest
+        self._life = life
+
+    def ask(self, query: Query) -> None:
+        for _ in self._world.port_call(f"{self._name} ask {type(query).__name__}"):
+            self._world.at(self._world.delay_ms(), lambda: self._read(query))
+
+    def send(self, intent_id: int, action: Action) -> None:
+        sent_ms = self._world.now_ms()
+        for _ in self._world.port_call(f"{self._name} send {type(action).__name__}"):
+            self._world.at(self._world.delay_ms(), lambda: self._write(intent_id, action, sent_ms))
+
+    def _read(self, query: Query) -> None:
+        world = self._world
+        began = world.now_ms()
+        try:
+            answer = read(self._rest, query)
+        except Unavailable as error:
+            answer = ReadFailed(error.message, error.retry_after_s)
+        except ExchangeError as error:
+            answer = ReadFailed(error.message)
+        delay = world.delay_ms()
+        world.deliver(delay, ReadDone(self._name, query, answer, began, began + delay), self._life)
+
+    def _write(self, intent_id: int, action: Action, sent_ms: int) -> None:
+        world = self._world
+        outcome = self._rest.execute(action)
+        world.spread_pushes()
+        delay = world.delay_ms()
+        event = SendDone(self._name, intent_id, outcome, sent_ms, world.now_ms() + delay)
+        world.deliver(delay, event, self._life)
+
+
+class _CountedStore:
+    """The store as the engine's port, each write of it a port call."""
+
+    _READS = frozenset(("fresh", "batch", "fact", "cycles", "copies", "open_intents", "recent_intents", "standings"))
+
+    def __init__(self, store: Store, world: World) -> None:
+        self._store = store
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        target = getattr(self._store, name)
+        if name in self._READS or not callable(target):
+            return target
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            result = None
+            for _ in self._world.port_call(f"store {name}"):
+                result = target(*args, **kwargs)
+            return result
+
+        return counted

@@ -1,0 +1,1 @@
+"""The durable store: one SQLite file (WAL) per profile, and the locks that keep one writer."""

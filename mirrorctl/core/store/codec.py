@@ -1,0 +1,116 @@
+"""Values to columns and back: decimals as text without exponent, actions as tagged JSON."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from mirrorctl.core.domain.actions import (
+    Action,
+    AmendOrder,
+    CancelOrder,
+    PlaceOrder,
+    SetLeverage,
+    SetTradingStop,
+)
+from mirrorctl.core.domain.cycle import Copy, Cycle
+from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.engine.records import Alert, Intent, MeasuredCopy, Severity
+from mirrorctl.core.store.database import Row
+
+_TAG = "action"
+_TYPES: dict[str, type[Action]] = {
+    "place": PlaceOrder,
+    "amend": AmendOrder,
+    "cancel": CancelOrder,
+    "set-stop": SetTradingStop,
+    "set-leverage": SetLeverage,
+}
+_TAGS = {type_: tag for tag, type_ in _TYPES.items()}
+_ENCODER = msgspec.json.Encoder()
+
+
+def encode_action(action: Action) -> str:
+    """One JSON object with the kind of action in its member `action`."""
+    fields: dict[str, Any] = msgspec.to_builtins(action, builtin_types=(Decimal,))
+    members = {name: plain(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
+    return _ENCODER.encode({_TAG: _TAGS[type(action)], **members}).decode()
+
+
+def decode_action(text: str) -> Action:
+    """The action that `encode_action` wrote; members it did not know are at their defaults. Raises ValueError."""
+    try:
+        members = msgspec.json.decode(text, type=dict[str, Any])
+        return msgspec.convert(members, _TYPES[members.pop(_TAG)])
+    except (msgspec.MsgspecError, KeyError) as error:
+        raise ValueError(f"not an action: {error}") from error
+
+
+def decimal_text(value: Decimal | None) -> str | None:
+    """A decimal for a column that may be NULL."""
+    return None if value is None else plain(value)
+
+
+def decimal_value(text: str | None) -> Decimal | None:
+    """A decimal from a column that may be NULL."""
+    return None if text is None else Decimal(text)
+
+
+def cycle_of(row: Row) -> Cycle:
+    """From the columns symbol, side, tag, origin, started_ms, opened."""
+    symbol, side, tag, origin, started_ms, opened = row
+    return Cycle(symbol, PositionSide(side), tag, origin, started_ms, bool(opened))
+
+
+def copy_of(row: Row) -> Copy:
+    """From the columns of `copy` in the order of the fields."""
+    account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended = row
+    return Copy(
+        account=account,
+        symbol=symbol,
+        side=PositionSide(side),
+        tag=tag,
+        ratio=Decimal(ratio),
+        formula=formula,
+        cap=decimal_value(cap),
+        main_size=Decimal(main_size),
+        out=out,
+        held=held,
+        opened=bool(opened),
+        ended=bool(ended),
+    )
+
+
+def intent_of(row: Row) -> Intent:
+    """From the columns of `intent` in the order of the fields, without `over`."""
+    intent_id, account, action, state, created_ms, updated_ms, main_order, main_filled, filled, by_us, code, text = row
+    return Intent(
+        intent_id=intent_id,
+        account=account,
+        action=decode_action(action),
+        state=IntentState(state),
+        created_ms=created_ms,
+        updated_ms=updated_ms,
+        main_order_id=main_order,
+        main_filled=decimal_value(main_filled),
+        filled=Decimal(filled),
+        by_us=bool(by_us),
+        code=code,
+        message=text,
+    )
+
+
+def alert_of(row: Row) -> Alert:
+    """From the columns of `alert` in the order of the fields."""
+    key, at_ms, severity, kind, account, symbol, text = row
+    return Alert(key, at_ms, Severity(severity), kind, account, symbol, text)
+
+
+def measured_copy_of(row: Row) -> MeasuredCopy:
+    """From the columns of `measured_copy` in the order of the fields."""
+    account, symbol, side, link_id, main_ms, mirror_ms, slippage = row
+    return MeasuredCopy(account, symbol, PositionSide(side), link_id, main_ms, mirror_ms, decimal_value(slippage))

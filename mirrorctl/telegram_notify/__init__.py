@@ -1,0 +1,1 @@
+"""Telegram delivery of alerts. Nothing is built here yet: profiles that enable it are refused."""

@@ -1,0 +1,19 @@
+"""A paper server for clients nobody here wrote: stock pybit and ccxt."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from mirrorctl.core.paper.model import PaperAccount
+from mirrorctl.core.paper.server import PaperServer
+
+MAIN = PaperAccount("main", 101, "key-main", "secret-main")
+MIRROR = PaperAccount("mirror", 102, "key-mirror", "secret-mirror", balance=Decimal(5000))
+
+
+@pytest.fixture
+def server() -> Iterator[PaperServer]:
+    """Main and one mirror, prices standing still."""
+    with PaperServer([MAIN, MIRROR], volatility=Decimal(0)) as running:
+        yield running

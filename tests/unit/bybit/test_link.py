@@ -1,0 +1,84 @@
+"""Backoff, gate and clock: plain arithmetic on an injected clock; and what importing the edge costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from mirrorctl.core.bybit.environments import Endpoints
+from mirrorctl.core.bybit.link import AccountLink, Backoff, ExchangeClock, Gate
+
+
+class Time:
+    """A monotonic clock set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_first_outage_is_free_and_the_rest_grow_to_the_cap() -> None:
+    time = Time()
+    backoff = Backoff(first_s=0.5, cap_s=30, monotonic=time, jitter=lambda: 1.0)
+    pauses = []
+    for _ in range(10):
+        pauses.append(backoff.failed(time.now))
+        time.now += 100
+    assert pauses == [0, 0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    backoff.succeeded()
+    assert backoff.failed(time.now) == 0
+
+
+def test_jitter_shortens_by_at_most_half() -> None:
+    backoff = Backoff(first_s=1, cap_s=30, free=0, monotonic=Time(), jitter=lambda: 0.0)
+    assert backoff.failed(100.0) == 0.5
+
+
+def test_calls_that_fail_side_by_side_count_once() -> None:
+    time = Time()
+    backoff = Backoff(first_s=1, free=0, monotonic=time, jitter=lambda: 1.0)
+    began = time.now
+    time.now += 5
+    assert [backoff.failed(began) for _ in range(3)] == [1, 1, 1]
+    assert backoff.remaining_s() == 1
+    assert backoff.remaining_s(0.25) == 0.25
+    time.now += 0.5
+    assert backoff.remaining_s() == 0.5
+    assert backoff.remaining_s(0.25) == 0
+    backoff.succeeded()
+    assert backoff.remaining_s() == 0
+
+
+def test_the_gate_opens_by_itself() -> None:
+    time = Time()
+    gate = Gate(stop_s=600, monotonic=time)
+    assert gate.remaining_s() == 0
+    gate.close()
+    time.now += 599
+    assert gate.remaining_s() == 1
+    time.now += 1
+    assert gate.remaining_s() == 0
+
+
+def test_the_clock_is_local_until_it_was_measured() -> None:
+    clock = ExchangeClock(lambda: 1_000)
+    assert (clock.offset_ms, clock.now_ms()) == (None, 1_000)
+    clock.set(-250)
+    assert (clock.offset_ms, clock.now_ms()) == (-250, 750)
+
+
+def test_a_link_does_not_show_its_secrets() -> None:
+    link = AccountLink("main", "the-key", "the-secret", Endpoints("https://a", "wss://b", "wss://c"))
+    assert "the-key" not in repr(link)
+    assert "the-secret" not in repr(link)
+
+
+def test_importing_the_edge_does_not_import_pybit() -> None:
+    code = (
+        "import sys, mirrorctl.core.bybit.rest, mirrorctl.core.bybit.reader, mirrorctl.core.bybit.writer, "
+        "mirrorctl.core.bybit.streams, mirrorctl.core.bybit.frames, mirrorctl.core.bybit.environments; "
+        "sys.exit('pybit' in sys.modules or 'requests' in sys.modules or 'websocket' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 0

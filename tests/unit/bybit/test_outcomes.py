@@ -1,0 +1,122 @@
+"""What each failure of a write means: refused, not sent, in doubt, or already so (rule 2)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from mirrorctl.core.bybit.failures import Failure, FailureKind
+from mirrorctl.core.bybit.outcomes import outcome_of
+from mirrorctl.core.bybit.retcodes import ACCOUNT_WIDE, TABLE, Reaction, lookup
+from mirrorctl.core.domain.actions import (
+    Accepted,
+    Action,
+    AmendOrder,
+    CancelOrder,
+    DoubtfulOutcome,
+    NotSent,
+    PlaceOrder,
+    RejectedOutcome,
+    SetLeverage,
+    SetTradingStop,
+)
+from mirrorctl.core.domain.ids import Role
+from mirrorctl.core.domain.values import OrderType, Side
+
+PLACE = PlaceOrder("main", "X", Side.BUY, OrderType.MARKET, Decimal(1), "m1", Role.ENTRY, "")
+AMEND = AmendOrder("main", "X", "id", "", "", price=Decimal(1))
+CANCEL = CancelOrder("main", "X", "id", "", "")
+STOP = SetTradingStop("main", "X", 0, "", stop_loss=Decimal(1))
+LEVERAGE = SetLeverage("main", "X", Decimal(2), "")
+EVERY = (PLACE, AMEND, CANCEL, STOP, LEVERAGE)
+
+
+def refused(code: int, message: str = "") -> Failure:
+    return Failure(FailureKind.REFUSED, message, code)
+
+
+@pytest.mark.parametrize("action", EVERY)
+@pytest.mark.parametrize("code", [429, 10000, 10014, 10016, 10019, 10403, 10429, 20003, 20006, 500000, 77, -7])
+def test_what_is_ambiguous_is_in_doubt(code: int, action: Action) -> None:
+    assert isinstance(outcome_of(refused(code), action), DoubtfulOutcome)
+
+
+@pytest.mark.parametrize("action", EVERY)
+@pytest.mark.parametrize("code", [-1, 10002, 10006])
+def test_what_the_gateway_turned_away_was_not_sent(code: int, action: Action) -> None:
+    assert isinstance(outcome_of(refused(code), action), NotSent)
+
+
+@pytest.mark.parametrize("action", EVERY)
+@pytest.mark.parametrize("code", [10003, 10005, 10010, 110007, 110017, 110074, 110094, 110999])
+def test_what_is_final_is_rejected_with_its_code(code: int, action: Action) -> None:
+    outcome = outcome_of(refused(code, "said"), action)
+    assert isinstance(outcome, RejectedOutcome)
+    assert outcome.code == code
+    assert "said" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("code", "action", "outcome"),
+    [
+        (110001, CANCEL, Accepted),
+        (110008, CANCEL, Accepted),
+        (110010, CANCEL, Accepted),
+        (110001, AMEND, RejectedOutcome),
+        (110043, LEVERAGE, Accepted),
+        (34040, STOP, Accepted),
+        (34040, PLACE, RejectedOutcome),
+        (110072, PLACE, DoubtfulOutcome),
+        (110079, PLACE, DoubtfulOutcome),
+        (110079, AMEND, NotSent),
+        (110079, CANCEL, NotSent),
+    ],
+)
+def test_the_same_code_means_different_things_to_different_actions(code: int, action: Action, outcome: type) -> None:
+    assert isinstance(outcome_of(refused(code), action), outcome)
+
+
+@pytest.mark.parametrize(
+    ("message", "reaction"),
+    [
+        ("can not set tp/sl/ts for zero position", Reaction.RESYNC),
+        ("position idx not match position mode", Reaction.ACCOUNT),
+        ("The order remains unchanged as the parameters entered match the existing ones.", Reaction.DONE),
+        ("Qty invalid", Reaction.REJECT),
+        ("", Reaction.REJECT),
+    ],
+)
+def test_parameter_errors_are_told_apart_by_their_text(message: str, reaction: Reaction) -> None:
+    assert lookup(10001, message).reaction is reaction
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (Failure(FailureKind.NOT_CONNECTED, "refused"), NotSent),
+        (Failure(FailureKind.BLOCKED, "silent", 403, 500.0), NotSent),
+        (Failure(FailureKind.INTERRUPTED, "reset"), DoubtfulOutcome),
+        (Failure(FailureKind.UNREADABLE, "html"), DoubtfulOutcome),
+        (Failure(FailureKind.HTTP, "x", 403, 600.0), NotSent),
+        (Failure(FailureKind.HTTP, "x", 401), RejectedOutcome),
+        (Failure(FailureKind.HTTP, "x", 404), RejectedOutcome),
+        (Failure(FailureKind.HTTP, "x", 429), DoubtfulOutcome),
+        (Failure(FailureKind.HTTP, "x", 500), DoubtfulOutcome),
+        (Failure(FailureKind.HTTP, "x", 302), DoubtfulOutcome),
+    ],
+)
+def test_trouble_on_the_way(failure: Failure, outcome: type) -> None:
+    assert isinstance(outcome_of(failure, PLACE), outcome)
+
+
+def test_waiting_times_are_handed_on() -> None:
+    blocked = outcome_of(Failure(FailureKind.BLOCKED, "silent", 403, 500.0), PLACE)
+    assert isinstance(blocked, NotSent)
+    assert blocked.retry_after_s == 500.0
+
+
+def test_every_row_says_something_and_account_wide_codes_call_a_human() -> None:
+    assert all(row.meaning for row in TABLE.values())
+    assert all(TABLE[code].reaction is Reaction.ACCOUNT for code in ACCOUNT_WIDE)
+    assert all(row.hint for row in TABLE.values() if row.reaction in (Reaction.AGAIN, Reaction.CLOCK))

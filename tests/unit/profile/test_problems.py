@@ -1,0 +1,340 @@
+"""What a profile may not say: every fault at once, with its key's path, what was found and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mirrorctl.core.domain.errors import ProfileError
+from mirrorctl.core.profile import unbuilt
+from mirrorctl.core.profile.load import parse_profile
+
+HEAD = 'schema = 1\nname = "p"\nenvironment = "paper"\n'
+KEYS = 'api_key_env = "KEY"\napi_secret_env = "SECRET"\n'
+
+
+def problems(text: str, *, private: bool = False, environ: dict[str, str] | None = None) -> tuple[str, ...]:
+    """The problem lines of a profile; none when it loads."""
+    try:
+        parse_profile(text.encode(), Path("p.toml"), environ or {}, private_file=private)
+    except ProfileError as error:
+        assert error.exit_code == 2
+        assert error.hint
+        assert all(line in error.message for line in error.problems)
+        return error.problems
+    return ()
+
+
+def paper(text: str) -> tuple[str, ...]:
+    return problems(HEAD + text)
+
+
+def mirror(text: str) -> tuple[str, ...]:
+    return paper(f'[[mirrors]]\nname = "one"\n{text}')
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[daemon]\ntick_s = "soon"', 'daemon.tick_s: found "soon"; allowed: a number above 0'),
+        ("[daemon]\ntick_s = 0", "daemon.tick_s: found 0; allowed: a number above 0"),
+        ("[daemon]\ntick_s = inf", "daemon.tick_s: found Infinity"),
+        ("[daemon]\ntick_s = 1e3", "daemon.tick_s: found 1E+3"),
+        ("[daemon]\ntick_s = true", "daemon.tick_s: found true"),
+        ("[daemon]\nmax_closes_per_pass = -1", "daemon.max_closes_per_pass: found -1; allowed: a whole number, 0 or"),
+        ("[daemon]\nmax_closes_per_pass = 1.5", "daemon.max_closes_per_pass: found 1.5"),
+        ("daemon = 3", "daemon: found 3; allowed: a table"),
+        ("mirrors = {}", "mirrors: found a table; allowed: a list"),
+        ("mirrors = [1]", "mirrors[0]: found 1; allowed: a table"),
+        ('category = "spot"', 'category: found "spot"; allowed: "linear"'),
+        ('[main]\nposition_mode = "both"', 'main.position_mode: found "both"; allowed: "auto" | "hedge" | "one-way"'),
+        ("[main.limits]\nmax_leverage = 0.5", "main.limits.max_leverage: found 0.5; allowed: a number, 1 or more"),
+        ('[telegram]\nchat_id = "12"', 'telegram.chat_id: found "12"; allowed: a whole number'),
+        ("[telegram.alerts]\nfilled = 1", "telegram.alerts.filled: found 1; allowed: true | false"),
+        ("[[mirrors]]", "mirrors[0].name: missing; allowed: 1 to 32 of [a-z0-9-]"),
+        ('[[mirrors]]\nname = "Mirror"', 'mirrors[0].name (mirror "Mirror"): found "Mirror"; allowed: 1 to 32 of'),
+        ('[[mirrors]]\nname = "main"', '"main" is the main account'),
+        ('[[mirrors]]\nname = "a"\n[[mirrors]]\nname = "a"', "already the name of mirrors[0]"),
+        ("[main]\nmanag = 1", 'main.manag: found a key that does not exist; did you mean "manage"?'),
+        ("[main]\nx = 1", "main.x: found a key that does not exist; known here: api_key_env"),
+        ('["sp ace"]', '"sp ace": found a key that does not exist'),
+        ('[mirror_defaults]\nname = "a"', "mirror_defaults.name: found a key that does not exist"),
+        ("[mirror_defaults.sizing]\nvalue = -1", "mirror_defaults.sizing.value: found -1; allowed: a factor above 0"),
+    ],
+)
+def test_a_fault_is_named(text: str, line: str) -> None:
+    found = paper(text)
+    assert len(found) == 1, found
+    assert line in found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[mirrors.sizing]\nvalue = 0", 'sizing.value (mirror "one"): found 0; allowed: a factor above 0'),
+        ('[mirrors.sizing]\nvalue = "-50%"', 'sizing.value (mirror "one"): found "-50%"'),
+        ('[mirrors.sizing]\nvalue = "half"', 'sizing.value (mirror "one"): found "half"'),
+        ('[mirrors.sizing]\nvalue = "NaN"', 'sizing.value (mirror "one"): found "NaN"'),
+        ("[mirrors.sizing]\nleverage_factor = 0", "sizing.leverage_factor"),
+        ('[mirrors.sizing.symbols]\nbtcusdt = "1"', "sizing.symbols.btcusdt"),
+        ('[mirrors.sizing.symbols]\nBTCUSDT = "0"', "sizing.symbols.BTCUSDT"),
+        ("[mirrors.follow]\nmax_slippage_bps = 20000", "basis points from 0 to 10000"),
+        ("[mirrors.follow]\ngrace_s = -1", "follow.grace_s"),
+        ("[mirrors.limits]\nmax_position_notional = 0", "limits.max_position_notional"),
+        ("[mirrors.limits]\nmax_orders_per_minute = 0", "limits.max_orders_per_minute"),
+        ("[mirrors.protection]\nnaked_bound_ms = 0", "protection.naked_bound_ms"),
+        ("enabled = 1", "enabled"),
+    ],
+)
+def test_an_impossible_value_of_a_mirror_is_named(text: str, line: str) -> None:
+    found = mirror(text)
+    assert len(found) == 1, found
+    assert line in found[0]
+    assert found[0].startswith("mirrors[0].")
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    found = problems(
+        """
+        name = "two words"
+        environment = "main"
+        colour = "red"
+        [main]
+        manage = "some"
+        [[mirrors]]
+        name = "a"
+        [mirrors.sizing]
+        mode = "equity"
+        value = "x"
+        [[mirrors]]
+        name = "a"
+        map = 3
+        """
+    )
+    assert {line.partition(":")[0].partition(" ")[0] for line in found} == {
+        "schema",
+        "name",
+        "environment",
+        "colour",
+        "main.manage",
+        "mirrors[0].sizing.mode",
+        "mirrors[0].sizing.value",
+        "mirrors[1].name",
+        "mirrors[1].map",
+    }
+    assert len(found) == 9
+
+
+# Every key of the unbuilt table with a value it must refuse. A row without an example fails the test below.
+REFUSED = {
+    "category": '"inverse"',
+    "settle_coin": '"USDC"',
+    "daemon.order_entry": '"ws"',
+    "telegram.enabled": "true",
+    "manage": '"all"',
+    "position_mode": '"hedge"',
+    "alerts": "true",
+    "sizing.mode": '"equity"',
+    "sizing.below_minimum": '"round-up"',
+    "filter.symbols": '["BTC*"]',
+    "filter.exclude": '["BTC*"]',
+    "filter.sides": '["long"]',
+    "filter.windows": '["Mon-Fri"]',
+    "filter.close_only": "true",
+    "map": '{ PEPEUSDT = { symbol = "1000PEPEUSDT", multiplier = "0.001" } }',
+    "follow.direction": '"reverse"',
+    "follow.hedge": '"net"',
+    "follow.delay_s": "1",
+    "follow.approach": '"fast"',
+    "follow.breakeven": '"own"',
+    "follow.catch_up": '"limit"',
+    "follow.manual_edit": '"respect"',
+    "follow.foreign": '"adopt"',
+    "protection.on_unprotected": '"close"',
+    "limits.max_open_positions": "20",
+    "limits.max_daily_loss": '"1000"',
+    "limits.max_drawdown_pct": "5",
+    "limits.on_breach": '"warn"',
+}
+NEUTRAL = {
+    "category": '"linear"',
+    "settle_coin": '"USDT"',
+    "daemon.order_entry": '"http"',
+    "telegram.enabled": "false",
+    "manage": '"own"',
+    "position_mode": '"one-way"',
+    "alerts": "false",
+    "sizing.mode": '"proportion"',
+    "sizing.below_minimum": '"skip"',
+    "filter.symbols": "[]",
+    "filter.exclude": "[]",
+    "filter.sides": '["short", "long"]',
+    "filter.windows": "[]",
+    "filter.close_only": "false",
+    "map": "{}",
+    "follow.direction": '"same"',
+    "follow.hedge": '"refuse"',
+    "follow.delay_s": "0",
+    "follow.approach": '"main"',
+    "follow.breakeven": '"with-main"',
+    "follow.catch_up": '"market"',
+    "follow.manual_edit": '"restore"',
+    "follow.foreign": '"park"',
+    "protection.on_unprotected": '"alert"',
+    "limits.max_drawdown_pct": "0",
+    "limits.on_breach": '"pause"',
+}
+PLACES = (
+    *(("", "", row) for row in unbuilt.TOP),
+    *(("main.", "main.", row) for row in unbuilt.MAIN),
+    *(("mirror_defaults.", "mirror_defaults.", row) for row in unbuilt.MIRROR),
+    *(("mirrors", "mirrors[0].", row) for row in unbuilt.MIRROR),
+)
+
+
+def written(place: str, key: str, value: str) -> str:
+    if place == "mirrors":
+        return f'{HEAD}[[mirrors]]\nname = "one"\n{key} = {value}\n'
+    return f"{HEAD}{place}{key} = {value}\n"
+
+
+def test_the_table_and_its_examples_agree() -> None:
+    """A row that goes because its key is built takes its example with it."""
+    assert {row.path for _, _, row in PLACES} == set(REFUSED)
+    assert {row.path for _, _, row in PLACES if row.neutral} == set(NEUTRAL)
+
+
+@pytest.mark.proves("A83")
+@pytest.mark.parametrize(("place", "path", "row"), PLACES, ids=lambda value: getattr(value, "path", value) or "top")
+def test_a_key_that_is_not_built_is_refused(place: str, path: str, row: unbuilt.Unbuilt) -> None:
+    found = problems(written(place, row.path, REFUSED[row.path]))
+    assert len(found) == 1, found
+    assert found[0].startswith(f"{path}{row.path}")
+    assert "not built yet" in found[0]
+    if row.neutral:
+        assert problems(written(place, row.path, NEUTRAL[row.path])) == ()
+
+
+@pytest.mark.proves("A83")
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ('[approaches.mine]\nentries = ["market"]', ["approaches.mine"]),
+        ("[approaches.conservative]\ntargets = [50, 50]", ["approaches.conservative.targets"]),
+        ("[approaches.conservative]\nbreakeven_after = 2", ["approaches.conservative.breakeven_after"]),
+        ("[approaches.conservative]\ntargets = [85, 5, 5, 5]\nbreakeven_after = 1", []),
+        ('[approaches.fast]\nentries = ["market"]\ntargets = [100]', []),
+    ],
+)
+def test_only_the_known_approaches_as_they_are(text: str, paths: list[str]) -> None:
+    assert [line.partition(":")[0] for line in paper(text)] == paths
+
+
+def test_a_file_for_a_newer_mirrorctl_gets_one_answer() -> None:
+    found = problems('schema = 2\nenvironment = "moon"\n[future]\n')
+    assert len(found) == 1
+    assert "schema: found 2; allowed: 1" in found[0]
+    assert "update mirrorctl" in found[0]
+
+
+@pytest.mark.parametrize("raw", [b"a = ", b"\xff\xfe", b"a" * 1_000_001, b"a = " + b"[" * 5000])
+def test_what_is_no_toml_is_said(raw: bytes) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(raw, Path("p.toml"), {}, private_file=False)
+    assert "p.toml" in caught.value.message
+    assert caught.value.hint
+
+
+# --- keys and endpoints -------------------------------------------------------------------------------------------
+
+
+def live(main: str = KEYS, rest: str = "", **options: bool) -> tuple[str, ...]:
+    return problems(f'schema = 1\nenvironment = "mainnet"\n[main]\n{main}{rest}', **options)  # type: ignore[arg-type]
+
+
+def test_accounts_need_keys_outside_paper() -> None:
+    found = live(main="", rest='[[mirrors]]\nname = "one"\napi_key_env = "K2"')
+    assert [line.partition(":")[0] for line in found] == [
+        "main.api_key_env",
+        "main.api_secret_env",
+        'mirrors[0].api_secret_env (mirror "one")',
+    ]
+    assert all("missing" in line for line in found)
+
+
+def test_two_accounts_never_share_a_key() -> None:
+    found = live(rest='[[mirrors]]\nname = "one"\napi_key_env = "KEY"\napi_secret_env = "OTHER"')
+    assert found == (
+        'mirrors[0].api_key_env (mirror "one"): the same as main.api_key_env; allowed: each account\'s own key',
+    )
+    assert len(live(main='api_key_env = "KEY"\napi_secret_env = "KEY"\n')) == 1
+
+
+@pytest.mark.proves("A73")
+def test_keys_in_the_file_need_a_private_file_and_are_never_shown() -> None:
+    literal = 'api_key = "AbCdEf12345"\napi_secret = "SeCrEt67890"\n'
+    found = live(main=literal)
+    assert [line.partition(":")[0] for line in found] == ["main.api_key", "main.api_secret"]
+    assert all("0600" in line for line in found)
+    assert live(main=literal, private=True) == ()
+    pasted = live(main='api_key_env = "AbCdEf12345"\napi_secret = 67890\napi_secrt = "SeCrEt67890"\n')
+    assert len(pasted) == 3
+    for line in (*found, *pasted):
+        assert "AbCdEf12345" not in line
+        assert "67890" not in line
+
+
+def test_a_key_is_given_one_way() -> None:
+    found = live(main=KEYS + 'api_key = "abc"\n', private=True)
+    assert found == ("main.api_key: found beside api_key_env; allowed: one of the two",)
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "fine"),
+    [
+        ("rest", "https://api.example.com", True),
+        ("rest", "http://127.0.0.1:8790", True),
+        ("rest", "http://localhost:8790/", True),
+        ("rest", "http://[::1]:8790", True),
+        ("rest", "http://api.example.com", False),
+        ("rest", "http://127.0.0.1.example.com", False),
+        ("rest", "http://127.0.0.1@example.com", False),
+        ("rest", "https://user:word@example.com", False),
+        ("rest", "ws://127.0.0.1:8790", False),
+        ("rest", "127.0.0.1:8790", False),
+        ("rest", "http://127.0.0.1:99999", False),
+        ("private_ws", "ws://127.0.0.1:8790/v5/private", True),
+        ("private_ws", "wss://stream.example.com/v5/private", True),
+        ("private_ws", "ws://stream.example.com/v5/private", False),
+        ("public_ws", "http://127.0.0.1", False),
+    ],
+)
+def test_plain_connections_only_to_this_machine(key: str, url: str, fine: bool) -> None:
+    other = 'private_ws = "wss://a.example"' if key == "rest" else 'rest = "https://a.example"'
+    found = live(rest=f'[endpoints]\n{key} = "{url}"\n{other}')
+    assert [line.partition(":")[0] for line in found] == ([] if fine else [f"endpoints.{key}"])
+
+
+def test_a_url_with_a_password_is_not_repeated() -> None:
+    assert "word" not in live(rest='[endpoints]\nrest = "https://user:word@example.com"')[0]
+
+
+def test_paper_elsewhere_needs_both_addresses() -> None:
+    found = paper('[endpoints]\nrest = "http://127.0.0.1:1"')
+    assert [line.partition(":")[0] for line in found] == ["endpoints.private_ws"]
+
+
+def test_a_misspelt_switch_in_the_environment_does_not_trade() -> None:
+    found = problems(HEAD, environ={"ENABLE_MIRROR_TRADING": "flase"})
+    assert found == ('ENABLE_MIRROR_TRADING: found "flase" in the environment; allowed: true | false',)
+
+
+@pytest.mark.parametrize("name", ["locks", "", "a b", "../x"])
+def test_a_name_that_cannot_be_a_folder_is_refused(name: str) -> None:
+    assert [line.partition(":")[0] for line in problems(HEAD.replace('"p"', f'"{name}"'))] == ["name"]
+
+
+def test_without_a_name_the_file_s_own_must_do() -> None:
+    with pytest.raises(ProfileError, match="name: missing"):
+        parse_profile(b'schema = 1\nenvironment = "paper"', Path("my profile.toml"), {}, private_file=False)

@@ -1,0 +1,317 @@
+"""What the store keeps comes back equal, in the promised order, after the file was closed and opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from mirrorctl.core.domain.actions import CancelOrder, PlaceOrder, SetTradingStop
+from mirrorctl.core.domain.cycle import Copy, Cycle
+from mirrorctl.core.domain.ids import Role
+from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.values import OrderType, PositionSide, Side
+from mirrorctl.core.engine.records import Alert, Intent, MeasuredCopy, Severity, Standing, StandingKind, Store
+from mirrorctl.core.store.errors import StoreUnavailable
+from mirrorctl.core.store.sqlite import EndedCycle, SqliteStore
+
+TWIN = PlaceOrder(
+    account="mirror",
+    symbol="BTCUSDT",
+    side=Side.BUY,
+    order_type=OrderType.LIMIT,
+    qty=Decimal("0.012"),
+    link_id="m1-abcde-abcdefg-w0-abcdefgh-1",
+    role=Role.TWIN,
+    reason="twin of main order 42, r = 0.5",
+    price=Decimal("60000.5"),
+    stop_loss=Decimal(58000),
+)
+CYCLE = Cycle("BTCUSDT", PositionSide.LONG, "abcdefg", "order-1", 1_000)
+COPY = Copy("mirror", "BTCUSDT", PositionSide.LONG, "abcdefg", Decimal("0.5"), "proportion: r = 0.5")
+ALERT = Alert("naked/BTCUSDT/1", 1_000, Severity.CRITICAL, "unprotected", "mirror", "BTCUSDT", "no stop for 2.1 s")
+MEASURED = MeasuredCopy("mirror", "BTCUSDT", PositionSide.LONG, TWIN.link_id, 1_000, 1_080, Decimal("-1.25"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "paper" / "store.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    with SqliteStore(path) as opened:
+        yield opened
+
+
+def reopened(store: SqliteStore, path: Path) -> SqliteStore:
+    store.close()
+    return SqliteStore(path)
+
+
+def test_it_implements_the_port_of_the_engine(store: SqliteStore) -> None:
+    port: Store = store
+    assert port.cycles() == []
+
+
+def test_a_store_is_fresh_only_for_the_open_that_made_it(store: SqliteStore, path: Path) -> None:
+    assert store.fresh
+    with reopened(store, path) as again:
+        assert not again.fresh
+
+
+def test_a_store_in_memory_is_fresh_and_starts_empty() -> None:
+    with SqliteStore(None) as first, SqliteStore(None) as second:
+        first.set_fact("uid.main", "1")
+        assert second.fresh
+        assert second.fact("uid.main") is None
+
+
+def test_the_file_is_for_its_owner_alone(store: SqliteStore, path: Path) -> None:
+    store.set_fact("a", "b")
+    assert {entry.stat().st_mode & 0o777 for entry in path.parent.iterdir()} == {0o600}
+
+
+def test_a_fact_is_set_and_set_again(store: SqliteStore, path: Path) -> None:
+    assert store.fact("uid.main") is None
+    store.set_fact("uid.main", "1")
+    store.set_fact("uid.main", "2")
+    with reopened(store, path) as again:
+        assert again.fact("uid.main") == "2"
+
+
+def test_cycles_are_saved_changed_and_ended_into_the_history(store: SqliteStore, path: Path) -> None:
+    other = Cycle("BTCUSDT", PositionSide.SHORT, "bcdefgh", "order-2", 900)
+    store.save_cycle(CYCLE)
+    store.save_cycle(other)
+    store.save_cycle(replace(CYCLE, opened=True))
+    with reopened(store, path) as again:
+        assert again.cycles() == [other, replace(CYCLE, opened=True)]
+        again.end_cycle(CYCLE.key, 5_000)
+        again.end_cycle(("ETHUSDT", PositionSide.LONG), 6_000)
+        assert again.cycles() == [other]
+        assert again.ended_cycles(5_000) == [EndedCycle(replace(CYCLE, opened=True), 5_000)]
+        assert again.ended_cycles(5_001) == []
+
+
+def test_the_same_key_may_end_many_times(store: SqliteStore) -> None:
+    for number in (1, 2):
+        store.save_cycle(replace(CYCLE, tag=f"tag{number}"))
+        store.end_cycle(CYCLE.key, number)
+    assert [ended.cycle.tag for ended in store.ended_cycles(0)] == ["tag1", "tag2"]
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        COPY,
+        replace(COPY, cap=Decimal("0.006"), main_size=Decimal("0.024"), opened=True, out="own stop"),
+        replace(COPY, cap=Decimal(0), ended=True, held="new store"),
+    ],
+)
+def test_a_copy_comes_back_equal(store: SqliteStore, path: Path, copy: Copy) -> None:
+    store.save_copy(replace(copy, ratio=Decimal(9)))
+    store.save_copy(copy)
+    with reopened(store, path) as again:
+        assert again.copies() == [copy]
+        again.drop_copy(copy.key)
+        assert again.copies() == []
+
+
+def test_an_intent_lives_from_pending_to_done(store: SqliteStore, path: Path) -> None:
+    intent_id = store.record_intent(TWIN, 100, "main-order", Decimal("0.003"))
+    pending = Intent(intent_id, "mirror", TWIN, IntentState.PENDING, 100, 100, "main-order", Decimal("0.003"))
+    assert store.open_intents() == [pending]
+    live = replace(pending, state=IntentState.LIVE, updated_ms=150, filled=Decimal("0.004"), by_us=True)
+    store.update_intent(live)
+    with reopened(store, path) as again:
+        assert again.open_intents() == [live]
+        refused = replace(live, state=IntentState.REJECTED, updated_ms=200, code=110007, message="not enough")
+        again.update_intent(refused)
+        assert again.open_intents() == []
+        assert again.recent_intents(200) == [refused]
+        assert again.recent_intents(201) == []
+
+
+@pytest.mark.parametrize("state", IntentState)
+def test_an_intent_is_open_until_its_state_is_over(store: SqliteStore, state: IntentState) -> None:
+    intent_id = store.record_intent(TWIN, 100)
+    store.update_intent(Intent(intent_id, "mirror", TWIN, state, 100, 101))
+    assert [intent.state for intent in store.open_intents()] == ([] if state.is_over else [state])
+
+
+def test_intents_come_oldest_first_whenever_they_were_updated(store: SqliteStore) -> None:
+    cancel = CancelOrder("mirror", "BTCUSDT", "order-9", "", "main cancelled it")
+    ids = [store.record_intent(action, 100) for action in (TWIN, cancel, TWIN)]
+    assert ids == sorted(ids)
+    first = store.open_intents()[0]
+    store.update_intent(replace(first, state=IntentState.LIVE, updated_ms=999))
+    assert [intent.intent_id for intent in store.open_intents()] == ids
+    assert [intent.intent_id for intent in store.recent_intents(0)] == ids
+    assert store.open_intents()[1].action == cancel
+
+
+def test_an_update_of_an_intent_that_is_not_there_is_no_silent_success(store: SqliteStore) -> None:
+    with pytest.raises(LookupError, match="no intent 7"):
+        store.update_intent(Intent(7, "mirror", TWIN, IntentState.DONE, 1, 2))
+
+
+def test_standings_survive_and_are_dropped_by_their_key(store: SqliteStore, path: Path) -> None:
+    pause = Standing(StandingKind.PAUSE, "", "", "by hand", 2)
+    park = Standing(StandingKind.PARK, "mirror", "BTCUSDT", "foreign position", 1)
+    store.save_standing(pause)
+    store.save_standing(replace(park, reason="first"))
+    store.save_standing(park)
+    with reopened(store, path) as again:
+        assert again.standings() == [park, pause]
+        again.drop_standing(StandingKind.PAUSE, "mirror", "BTCUSDT")
+        again.drop_standing(StandingKind.PARK, "mirror", "BTCUSDT")
+        assert again.standings() == [pause]
+
+
+def test_an_alert_is_told_once(store: SqliteStore, path: Path) -> None:
+    assert store.add_alert(ALERT)
+    assert not store.add_alert(replace(ALERT, text="again", at_ms=2_000))
+    with reopened(store, path) as again:
+        assert not again.add_alert(ALERT)
+        assert again.alerts(10) == [ALERT]
+
+
+def test_alerts_are_shown_newest_first_and_delivered_oldest_first(store: SqliteStore) -> None:
+    rows = [replace(ALERT, key=f"k{number}", at_ms=number) for number in range(4)]
+    for row in rows:
+        store.add_alert(row)
+    store.mark_delivered("k1", 50)
+    store.mark_delivered("unknown", 50)
+    assert store.alerts(2) == [rows[3], rows[2]]
+    assert store.alerts(0) == []
+    assert store.undelivered() == [rows[0], rows[2], rows[3]]
+
+
+def test_one_order_is_measured_once(store: SqliteStore, path: Path) -> None:
+    unknown = replace(MEASURED, account="second", slippage_bps=None)
+    store.add_measured_copy(MEASURED)
+    store.add_measured_copy(unknown)
+    store.add_measured_copy(replace(MEASURED, mirror_exec_ms=9_999))
+    with reopened(store, path) as again:
+        assert again.measured_copies() == [MEASURED, unknown]
+
+
+def test_prune_deletes_what_is_old_and_over_and_nothing_else(store: SqliteStore) -> None:
+    old_over, old_open, newer = (store.record_intent(TWIN, at) for at in (10, 10, 100))
+    store.update_intent(Intent(old_over, "mirror", TWIN, IntentState.DONE, 10, 20))
+    store.update_intent(Intent(newer, "mirror", TWIN, IntentState.DONE, 100, 100))
+    for number, at in enumerate((10, 20, 100)):
+        store.add_alert(replace(ALERT, key=f"k{number}", at_ms=at))
+        store.save_cycle(replace(CYCLE, tag=f"t{number}"))
+        store.end_cycle(CYCLE.key, at)
+        store.add_measured_copy(replace(MEASURED, link_id=f"l{number}", mirror_exec_ms=at))
+    store.mark_delivered("k0", 11)
+    store.save_cycle(CYCLE)
+    store.save_copy(COPY)
+    store.save_standing(Standing(StandingKind.PAUSE, "", "", "by hand", 1))
+    store.set_fact("uid.main", "1")
+
+    assert store.prune(100) == 7
+
+    assert [intent.intent_id for intent in store.recent_intents(0)] == [old_open, newer]
+    assert [alert.key for alert in store.alerts(10)] == ["k2"]
+    assert [ended.cycle.tag for ended in store.ended_cycles(0)] == ["t2"]
+    assert [measured.link_id for measured in store.measured_copies()] == ["l2"]
+    assert (store.cycles(), store.copies(), len(store.standings()), store.fact("uid.main")) == ([CYCLE], [COPY], 1, "1")
+
+
+def test_an_intent_id_is_never_given_twice(store: SqliteStore, path: Path) -> None:
+    given = store.record_intent(TWIN, 10)
+    store.update_intent(Intent(given, "mirror", TWIN, IntentState.DONE, 10, 10))
+    store.prune(1_000)
+    with reopened(store, path) as again:
+        assert again.record_intent(TWIN, 20) > given
+
+
+def test_the_file_stays_bounded_when_it_is_pruned(store: SqliteStore, path: Path) -> None:
+    sizes = []
+    for hour in range(6):
+        with store.batch():
+            for number in range(500):
+                at = hour * 1_000 + number
+                intent_id = store.record_intent(TWIN, at)
+                store.update_intent(Intent(intent_id, "mirror", TWIN, IntentState.DONE, at, at))
+                store.add_alert(replace(ALERT, key=f"{hour}/{number}", at_ms=at))
+        store.prune((hour - 1) * 1_000)
+        store.checkpoint()
+        sizes.append(path.stat().st_size)
+    assert max(sizes[3:]) <= sizes[2] * 1.05
+
+
+def test_a_batch_is_all_or_nothing(store: SqliteStore) -> None:
+    with pytest.raises(ZeroDivisionError), store.batch():
+        store.set_fact("a", "1")
+        store.record_intent(TWIN, 1)
+        raise ZeroDivisionError
+    assert store.fact("a") is None
+    assert store.open_intents() == []
+    store.set_fact("a", "2")
+    assert store.fact("a") == "2"
+
+
+def test_a_failed_inner_batch_undoes_its_own_part_only(store: SqliteStore) -> None:
+    with store.batch():
+        store.set_fact("outer", "1")
+        with pytest.raises(ZeroDivisionError), store.batch():
+            store.set_fact("inner", "1")
+            raise ZeroDivisionError
+        with store.batch():
+            store.set_fact("second", "1")
+    assert (store.fact("outer"), store.fact("inner"), store.fact("second")) == ("1", None, "1")
+
+
+def test_a_failed_outer_batch_undoes_the_inner_ones_too(store: SqliteStore) -> None:
+    with pytest.raises(ZeroDivisionError), store.batch():
+        with store.batch():
+            store.set_fact("inner", "1")
+        raise ZeroDivisionError
+    assert store.fact("inner") is None
+
+
+def test_a_reader_sees_what_a_live_writer_committed_and_cannot_write(store: SqliteStore, path: Path) -> None:
+    with SqliteStore(path, read_only=True) as reader:
+        assert not reader.fresh
+        store.save_cycle(CYCLE)
+        assert reader.cycles() == [CYCLE]
+        with store.batch():
+            store.save_copy(COPY)
+            assert reader.copies() == []
+        assert reader.copies() == [COPY]
+        with pytest.raises(StoreUnavailable):
+            reader.set_fact("a", "b")
+        with reader.batch():
+            before = reader.fact("a")
+            store.set_fact("a", "b")
+            assert reader.fact("a") == before is None
+        assert reader.fact("a") == "b"
+
+
+def test_a_missing_file_reads_as_a_fresh_store_and_is_not_made(path: Path) -> None:
+    with SqliteStore(path, read_only=True) as reader:
+        assert reader.fresh
+        assert reader.open_intents() == []
+        assert reader.alerts(5) == []
+        with pytest.raises(StoreUnavailable):
+            reader.record_intent(TWIN, 1)
+    assert not path.parent.exists()
+
+
+def test_close_may_be_called_twice(path: Path) -> None:
+    store = SqliteStore(path)
+    store.close()
+    store.close()
+
+
+def test_a_stop_of_a_position_is_journaled_too(store: SqliteStore) -> None:
+    stop = SetTradingStop("mirror", "BTCUSDT", 1, "main moved its stop", stop_loss=Decimal("0.0000123"))
+    store.record_intent(stop, 1)
+    assert [intent.action for intent in store.open_intents()] == [stop]
