@@ -78,7 +78,10 @@ class AccountReader:
     def _tend_clock(self, rest: BybitRest) -> None:
         if time.monotonic() < self._clock_due:
             return
-        offset_ms = rest.measure_clock()
+        try:
+            offset_ms = rest.measure_clock()
+        except ExchangeError:
+            return  # the relist that follows shows what is wrong, or works with the last measurement
         self._clock_due = time.monotonic() + self._clock_every_s
         self._deliver(ClockMeasured(self.account, offset_ms))
 

@@ -32,7 +32,7 @@ class RetCode:
     hint: str = ""
 
 
-_KEYS = "check the API key, its secret and its environment with `mirrorctl doctor`"
+_KEYS = "check the API key, its secret, and that they belong to the profile's environment"
 _MARGIN = "add margin, or lower the leverage or the size"
 _PRICE = "the price is outside the exchange's band; choose one nearer to the market"
 _SLOTS = "cancel orders that are not needed"

@@ -29,6 +29,7 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
     """A `pybit.unified_trading.HTTP` bound to one account. One thread at a time."""
 
     def __init__(self, link: AccountLink, timeout_s: float, recv_window_ms: int) -> None:
+        silence()
         super().__init__(
             api_key=link.api_key,
             api_secret=link.api_secret,
@@ -38,7 +39,7 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
             max_retries=1,
             retry_codes=set(_NO_CODE),
         )
-        silence()
+        silence()  # again: pybit adds a handler of its own where the root logger has none
         self._link = link
         self.endpoint = link.endpoints.rest
         self.client.trust_env = False

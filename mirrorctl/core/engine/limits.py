@@ -50,16 +50,20 @@ class Exposure:
             sent = self._rate.count(self._now_ms) + self._orders
             if sent >= limits.max_orders_per_minute:
                 return f"limit max_orders_per_minute: {sent} of {limits.max_orders_per_minute} sent"
+        if limits.max_open_positions is not None and not self._holds(symbol):
+            held = len({row.symbol for row in self._view.positions()} | self._resting_symbols() | set(self._planned))
+            if held >= limits.max_open_positions:
+                return f"limit max_open_positions: {held} of {limits.max_open_positions} open or on their way"
         notional = qty * price
         if limits.max_position_notional is not None:
             after = self._symbol_notional(symbol, price) + notional
             if after > limits.max_position_notional:
                 return f"limit max_position_notional: {_money(after)} over {plain(limits.max_position_notional)}"
         if limits.max_total_notional is not None:
-            held = self._total_notional()
-            if held is None:
+            total = self._total_notional()
+            if total is None:
                 return "limit max_total_notional cannot be computed: a position's price is unknown"
-            after = held + notional
+            after = total + notional
             if after > limits.max_total_notional:
                 return f"limit max_total_notional: {_money(after)} over {plain(limits.max_total_notional)}"
         return ""
@@ -68,6 +72,14 @@ class Exposure:
         """Reserve for an entry that the pass has planned."""
         self._planned[symbol] = self._planned.get(symbol, ZERO) + qty * price
         self._orders += 1
+
+    def _holds(self, symbol: str) -> bool:
+        """Whether the symbol counts already: more of it opens no further position."""
+        held = any(row.symbol == symbol for row in self._view.positions())
+        return held or symbol in self._planned or symbol in self._resting_symbols()
+
+    def _resting_symbols(self) -> set[str]:
+        return {order.symbol for order in self._view.all_orders() if not order.is_exit}
 
     def _symbol_notional(self, symbol: str, price: Decimal) -> Decimal:
         held = sum((row.size for row in self._view.positions() if row.symbol == symbol), ZERO) * price

@@ -53,7 +53,7 @@ class LimitsTable(Table):
     max_leverage: AtLeastOne = Decimal(20)
     max_position_notional: Positive = Decimal(50_000)
     max_total_notional: Positive = Decimal(200_000)
-    max_open_positions: CountFromOne | None = None
+    max_open_positions: CountFromOne = 20
     max_daily_loss: Positive | None = None
     max_drawdown_pct: Percent = Decimal(0)
     max_orders_per_minute: CountFromOne = 120

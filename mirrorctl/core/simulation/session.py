@@ -8,6 +8,7 @@ from typing import Any
 from mirrorctl.core.bybit.failures import CallFailed, Failure, FailureKind
 from mirrorctl.core.paper.gateway import Ending, Gateway, Reply
 
+TIMEOUT_MS = 5_000
 ROUTES = {
     "get_server_time": ("GET", "/v5/market/time"),
     "get_instruments_info": ("GET", "/v5/market/instruments-info"),
@@ -36,11 +37,20 @@ class SimulatedSession:
         self._gateway = gateway
         self._uid = uid
         self._now_ms = now_ms
+        self._waited_ms = 0
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         verb, path = ROUTES[method]
         sent = {key: str(value) for key, value in params.items()} if verb == "GET" else dict(params)
-        return opened(self._gateway.request(self._uid, verb, path, sent, self._now_ms()), self._now_ms())
+        reply = self._gateway.request(self._uid, verb, path, sent, self._now_ms())
+        if reply.ending is Ending.HUNG:
+            self._waited_ms += min(reply.wait_ms, TIMEOUT_MS)
+        return opened(reply, self._now_ms())
+
+    def take_wait_ms(self) -> int:
+        """How long the caller waited for silent connections since it was last asked."""
+        waited, self._waited_ms = self._waited_ms, 0
+        return waited
 
     def close(self) -> None:
         """Nothing is kept open."""

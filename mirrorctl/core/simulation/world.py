@@ -10,7 +10,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.bybit.link import Backoff, ExchangeClock, Gate
 from mirrorctl.core.bybit.reader import read
 from mirrorctl.core.bybit.rest import BybitRest
-from mirrorctl.core.domain.actions import Action
+from mirrorctl.core.domain.actions import Action, Outcome
 from mirrorctl.core.domain.errors import ExchangeError, Unavailable
 from mirrorctl.core.domain.policy import MAIN, Policy
 from mirrorctl.core.engine.accounts import Account
@@ -27,6 +28,7 @@ from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.ports import Event, Frame, Query, ReadDone, ReadFailed, SendDone, StreamDown, StreamUp
 from mirrorctl.core.engine.records import Store
 from mirrorctl.core.paper.exchange import PaperExchange
+from mirrorctl.core.paper.faults import Fault, FaultKind
 from mirrorctl.core.paper.gateway import Gateway
 from mirrorctl.core.paper.model import PaperAccount
 from mirrorctl.core.simulation.session import SimulatedSession
@@ -37,32 +39,66 @@ FIRST_UID = 101
 _NOWHERE = Endpoints("http://127.0.0.1", "ws://127.0.0.1/v5/private", "ws://127.0.0.1/v5/public/linear")
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One write of the engine that reached the exchange's door, with what came of it."""
+
+    at_ms: int
+    account: str
+    action: Action
+    outcome: Outcome
+
+
 class Killed(BaseException):
     """The process died here. Not an Exception: nothing in the engine may survive it."""
 
 
 class World:
-    """Time, exchange, network and engine. `crash_at`: the port call, counted from 1, at which the process dies."""
+    """Time, exchange, network and engine. `crash_at`: the port call, counted from 1, at which the process dies.
 
-    def __init__(self, policy: Policy, *, seed: int = 1, store: Callable[[], SqliteStore] | None = None) -> None:
+    `balances` in USDT where they are not 100,000; `hedged` names the accounts in hedge mode. `latency_ms` is what each
+    request of an account takes beyond the random travel time of its messages.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        seed: int = 1,
+        balances: Mapping[str, Decimal] | None = None,
+        hedged: Collection[str] = (),
+        volatility: Decimal = Decimal(0),
+    ) -> None:
         names = [MAIN, *(mirror.name for mirror in policy.mirrors)]
         self.policy = policy
         self.random = random.Random(seed)
         self.uids = {name: FIRST_UID + i for i, name in enumerate(names)}
         papers = [
-            PaperAccount(name, uid, f"key-{name}", f"secret-{name}", balance=Decimal(100_000))
+            PaperAccount(
+                name,
+                uid,
+                f"key-{name}",
+                f"secret-{name}",
+                balance=(balances or {}).get(name, Decimal(100_000)),
+                position_mode="hedge" if name in hedged else "one-way",
+            )
             for name, uid in self.uids.items()
         ]
-        self.exchange = PaperExchange(papers, now_ms=START_MS, seed=seed, volatility=Decimal(0), funding=False)
+        self.exchange = PaperExchange(
+            papers, now_ms=START_MS, seed=seed, volatility=volatility, step_ms=60_000, funding=False
+        )
         self.gateway = Gateway(self.exchange)
-        self.store = store() if store else SqliteStore(None)
+        self.store = SqliteStore(None)
         self.engine: Engine | None = None
         self.calls: list[str] = []
+        self.sent: list[Sent] = []
         self.crash_at = 0
         self.crash_after = False
         self.restart_after_ms = 1_000
         self.kills = 0
         self.cut: set[str] = set()
+        self.dead: dict[str, int] = {}
+        self.latency_ms: dict[str, int] = {}
         self._now = START_MS
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -111,13 +147,18 @@ class World:
         self.engine = Engine(self.policy, accounts, store, self, decode_frame)
         self._alive(self.engine.start)
         for name in self.uids:
-            self.stream_up(name)
+            if name not in self.dead:
+                self.stream_up(name)
 
     def kill(self) -> None:
         """The process dies between two steps."""
         self.engine = None
         self._life += 1
         self.kills += 1
+
+    def lose_store(self) -> None:
+        """The store is gone; the next start makes a new one. Only while no process runs."""
+        self.store = SqliteStore(None)
 
     def _alive(self, what: Callable[[], None]) -> None:
         """Run a piece of the engine; a kill in the middle of it leaves what was done."""
@@ -162,6 +203,23 @@ class World:
                 delay = self.delay_ms()
                 self._later(delay, Frame(names[push.uid], push.frame, self._now + delay))
 
+    # --- the exchange as an account sees it ----------------------------------------------------------------------
+
+    def fault(self, kind: FaultKind, account: str | None = None, target: str = "", **how: Any) -> int:
+        """Put a fault up; `how` is its count (None: until cleared) and arguments. Returns its number."""
+        count = how.pop("count", 1)
+        return self.gateway.faults.add(Fault(kind, account, target, count, how))
+
+    def go_down(self, name: str) -> None:
+        """The exchange refuses every request of the account and its stream is lost, until `come_back`."""
+        self.dead[name] = self.fault(FaultKind.REFUSE, name, count=None)
+        self.stream_down(name)
+
+    def come_back(self, name: str) -> None:
+        """The account can be reached again."""
+        self.gateway.faults.clear(self.dead.pop(name))
+        self.stream_up(name)
+
     def delay_ms(self) -> int:
         """How long one message travels."""
         return self.random.randint(1, 30)
@@ -187,6 +245,7 @@ class World:
         def monotonic() -> float:
             return self._now / 1000
 
+        session = SimulatedSession(self.gateway, uid, self.now_ms)
         rest = BybitRest(
             account=name,
             api_key="simulated",
@@ -196,10 +255,10 @@ class World:
             clock=ExchangeClock(self.now_ms),
             gate=Gate(monotonic=monotonic),
             backoff=Backoff(monotonic=monotonic, jitter=self.random.random),
-            open_session=lambda _link: SimulatedSession(self.gateway, uid, self.now_ms),
+            open_session=lambda _link: session,
         )
         rest.link.clock.set(0)
-        port = _Port(self, name, rest, life)
+        port = _Port(self, name, rest, session, life)
         return Account.create(name, uid, port, port)
 
     def _later(self, delay_ms: int, event: Event) -> None:
@@ -221,20 +280,24 @@ class World:
 class _Port:
     """Reader and writer of one account. A request reaches the exchange even when its sender has died meanwhile."""
 
-    def __init__(self, world: World, name: str, rest: BybitRest, life: int) -> None:
+    def __init__(self, world: World, name: str, rest: BybitRest, session: SimulatedSession, life: int) -> None:
         self._world = world
         self._name = name
         self._rest = rest
+        self._session = session
         self._life = life
 
     def ask(self, query: Query) -> None:
         for _ in self._world.port_call(f"{self._name} ask {type(query).__name__}"):
-            self._world.at(self._world.delay_ms(), lambda: self._read(query))
+            self._world.at(self._travel_ms(), lambda: self._read(query))
 
     def send(self, intent_id: int, action: Action) -> None:
         sent_ms = self._world.now_ms()
         for _ in self._world.port_call(f"{self._name} send {type(action).__name__}"):
-            self._world.at(self._world.delay_ms(), lambda: self._write(intent_id, action, sent_ms))
+            self._world.at(self._travel_ms(), lambda: self._write(intent_id, action, sent_ms))
+
+    def _travel_ms(self) -> int:
+        return self._world.delay_ms() + self._world.latency_ms.get(self._name, 0)
 
     def _read(self, query: Query) -> None:
         world = self._world
@@ -245,14 +308,15 @@ class _Port:
             answer = ReadFailed(error.message, error.retry_after_s)
         except ExchangeError as error:
             answer = ReadFailed(error.message)
-        delay = world.delay_ms()
+        delay = self._travel_ms() + self._session.take_wait_ms()
         world.deliver(delay, ReadDone(self._name, query, answer, began, began + delay), self._life)
 
     def _write(self, intent_id: int, action: Action, sent_ms: int) -> None:
         world = self._world
         outcome = self._rest.execute(action)
+        world.sent.append(Sent(world.now_ms(), self._name, action, outcome))
         world.spread_pushes()
-        delay = world.delay_ms()
+        delay = self._travel_ms() + self._session.take_wait_ms()
         event = SendDone(self._name, intent_id, outcome, sent_ms, world.now_ms() + delay)
         world.deliver(delay, event, self._life)
 

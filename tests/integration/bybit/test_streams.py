@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import time
 from collections.abc import Callable, Iterator
@@ -216,6 +217,34 @@ def test_stop_is_quick_and_silent_in_every_phase() -> None:
             assert stream.stop(2.0)
             assert time.monotonic() - began < 1.0
             assert heard.events.empty()
+
+
+def test_nothing_is_delivered_after_the_end_however_much_still_comes_in() -> None:
+    def flooding(wire: Wire) -> None:
+        wire.log_in()
+        while True:
+            wire.send(PUSH)
+
+    with ScriptedStream(flooding) as server, streaming(server.url) as (stream, heard):
+        assert heard.next() == StreamUp("main", 1)
+        assert isinstance(heard.next(), Frame)
+        assert stream.stop(2.0)
+        delivered = heard.events.qsize()
+        time.sleep(0.1)
+        assert heard.events.qsize() == delivered
+
+
+@pytest.mark.proves("A73")
+def test_the_libraries_write_nothing_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        caplog.at_level(logging.DEBUG),
+        ScriptedStream(close_frame, not_json, healthy) as server,
+        streaming(server.url) as (_, heard),
+    ):
+        heard.until_up(3)
+    assert {record.name.partition(".")[0] for record in caplog.records} <= {"mirrorctl", "urllib3"}
+    assert SECRET not in caplog.text
+    assert KEY not in caplog.text
 
 
 def test_the_clock_is_compensated_in_the_signature_and_no_secret_is_sent() -> None:

@@ -227,7 +227,6 @@ def test_resolved_names_limits_that_do_not_act_yet() -> None:
     rows = resolved(load(WHOLE))
     for section in ("main", "mirrors.mirror"):
         assert rows[f"{section}.limits.max_daily_loss"] == (None, "not built")
-        assert rows[f"{section}.limits.max_open_positions"] == (None, "not built")
 
 
 def test_resolved_holds_every_key_of_the_file() -> None:

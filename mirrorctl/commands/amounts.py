@@ -1,0 +1,58 @@
+"""Numbers on the command line: exact, positive, and refused with what was found and what is allowed."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from mirrorctl.core.domain.errors import UsageError
+from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.values import PositionSide
+
+_NUMBER = re.compile(r"\d{1,18}(\.\d{1,18})?|\.\d{1,18}")
+_HUNDRED = Decimal(100)
+
+
+def positive(text: str, name: str) -> str:
+    """A number above zero, as the command socket takes it: plain text."""
+    value = _number(text)
+    if value is None or value <= 0:
+        raise UsageError(f'{name}: found "{text}"; allowed: a number above 0, such as 0.25 or 60000')
+    return plain(value)
+
+
+def seconds(text: str, name: str) -> Decimal:
+    """Seconds, zero included, at most an hour."""
+    value = _number(text)
+    if value is None or value > 3600:
+        raise UsageError(f'{name}: found "{text}"; allowed: seconds from 0 to 3600')
+    return value
+
+
+def amount_or_percent(text: str, name: str, unit: str) -> tuple[str, bool]:
+    """A number above zero, or N% with N up to 100: (value, is percent)."""
+    percent = text.endswith("%")
+    value = _number(text.removesuffix("%"))
+    if value is None or value <= 0 or (percent and value > _HUNDRED):
+        raise UsageError(f'{name}: found "{text}"; allowed: {unit} above 0, or a percentage such as 25%')
+    return plain(value), percent
+
+
+def position_side(text: str | None, name: str = "--side") -> str | None:
+    """long or short."""
+    if text is None:
+        return None
+    if text.lower() not in list(PositionSide):
+        raise UsageError(f'{name}: found "{text}"; allowed: long | short')
+    return text.lower()
+
+
+def symbol(text: str) -> str:
+    """A symbol as Bybit writes it."""
+    if not re.fullmatch(r"[A-Za-z0-9-]{2,30}", text):
+        raise UsageError(f'"{text}" is not a symbol', "symbols are written as on Bybit, for example BTCUSDT")
+    return text.upper()
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if _NUMBER.fullmatch(text) else None

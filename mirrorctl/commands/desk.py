@@ -1,0 +1,72 @@
+"""Where a writing command is carried out: by the daemon where one runs, otherwise here and now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mirrorctl.commands import logs
+from mirrorctl.commands.session import Session
+from mirrorctl.core.engine.command_client import call
+from mirrorctl.core.profile.model import Profile
+from mirrorctl.core.store.locks import Holder, LockDirectory
+
+Listener = Callable[[dict[str, Any]], None]
+
+_STARTING_S = 5.0
+_PAUSE_S = 0.05
+
+
+def holder_of(session: Session) -> Holder | None:
+    """Who holds the profile now; None when nobody does."""
+    return LockDirectory(session.home.locks_dir).profile_holder(session.profile.name)
+
+
+def carry_out(
+    session: Session, name: str, args: dict[str, Any], listen: Listener, *, profile: Profile | None = None
+) -> dict[str, Any]:
+    """Have a command carried out and return its result; its error is raised.
+
+    `profile` replaces the session's for the work done here: a daemon keeps its own.
+    """
+    from mirrorctl.bootstrap.runtime import Runtime
+
+    socket = _daemon_socket(session)
+    if socket is not None:
+        return call(socket, name, args, on_progress=listen)
+    used = profile or session.profile
+    logs.to_file(session.home.log_path(used.name))
+    with Runtime(used, session.home, name.replace(".", " "), hosts_paper=False) as runtime:
+        return runtime.execute(name, args, listen)
+
+
+def rehearse(session: Session, name: str, args: dict[str, Any], *, hosts_paper: bool = False) -> dict[str, Any]:
+    """The same for what only looks: nothing is sent, no lock is taken, the store is not touched."""
+    from mirrorctl.bootstrap.runtime import Runtime
+
+    socket = _daemon_socket(session)
+    if socket is not None:
+        return call(socket, name, args)
+    logs.to_nowhere()
+    with Runtime(session.profile, session.home, name, sends=False, hosts_paper=hosts_paper) as runtime:
+        return runtime.execute(name, args, lambda _event: None)
+
+
+def _daemon_socket(session: Session) -> Path | None:
+    """Where the daemon takes commands; None when nobody holds the profile.
+
+    A holder without a socket is a daemon that starts or a command that will soon be done: both get a moment. One
+    that stays so is named by whatever tries the lock next.
+    """
+    until = time.monotonic() + _STARTING_S
+    while True:
+        holder = holder_of(session)
+        if holder is None:
+            return None
+        if holder.socket is not None:
+            return Path(holder.socket)
+        if time.monotonic() >= until:
+            return None
+        time.sleep(_PAUSE_S)

@@ -1,0 +1,184 @@
+"""`paper`: the embedded exchange by hand."""
+
+from __future__ import annotations
+
+import threading
+from decimal import Decimal
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from mirrorctl.commands import amounts, logs, tables
+from mirrorctl.commands.options import JsonOption, ProfileOption
+from mirrorctl.commands.session import SCHEMA, Session, open_session
+from mirrorctl.commands.signals import stopping_on_signals
+from mirrorctl.core.domain.errors import Refused, Unavailable, UsageError
+from mirrorctl.core.profile.model import Environment
+
+app = typer.Typer(no_args_is_help=True, help="The paper exchange: serve it, set prices, break things.")
+
+_TIMEOUT_S = 5.0
+
+Body = dict[str, Any]
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option(metavar="N", help="Port on loopback. Default: a free one.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the price walk.")] = 1,
+    volatility: Annotated[
+        str, typer.Option(metavar="X", help="Standard deviation of the price walk per second; 0 stops it.")
+    ] = "0.0001",
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Serve the paper exchange alone until Ctrl-C; its state stays in its file.
+
+    Example: mirrorctl paper serve --port 8790
+    """
+    from mirrorctl.bootstrap.paper import find_paper, start_paper, stop_paper
+
+    session = _open(context, profile, as_json)
+    found = session.profile
+    walk = Decimal(0) if not volatility.strip("0.") else Decimal(amounts.positive(volatility, "--volatility"))
+    running = find_paper(found, session.home)
+    if running is not None:
+        raise Refused(
+            f"the paper exchange of profile {found.name} runs already: process {running.pid} at {running.rest}",
+            f"use that one, or stop it first (kill {running.pid})",
+        )
+    logs.to_file(session.home.log_path(found.name))
+    stop = threading.Event()
+    with stopping_on_signals(stop.set) as signals:
+        wanted = port if port is not None else (urlsplit(found.endpoints.rest or "").port or 0)
+        server = start_paper(found, session.home, port=wanted, seed=seed, volatility=walk)
+        try:
+            signals.loop_runs = True
+            session.terminal.announce(f"ready: {server.rest_url}")
+            stop.wait()
+        finally:
+            stop_paper(server, found, session.home)
+    if as_json:
+        session.terminal.result({"schema": SCHEMA, "profile": found.name, "served": server.rest_url})
+
+
+@app.command()
+def price(
+    context: typer.Context,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
+    to: Annotated[str | None, typer.Argument(metavar="[PRICE]", help="Trades through everything on the way.")] = None,
+    gap: Annotated[bool, typer.Option("--gap", help="Jump there: nothing trades on the way.")] = False,
+    release: Annotated[bool, typer.Option("--release", help="Let the price walk again.")] = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Set a price and hold it there, or let it go.
+
+    Example: mirrorctl paper price BTCUSDT 58900
+    """
+    session = _open(context, profile, as_json)
+    if (to is None) != release or (release and gap):
+        raise UsageError("give a price, or --release alone", "mirrorctl paper price BTCUSDT 58900")
+    name = amounts.symbol(symbol)
+    body: Body = {"symbol": name, "release": True}
+    if to is not None:
+        body = {"symbol": name, "price": amounts.positive(to, "price"), "pin": True, "gap": gap}
+    _post(session, "/paper/price", body)
+    _done(session, body, f"{name}: released" if release else f"{name}: {body['price']}, held there")
+
+
+@app.command()
+def reset(context: typer.Context, as_json: JsonOption = False, profile: ProfileOption = None) -> None:
+    """Begin anew: no positions, no orders, first balances, no faults.
+
+    Example: mirrorctl paper reset
+    """
+    session = _open(context, profile, as_json)
+    _post(session, "/paper/reset", {})
+    _done(session, {"reset": True}, "the paper exchange begins anew")
+
+
+@app.command()
+def fault(
+    context: typer.Context,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="refuse, hang, lose-reply, ret-code, push-drop, ...")
+    ] = None,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="One account only.")] = None,
+    target: Annotated[str, typer.Option(metavar="PATH|TOPIC", help="One path or topic only.")] = "",
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="How often it strikes.")] = 1,
+    forever: Annotated[bool, typer.Option("--forever", help="Until it is cleared.")] = False,
+    arg: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="What the kind takes; repeatable.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take every fault down.")] = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Make something go wrong; without KIND list what stands.
+
+    Example: mirrorctl paper fault ret-code --account mirror --target /v5/order/create --arg code=110007
+    """
+    session = _open(context, profile, as_json)
+    if clear and kind:
+        raise UsageError("--clear takes no KIND", "mirrorctl paper fault --clear")
+    if clear:
+        _post(session, "/paper/fault/clear", {})
+        _done(session, {"cleared": True}, "no fault stands")
+    elif kind is None:
+        rows = _request(session, "GET", "/paper/fault", None)["list"]
+        session.terminal.result({"schema": SCHEMA, "faults": rows}, tables.faults(rows) if rows else "no fault stands")
+    else:
+        args = dict(_argument(text) for text in arg or ())
+        uses = None if forever else count
+        body = {"kind": kind, "account": account, "target": target, "count": uses, "args": args}
+        answer = _post(session, "/paper/fault", body)
+        _done(session, {**body, **answer}, f"fault {answer['id']} stands: {kind}")
+
+
+def _open(context: typer.Context, profile: str | None, as_json: bool) -> Session:
+    session = open_session(context, profile, as_json)
+    if session.profile.environment is not Environment.PAPER:
+        raise UsageError(
+            f"the profile {session.profile.name} is {session.profile.environment}, not paper",
+            "choose a paper profile with -p, such as -p paper",
+        )
+    return session
+
+
+def _argument(text: str) -> tuple[str, str | int | bool]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise UsageError(f'--arg: found "{text}"; allowed: KEY=VALUE, such as code=110007')
+    if value in ("true", "false"):
+        return key, value == "true"
+    return key, int(value) if value.lstrip("-").isdigit() else value
+
+
+def _post(session: Session, path: str, body: Body) -> Body:
+    return _request(session, "POST", path, body)
+
+
+def _request(session: Session, method: str, path: str, body: Body | None) -> Body:
+    import requests
+
+    from mirrorctl.bootstrap.accounts import endpoints_of
+
+    base = endpoints_of(session.profile, session.home).rest
+    with requests.Session() as http:
+        http.trust_env = False
+        try:
+            response = http.request(method, base + path, json=body, timeout=_TIMEOUT_S)
+            answer: Body = response.json()
+        except requests.RequestException as error:
+            raise Unavailable(
+                f"the paper exchange at {base} does not answer: {type(error).__name__}",
+                "start it with `mirrorctl paper serve` or `mirrorctl run`",
+            ) from error
+    if response.status_code != requests.codes.ok:
+        raise UsageError(f"the paper exchange refused: {answer.get('error', response.status_code)}", "see --help")
+    return answer
+
+
+def _done(session: Session, document: Body, text: str) -> None:
+    session.terminal.result({"schema": SCHEMA, "profile": session.profile.name, **document}, text)

@@ -1,0 +1,233 @@
+"""`positions`, `orders` and `balance`: what the exchange says, account by account, beside what should be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import typer
+from rich.console import RenderableType
+from rich.live import Live
+
+from mirrorctl.commands import tables
+from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption, WatchOption
+from mirrorctl.commands.reading import Reading, exit_code, read_accounts
+from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
+from mirrorctl.commands.terminal import error_document
+from mirrorctl.commands.wants import find_wants
+from mirrorctl.core.domain.account import Order, Position, Wallet
+from mirrorctl.core.domain.errors import UsageError
+from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.domain.values import StopKind
+
+_EVERY_S = 2.0
+_TARGET_KINDS = (StopKind.TAKE_PROFIT, StopKind.PARTIAL_TAKE_PROFIT)
+_ROLES = {
+    Role.ENTRY: "entry",
+    Role.TWIN: "entry",
+    Role.CORRECTION: "correction",
+    Role.REDUCTION: "correction",
+    Role.FLATTEN: "correction",
+    Role.TARGET: "target",
+}
+
+Document = dict[str, Any]
+
+
+def positions(
+    context: typer.Context,
+    account: AccountOption = None,
+    watch: WatchOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """What every account holds, with stops, targets and what it should hold.
+
+    Example: mirrorctl positions --account mirror
+    """
+    session = open_session(context, profile, as_json)
+    _show(session, watch, lambda: read_positions(session, account), tables.positions)
+
+
+def orders(
+    context: typer.Context,
+    account: AccountOption = None,
+    watch: WatchOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Open orders of every account, and what each is for.
+
+    Example: mirrorctl orders --json
+    """
+    session = open_session(context, profile, as_json)
+    _show(session, watch, lambda: read_orders(session, account), tables.orders)
+
+
+def balance(
+    context: typer.Context,
+    account: AccountOption = None,
+    watch: WatchOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Equity and margin of every account.
+
+    Example: mirrorctl balance --watch
+    """
+    session = open_session(context, profile, as_json)
+    _show(session, watch, lambda: read_balance(session, account), tables.balance)
+
+
+def read_positions(session: Session, only: str | None) -> tuple[Document, int]:
+    """The `positions` document and its exit code."""
+    names = session.account_names(only)
+    asked = names if MAIN in names else [MAIN, *names]
+    readings = read_accounts(session, asked, lambda rest: rest.relist())
+    main = next((r.value for r in readings if r.account == MAIN), None)
+    wants = find_wants(session, None if main is None else main.positions)
+    readings = [reading for reading in readings if reading.account in names]
+
+    def body(reading: Reading[Any]) -> Document:
+        answer = reading.value
+        if answer is None:
+            return {"positions": None}
+        known = wants.get(reading.account, {})
+        return {"positions": [_position(row, answer.orders, reading.account, known) for row in answer.positions]}
+
+    return _document(session, readings, body)
+
+
+def read_orders(session: Session, only: str | None) -> tuple[Document, int]:
+    """The `orders` document and its exit code."""
+    readings = read_accounts(session, session.account_names(only), lambda rest: rest.open_orders())
+    return _document(
+        session,
+        readings,
+        lambda reading: {"orders": None if reading.value is None else [_order(row) for row in reading.value]},
+    )
+
+
+def read_balance(session: Session, only: str | None) -> tuple[Document, int]:
+    """The `balance` document and its exit code."""
+    readings = read_accounts(session, session.account_names(only), lambda rest: rest.wallet())
+    return _document(session, readings, lambda reading: _wallet(reading.value))
+
+
+def _show(
+    session: Session,
+    watch: bool,
+    read: Callable[[], tuple[Document, int]],
+    table: Callable[[Document], RenderableType],
+) -> None:
+    if watch and session.terminal.as_json:
+        raise UsageError("--watch and --json exclude each other", "run the command with --json as often as you need it")
+    if watch:
+        _watch(session, lambda: table(read()[0]))
+        return
+    document, code = read()
+    session.terminal.result(document, table(document))
+    if code:
+        raise typer.Exit(code)
+
+
+def _watch(session: Session, draw: Callable[[], RenderableType]) -> None:
+    """Until Ctrl-C: redrawn in place on a terminal, one after another elsewhere."""
+    out = session.terminal.out
+    if not out.is_terminal:
+        while True:
+            out.print(draw())
+            time.sleep(_EVERY_S)
+    with Live(draw(), console=out, auto_refresh=False) as live:
+        while True:
+            time.sleep(_EVERY_S)
+            live.update(draw(), refresh=True)
+
+
+def _document(
+    session: Session, readings: Sequence[Reading[Any]], body: Callable[[Reading[Any]], Document]
+) -> tuple[Document, int]:
+    document: Document = {
+        "schema": SCHEMA,
+        "profile": session.profile.name,
+        "at": now_text(),
+        "accounts": [{**reading.head(), **body(reading)} for reading in readings],
+    }
+    code = exit_code(readings)
+    first = next((reading.error for reading in readings if reading.error), None)
+    if first is not None and all(reading.value is None for reading in readings):
+        document["error"] = error_document(first)
+    return document, code
+
+
+def _position(row: Position, orders: Sequence[Order], account: str, wants: Mapping[str, Decimal]) -> Document:
+    want = wants.get(f"{row.symbol} {row.side}") if account != MAIN else None
+    return {
+        "symbol": row.symbol,
+        "side": row.side,
+        "position_idx": row.idx,
+        "qty": row.size,
+        "entry_price": row.entry_price,
+        "mark_price": row.mark_price,
+        "unrealised_pnl": row.unrealised_pnl,
+        "leverage": row.leverage,
+        "stop": {"price": row.stop_loss, "qty": row.size} if row.stop_loss else None,
+        "targets": _targets(row, orders),
+        "monitor": None,
+        "want_qty": want,
+        "drift_qty": None if want is None else abs(row.size - want),
+    }
+
+
+def _targets(row: Position, orders: Sequence[Order]) -> list[Document]:
+    """The position's own take-profit, then reduce-only limits on its exit side, nearest first."""
+    side = row.side
+    if side is None:
+        return []
+    rungs = [
+        order
+        for order in orders
+        if order.symbol == row.symbol
+        and order.position_idx == row.idx
+        and order.side is side.exit
+        and order.reduce_only
+        and order.price is not None
+        and not order.stop_kind.position_bound
+    ]
+    rungs.sort(key=lambda order: (order.price or Decimal(0)) * side.sign)
+    found: list[Document] = [{"price": row.take_profit, "qty": row.size}] if row.take_profit else []
+    return found + [{"price": order.price, "qty": order.leaves_qty} for order in rungs]
+
+
+def _order(row: Order) -> Document:
+    return {
+        "symbol": row.symbol,
+        "side": row.side,
+        "type": row.order_type,
+        "price": row.price,
+        "trigger_price": row.trigger_price,
+        "qty": row.qty,
+        "filled_qty": row.filled_qty,
+        "reduce_only": row.reduce_only,
+        "status": row.status,
+        "order_id": row.order_id,
+        "order_link_id": row.link_id,
+        "role": _role(row),
+    }
+
+
+def _role(row: Order) -> str:
+    link = parse(row.link_id)
+    if link is not None:
+        return _ROLES[link.role]
+    if row.stop_kind in _TARGET_KINDS:
+        return "target"
+    return "stop" if row.stop_kind.position_bound else "foreign"
+
+
+def _wallet(wallet: Wallet | None) -> Document:
+    names = ("equity", "available", "initial_margin", "maintenance_margin", "unrealised_pnl")
+    return {name: None if wallet is None else getattr(wallet, name) for name in names}

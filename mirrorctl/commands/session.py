@@ -1,0 +1,65 @@
+"""What every command has at hand: the terminal, the home and the profile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import typer
+
+from mirrorctl.commands.terminal import Terminal
+from mirrorctl.core.domain.errors import UsageError
+from mirrorctl.core.profile.catalogue import Home, find_home
+from mirrorctl.core.profile.load import load_profile
+from mirrorctl.core.profile.model import Profile
+
+SCHEMA = 1
+
+
+@dataclass(slots=True)
+class Session:
+    """One invocation. `profile` is read when it is first asked for."""
+
+    terminal: Terminal
+    home: Home
+    reference: str | None
+    environ: Mapping[str, str]
+    _profile: Profile | None = field(default=None)
+
+    @property
+    def profile(self) -> Profile:
+        if self._profile is None:
+            self._profile = load_profile(self.reference, self.environ, self.home)
+            for warning in self._profile.warnings:
+                self.terminal.tell(f"warning: {warning}", "yellow")
+        return self._profile
+
+    def account_names(self, only: str | None) -> list[str]:
+        """The accounts in use, main first, or the one that is named."""
+        accounts = self.profile.accounts
+        if only is None:
+            return [account.name for account in accounts if account.enabled]
+        if only not in [account.name for account in accounts]:
+            known = ", ".join(account.name for account in accounts)
+            raise UsageError(f'the profile {self.profile.name} has no account "{only}"', f"it has: {known}")
+        if not self.profile.account(only).enabled:
+            raise UsageError(f"{only} is disabled in the profile", f"set enabled = true in {self.profile.path}")
+        return [only]
+
+
+def open_session(context: typer.Context, profile: str | None, as_json: bool) -> Session:
+    """The session of a command. A profile given after the command wins over one given before it."""
+    before = context.find_root().obj
+    return Session(
+        terminal=Terminal(as_json=as_json),
+        home=find_home(os.environ),
+        reference=profile or (before if isinstance(before, str) else None),
+        environ=os.environ,
+    )
+
+
+def now_text() -> str:
+    """Now as the contract writes times."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

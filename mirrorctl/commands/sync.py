@@ -1,0 +1,51 @@
+"""`sync`: print the plan, then apply it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mirrorctl.commands import amounts, desk, tables
+from mirrorctl.commands.confirm import check_askable, confirm
+from mirrorctl.commands.options import DryRunOption, JsonOption, ProfileOption, YesOption
+from mirrorctl.commands.session import SCHEMA, open_session
+from mirrorctl.core.domain.errors import PartlyDone
+
+_FINDINGS = 3
+
+
+def sync(
+    context: typer.Context,
+    symbol: Annotated[str | None, typer.Argument(metavar="[SYMBOL]", help="One symbol only.")] = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Print what would bring every mirror in step, and do it. Also releases what a new store holds back.
+
+    Example: mirrorctl sync --dry-run
+    """
+    session = open_session(context, profile, as_json)
+    args: dict[str, Any] = {"symbol": None if symbol is None else amounts.symbol(symbol)}
+    head = {"schema": SCHEMA, "profile": session.profile.name}
+    if dry_run:
+        found = desk.rehearse(session, "preview", args)
+        session.terminal.result({**head, **found}, tables.plan(found))
+        _exit(_FINDINGS if found["plan"] else PartlyDone.exit_code if found["unread"] else 0)
+        return
+    check_askable(session, yes)
+    if session.profile.real and not yes:
+        session.terminal.preview(tables.plan(desk.rehearse(session, "preview", args)))
+        confirm(session, "Apply this plan", yes)
+    result = desk.carry_out(session, "sync", args, lambda _event: None)
+    document = {**head, **result}
+    state = "every account is in step" if result["converged"] else "not every account is in step: `mirrorctl status`"
+    session.terminal.result(document, tables.plan(result), state)
+    _exit(0 if result["converged"] else PartlyDone.exit_code)
+
+
+def _exit(code: int) -> None:
+    if code:
+        raise typer.Exit(code)

@@ -1,0 +1,218 @@
+"""`trade`: open, close, reduce, cancel and stop on main; the mirrors follow."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from mirrorctl.commands import amounts, desk, tables
+from mirrorctl.commands.confirm import check_askable, confirm
+from mirrorctl.commands.options import (
+    DryRunOption,
+    JsonOption,
+    ProfileOption,
+    SideOption,
+    SymbolArgument,
+    WaitOption,
+    YesOption,
+)
+from mirrorctl.commands.session import SCHEMA, Session, open_session
+from mirrorctl.commands.terminal import progress_lines
+from mirrorctl.core.domain.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, help="Open and change trades on main; the mirrors follow.")
+
+_WAIT_S = "5"
+
+Args = dict[str, Any]
+
+
+@app.command("open")
+def open_(
+    context: typer.Context,
+    symbol: SymbolArgument,
+    side: Annotated[str, typer.Argument(metavar="long|short")],
+    margin: Annotated[
+        str | None, typer.Option(metavar="USDT|N%", help="Margin to use, or a part of what is available.")
+    ] = None,
+    qty: Annotated[str | None, typer.Option(metavar="QTY", help="Quantity in base coin.")] = None,
+    notional: Annotated[str | None, typer.Option(metavar="USDT", help="Value of the position.")] = None,
+    leverage: Annotated[str | None, typer.Option(metavar="N", help="Leverage; main's own if left out.")] = None,
+    entry: Annotated[
+        list[str] | None, typer.Option(metavar="PRICE", help="Limit entry; repeat for equal parts. None: market.")
+    ] = None,
+    stop: Annotated[str | None, typer.Option(metavar="PRICE", help="Stop loss.")] = None,
+    client_id: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Your own id: the same id never opens twice.")
+    ] = None,
+    wait: WaitOption = _WAIT_S,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Open a trade on main at market, or with limit entries.
+
+    Example: mirrorctl trade open BTCUSDT long --margin 100 --leverage 5 --stop 57000
+    """
+    session = open_session(context, profile, as_json)
+    args: Args = {
+        "symbol": amounts.symbol(symbol),
+        "side": amounts.position_side(side, "side"),
+        **_size(margin, qty, notional),
+        "leverage": _maybe(leverage, "--leverage"),
+        "entries": [amounts.positive(price, "--entry") for price in entry or ()],
+        "stop": _maybe(stop, "--stop"),
+        "client_id": client_id,
+        "wait_s": str(amounts.seconds(wait, "--wait")),
+    }
+    if not dry_run:
+        check_askable(session, yes)
+    if dry_run or (session.profile.real and not yes):
+        found = desk.rehearse(session, "trade.open", {**args, "dry_run": True})
+        if dry_run:
+            document = {"schema": SCHEMA, "profile": session.profile.name, **found}
+            session.terminal.result(document, tables.plan(found), tables.expected(found["mirrors"]))
+            return
+        session.terminal.preview(tables.plan(found), tables.expected(found["mirrors"]))
+        confirm(session, f"Open {args['symbol']} {args['side']}", yes)
+    _carry_out(session, "trade.open", args)
+
+
+@app.command()
+def close(
+    context: typer.Context,
+    symbol: SymbolArgument,
+    side: SideOption = None,
+    wait: WaitOption = _WAIT_S,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Close main's position at market and cancel our resting entries.
+
+    Example: mirrorctl trade close BTCUSDT
+    """
+    session = open_session(context, profile, as_json)
+    args = _target(symbol, side, wait)
+    _ask(session, f"Close {args['symbol']} at market", yes)
+    _carry_out(session, "trade.close", args)
+
+
+@app.command()
+def reduce(
+    context: typer.Context,
+    symbol: SymbolArgument,
+    amount: Annotated[str, typer.Argument(metavar="N%|QTY", help="Part of the position, or a quantity.")],
+    side: SideOption = None,
+    wait: WaitOption = _WAIT_S,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Reduce main's position at market.
+
+    Example: mirrorctl trade reduce BTCUSDT 50%
+    """
+    session = open_session(context, profile, as_json)
+    value, percent = amounts.amount_or_percent(amount, "amount", "a quantity")
+    args = {**_target(symbol, side, wait), "amount": value, "percent": percent}
+    _ask(session, f"Reduce {args['symbol']} by {amount} at market", yes)
+    _carry_out(session, "trade.reduce", args)
+
+
+@app.command()
+def stop(
+    context: typer.Context,
+    symbol: SymbolArgument,
+    price: Annotated[str, typer.Argument(metavar="PRICE", help="New stop loss of main's position.")],
+    side: SideOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Move the stop of main's position.
+
+    Example: mirrorctl trade stop BTCUSDT 58500
+    """
+    session = open_session(context, profile, as_json)
+    args = {**_target(symbol, side, _WAIT_S), "price": amounts.positive(price, "price")}
+    _ask(session, f"Move the stop of {args['symbol']} to {args['price']}", yes)
+    _carry_out(session, "trade.stop", args)
+
+
+@app.command()
+def cancel(
+    context: typer.Context,
+    symbol: SymbolArgument,
+    order: Annotated[
+        str | None, typer.Argument(metavar="[ORDER]", help="Order id or link id; all our entries if left out.")
+    ] = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Cancel our resting entries on main, or one order.
+
+    Example: mirrorctl trade cancel BTCUSDT
+    """
+    session = open_session(context, profile, as_json)
+    args = {"symbol": amounts.symbol(symbol), "order": order}
+    _ask(session, f"Cancel {order or 'our entries'} on {args['symbol']}", yes)
+    _carry_out(session, "trade.cancel", args)
+
+
+def _size(margin: str | None, qty: str | None, notional: str | None) -> Args:
+    given = [
+        name for name, text in (("--margin", margin), ("--qty", qty), ("--notional", notional)) if text is not None
+    ]
+    if len(given) != 1:
+        found = " and ".join(given) if given else "none"
+        raise UsageError(f"the size needs exactly one of --margin, --qty, --notional; found {found}", "--margin 100")
+    if margin is not None:
+        value, percent = amounts.amount_or_percent(margin, "--margin", "USDT")
+        return {"margin_percent" if percent else "margin": value}
+    if qty is not None:
+        return {"qty": amounts.positive(qty, "--qty")}
+    return {"notional": _maybe(notional, "--notional")}
+
+
+def _maybe(text: str | None, name: str) -> str | None:
+    return None if text is None else amounts.positive(text, name)
+
+
+def _target(symbol: str, side: str | None, wait: str) -> Args:
+    return {
+        "symbol": amounts.symbol(symbol),
+        "side": amounts.position_side(side),
+        "wait_s": str(amounts.seconds(wait, "--wait")),
+    }
+
+
+def _ask(session: Session, what: str, yes: bool) -> None:
+    check_askable(session, yes)
+    confirm(session, what, yes)
+
+
+def _carry_out(session: Session, name: str, args: Args) -> None:
+    result = desk.carry_out(session, name, args, progress_lines(session.terminal, describe))
+    document = {"schema": SCHEMA, "profile": session.profile.name, **result}
+    session.terminal.result(document, _headline(result), tables.mirrors(result["mirrors"]))
+
+
+def describe(event: Args) -> str:
+    """A progress event of a trade as a line."""
+    if event["event"] == "main":
+        return f"main: {event['symbol']} order {event['link_id']} {event['state']}"
+    if event["event"] == "mirror":
+        have = "unknown" if event["have"] is None else event["have"]
+        return f"{event['account']}: {tables.follow_state(event)}, holds {have} of {event['want']}"
+    return ""
+
+
+def _headline(result: Args) -> str:
+    for done in ("placed", "closed", "reduced", "stop", "cancelled"):
+        if done in result:
+            return f"main: {result['symbol']} {done} {result[done]}"
+    return f"main: {result['symbol']}"

@@ -1,0 +1,252 @@
+"""The intake: events become changes of the views and the intent book. It decides nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wallet
+from mirrorctl.core.domain.actions import NotSent, PlaceOrder, RejectedOutcome
+from mirrorctl.core.domain.errors import ExchangeError
+from mirrorctl.core.domain.instruments import Instrument
+from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
+from mirrorctl.core.engine.ports import (
+    ClockMeasured,
+    Decoder,
+    Event,
+    ExecutionsAnswer,
+    FindOrder,
+    Frame,
+    OrderAnswer,
+    PositionAnswer,
+    ReadDone,
+    ReadExecutions,
+    ReadFailed,
+    ReadPosition,
+    Relist,
+    RelistAnswer,
+    SendDone,
+    StreamDown,
+    StreamUp,
+)
+from mirrorctl.core.engine.records import Severity
+from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """Applies events to the engine's state; every method is called on the engine's thread."""
+
+    def __init__(self, state: EngineState, decode: Decoder) -> None:
+        self._state = state
+        self._decode = decode
+
+    def handle(self, event: Event) -> None:
+        """Apply one event. Decides nothing."""
+        account = self._state.accounts.get(event.account)
+        if account is None:
+            return
+        if isinstance(event, Frame):
+            account.last_event_ms = event.received_ms
+            self._on_frame(account, event)
+        elif isinstance(event, SendDone):
+            self._on_send_done(account, event)
+        elif isinstance(event, ReadDone):
+            self._on_read_done(account, event)
+        elif isinstance(event, StreamUp):
+            self._on_stream_up(account, event)
+        elif isinstance(event, StreamDown):
+            self._on_stream_down(account, event)
+        elif isinstance(event, ClockMeasured):
+            account.clock_offset_ms = event.offset_ms
+
+    def _on_frame(self, account: Account, event: Frame) -> None:
+        """A message that cannot be read is a gap: whatever it told is read anew."""
+        try:
+            values = self._decode(event.payload)
+        except ExchangeError as error:
+            log.warning("%s: %s; relisting", account.name, error)
+            account.relist_due_ms = self._state.now_ms()
+            return
+        for value in values:
+            self._apply(account, value)
+
+    def _apply(self, account: Account, value: Order | Execution | Position | Wallet) -> None:
+        now = self._state.now_ms()
+        if isinstance(value, Wallet):
+            account.view.apply_wallet(value)
+            return
+        if isinstance(value, Order):
+            news = account.view.apply_order(value, now)
+            self._state.book.on_order(account.name, value, now)
+            if not value.is_open:
+                self._state.book.confirm(account.name, value.symbol, account.view, now)
+        elif isinstance(value, Execution):
+            news = account.view.apply_execution(value, now)
+            if news:
+                self._on_execution(account, value, live=True)
+        else:
+            news = account.view.apply_position(value, now)
+        if news:
+            self._state.book.confirm(account.name, value.symbol, account.view, now)
+            self._state.mark(account, value.symbol)
+
+    def _on_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
+        if account.is_main:
+            at_ms = min(execution.time_ms - (account.clock_offset_ms or 0), self._state.now_ms())
+            self._state.keeper.on_main_execution(execution, at_ms)
+            return
+        changed = self._state.keeper.on_mirror_execution(
+            account.name, execution, account.view, self._state.main.view, live=live
+        )
+        if changed is not None:
+            what = f"out of this cycle: {changed.out}" if changed.out else "its own target reduced it"
+            self._state.outbox.tell(
+                self._state.now_ms(), Severity.INFO, "own-exit", account.name, execution.symbol, what, execution.exec_id
+            )
+        if live:
+            self._state.meter.on_mirror_execution(account, execution, self._state.keeper)
+
+    def _on_send_done(self, account: Account, event: SendDone) -> None:
+        now = self._state.now_ms()
+        intent = self._state.book.on_outcome(event.intent_id, event.outcome, now)
+        if intent is None:
+            return
+        action = intent.action
+        self._state.mark(account, action.symbol)
+        if isinstance(event.outcome, NotSent):
+            account.not_sent(action.priority, event.outcome, now)
+        elif isinstance(event.outcome, RejectedOutcome):
+            text = f"{type(action).__name__} refused ({event.outcome.code}): {event.outcome.message}"
+            self._state.outbox.tell(
+                now, Severity.WARNING, "refused", account.name, action.symbol, text, str(intent.intent_id)
+            )
+            account.ask(ReadPosition(action.symbol), now)
+            if not isinstance(action, PlaceOrder) and hasattr(action, "order_id"):
+                account.ask(FindOrder(action.symbol, order_id=action.order_id), now)
+        self._state.book.confirm(account.name, action.symbol, account.view, now)
+
+    def _on_stream_up(self, account: Account, event: StreamUp) -> None:
+        now = self._state.now_ms()
+        blind = now - account.stream_since_ms if account.stream_since_ms else 0
+        if account.epoch >= 0 and not account.stream_up:
+            log.warning("%s: stream is back after %.1f s blind; relisting", account.name, blind / 1000)
+        account.stream_up, account.epoch, account.stream_since_ms = True, event.epoch, now
+        account.relist_due_ms = now
+        account.asked = {query: at for query, at in account.asked.items() if not isinstance(query, Relist)}
+
+    def _on_stream_down(self, account: Account, event: StreamDown) -> None:
+        if account.stream_up or account.error != event.reason:
+            log.warning("%s: stream down: %s", account.name, event.reason)
+        now = self._state.now_ms()
+        if account.stream_up:
+            account.stream_since_ms = now
+            self._state.outbox.tell(
+                now, Severity.WARNING, "stream-down", account.name, "", event.reason, str(event.epoch)
+            )
+        account.stream_up = False
+        account.error = event.reason
+        account.relist_due_ms = min(account.relist_due_ms, now)
+
+    def _on_read_done(self, account: Account, event: ReadDone) -> None:
+        account.asked.pop(event.query, None)
+        now = self._state.now_ms()
+        answer, query = event.answer, event.query
+        if isinstance(answer, ReadFailed):
+            account.error = answer.message
+            wait = READ_RETRY_MS if answer.retry_after_s is None else int(answer.retry_after_s * 1000)
+            account.retry_at_ms[query] = now + wait
+            if isinstance(query, Relist):
+                account.relist_due_ms = now + wait
+            return
+        account.retry_at_ms.pop(query, None)
+        if isinstance(answer, RelistAnswer):
+            self._on_relist(account, answer, event)
+        elif isinstance(answer, PositionAnswer) and isinstance(query, ReadPosition):
+            for row in answer.positions:
+                account.view.apply_position(row, now, read=True)
+            self._state.book.confirm(account.name, query.symbol, account.view, now, read_ms=event.requested_ms)
+            self._state.mark(account, query.symbol)
+        elif isinstance(answer, OrderAnswer) and isinstance(query, FindOrder):
+            self._on_order_found(account, query, answer, event)
+        elif isinstance(answer, ExecutionsAnswer) and isinstance(query, ReadExecutions):
+            self._apply_order_executions(account, query.order_id, answer.executions)
+            self._state.mark(account, query.symbol)
+        elif isinstance(answer, Ticker):
+            self._state.tickers[answer.symbol] = answer
+            self._state.mark_everywhere(answer.symbol)
+        elif isinstance(answer, Instrument):
+            self._state.instruments[answer.symbol] = answer
+            self._state.mark_everywhere(answer.symbol)
+
+    def _on_relist(self, account: Account, answer: RelistAnswer, event: ReadDone) -> None:
+        now = self._state.now_ms()
+        if event.requested_ms < account.stream_since_ms:
+            account.relist_due_ms = now  # asked before the stream came up: not proof of what it missed
+            return
+        symbols, orders = account.view.apply_relist(
+            answer.orders, answer.positions, answer.wallet, event.requested_ms, now
+        )
+        for symbol in symbols:
+            account.ask(ReadPosition(symbol), now)
+        for order in orders:
+            account.ask(FindOrder(order.symbol, order_id=order.order_id), now)
+        for order in answer.orders:
+            self._state.book.on_order(account.name, order, now)
+        for execution in sorted(answer.executions, key=lambda e: (e.time_ms, e.seq)):
+            self._take_past(account, execution)
+        self._advance_cursor(account, answer.executions)
+        account.relisted_ms = event.requested_ms
+        account.relist_due_ms = now + (self._state.relist_ms if account.stream_up else BLIND_RELIST_MS)
+        account.error = ""
+        touched = account.view.symbols() | {i.action.symbol for i in self._state.book.open_intents()}
+        touched |= {key[0] for key in self._state.keeper.cycles} | {key[1] for key in self._state.keeper.copies}
+        for symbol in touched:
+            self._state.book.confirm(account.name, symbol, account.view, now, read_ms=event.requested_ms)
+            self._state.mark(account, symbol)
+
+    def _advance_cursor(self, account: Account, executions: Sequence[Execution]) -> None:
+        """Remember up to when executions were read, so a restart reads on from there."""
+        newest = max((execution.time_ms for execution in executions), default=0)
+        cursor = f"executions.{account.name}"
+        if int(self._state.store.fact(cursor) or 0) < newest:
+            self._state.store.set_fact(cursor, str(newest))
+
+    def _take_past(self, account: Account, execution: Execution) -> None:
+        """An execution read with a relist. Only one newer than its symbol's row still changes a size."""
+        view = account.view
+        side_seq = view.seq(execution.symbol)
+        if view.proven(execution.symbol) and execution.seq > side_seq:
+            news = view.apply_execution(execution, self._state.now_ms())
+        else:
+            news = view.note_execution(execution)
+        grown = execution.qty > execution.closed_qty
+        if grown and execution.kind.moves_position:
+            account.note_opener(execution)
+        if news:
+            self._on_execution(account, execution, live=False)
+
+    def _on_order_found(self, account: Account, query: FindOrder, answer: OrderAnswer, event: ReadDone) -> None:
+        now = self._state.now_ms()
+        if answer.order is None:
+            if query.link_id:
+                self._state.book.on_absent(account.name, query.link_id, event.requested_ms, now)
+        else:
+            account.view.apply_order(answer.order, now)
+            self._state.book.on_order(account.name, answer.order, now)
+            if answer.executions:
+                self._apply_order_executions(account, answer.order.order_id, answer.executions)
+        self._state.book.confirm(account.name, query.symbol, account.view, now, read_ms=event.requested_ms)
+        self._attributed(account, query)
+        self._state.mark(account, query.symbol)
+
+    def _apply_order_executions(self, account: Account, order_id: str, executions: Sequence[Execution]) -> None:
+        fresh = [e for e in executions if not account.view.has_seen(e.exec_id)]
+        account.view.apply_order_executions(order_id, executions, self._state.now_ms())
+        for execution in fresh:
+            self._on_execution(account, execution, live=False)
+
+    def _attributed(self, account: Account, query: FindOrder) -> None:
+        _, left = self._state.attributing.get((account.name, query.symbol), (-1, set()))
+        left.discard(query.order_id)

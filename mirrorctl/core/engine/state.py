@@ -1,0 +1,79 @@
+"""What the engine holds: accounts, books and caches, shared by the intake of events and the decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mirrorctl.core.domain.account import Ticker
+from mirrorctl.core.domain.instruments import Instrument
+from mirrorctl.core.domain.policy import MAIN, Policy
+from mirrorctl.core.domain.values import Freshness
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.intents import IntentBook
+from mirrorctl.core.engine.keeper import Keeper
+from mirrorctl.core.engine.measure import CopyMeter
+from mirrorctl.core.engine.outbox import Outbox
+from mirrorctl.core.engine.ports import Clock
+from mirrorctl.core.engine.reconcile import MirrorPass
+from mirrorctl.core.engine.records import Store
+from mirrorctl.core.engine.standings import Standings
+from mirrorctl.core.engine.tasks import Tasks
+
+READ_RETRY_MS = 1_000
+
+
+class EngineState:
+    """All state of one profile at run time. Every method is called on the engine's thread.
+
+    `absent` holds mirrors whose keys could not be read since the start, with why. `attributing` holds, per account and
+    symbol, the row seq whose fill is being looked for and the orders still to read.
+    """
+
+    def __init__(self, policy: Policy, accounts: Sequence[Account], store: Store, clock: Clock) -> None:
+        self.policy = policy
+        self.store = store
+        self.accounts = {account.name: account for account in accounts}
+        self.main = self.accounts[MAIN]
+        self.book = IntentBook(store)
+        self.keeper = Keeper(store, self.main.uid)
+        self.standings = Standings(store)
+        self.outbox = Outbox(store)
+        self.meter = CopyMeter(store)
+        self.tasks = Tasks()
+        self.absent: dict[str, str] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self.tickers: dict[str, Ticker] = {}
+        self.passes: dict[str, MirrorPass] = {}
+        self.attributing: dict[tuple[str, str], tuple[int, set[str]]] = {}
+        self.relist_ms = int(policy.relist_s * 1000)
+        self.dirty: dict[str, set[str]] = {}
+        self.stale_cycles: set[str] = set()
+        self._clock = clock
+
+    def now_ms(self) -> int:
+        """The local clock."""
+        return self._clock.now_ms()
+
+    def exchange_now_ms(self) -> int:
+        """The exchange's clock, as far as main's offset is known."""
+        return self.now_ms() + (self.main.clock_offset_ms or 0)
+
+    def freshness(self, account: Account) -> Freshness:
+        return account.freshness(self.now_ms(), self.relist_ms)
+
+    def is_known(self, account: Account) -> bool:
+        """Whether decisions may rest on this account's view (A86)."""
+        return self.freshness(account) is Freshness.FRESH
+
+    def mark(self, account: Account, symbol: str) -> None:
+        """Something about the symbol changed: decide again. On main for every mirror."""
+        if account.is_main:
+            self.mark_everywhere(symbol)
+        elif account.name in self.dirty:
+            self.dirty[account.name].add(symbol)
+
+    def mark_everywhere(self, symbol: str) -> None:
+        """Decide again about the symbol on every mirror, cycles first."""
+        self.stale_cycles.add(symbol)
+        for dirty in self.dirty.values():
+            dirty.add(symbol)
