@@ -1,30 +1,90 @@
 """The root of the command line, and the one map from errors to exit codes.
 
-Nothing heavy is imported here: `--help` and `--version` load neither the exchange client nor the paper exchange.
+A command's module is imported when the command is called, not before: `--help` and `--version` load neither the
+exchange client nor the paper exchange, nor anything else that takes time.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mirrorctl import __version__
-from mirrorctl.commands import demo, flatten, hold, logs, paper, portfolio, profile, run, status, sync, trade
 from mirrorctl.commands.options import ProfileOption
-from mirrorctl.commands.terminal import Terminal
 from mirrorctl.core.domain.errors import MirrorctlError, UsageError
-from mirrorctl.core.profile.catalogue import find_home
-
-INTERRUPTED = 130
 
 _START, _TRADE, _LOOK, _GUARD, _SETUP = "Start", "Trade", "Look", "Guard", "Set up"
 
+
+class Interrupted(MirrorctlError):
+    """Ctrl-C."""
+
+    kind = "interrupted"
+    exit_code = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command of the root: where it is, under which heading `--help` lists it, and in which words.
+
+    `attribute` is a function, or the Typer application of a group.
+    """
+
+    name: str
+    module: str
+    panel: str
+    help: str
+    attribute: str = ""
+
+    def load(self) -> Any:
+        """The command itself."""
+        found = getattr(import_module(f"mirrorctl.commands.{self.module}"), self.attribute or self.name)
+        if isinstance(found, typer.Typer):
+            command = typer.main.get_command(found)
+        else:
+            single = typer.Typer(add_completion=False)
+            single.command(self.name)(found)
+            command = typer.main.get_command(single)
+        command.name = self.name
+        return command
+
+
+ENTRIES = (
+    Entry("demo", "demo", _START, "See it work: a trade on main and two mirrors that follow, on paper."),
+    Entry("run", "run", _START, "The daemon: follow main until SIGTERM or Ctrl-C."),
+    Entry("trade", "trade", _TRADE, "Open and change trades on main; the mirrors follow.", "app"),
+    Entry("sync", "sync", _TRADE, "Print what would bring every mirror in step, and do it."),
+    Entry("positions", "portfolio", _LOOK, "What every account holds, and what it should hold."),
+    Entry("orders", "portfolio", _LOOK, "Open orders of every account, and what each is for."),
+    Entry("balance", "portfolio", _LOOK, "Equity and margin of every account."),
+    Entry("status", "status", _LOOK, "Whether the daemon runs and every mirror is in step."),
+    Entry("pause", "hold", _GUARD, "Hold back entries; stops and reductions go on."),
+    Entry("resume", "hold", _GUARD, "End pauses, and clear parked symbols."),
+    Entry("flatten", "flatten", _GUARD, "Cancel our orders and close our positions, at once."),
+    Entry("profile", "profile", _SETUP, "Profiles: which accounts, where, and by what rules.", "app"),
+    Entry("paper", "paper", _SETUP, "The paper exchange: serve it, set prices, break things.", "app"),
+)
+
+
+class Root(TyperGroup):
+    """Puts the real command in the place of its entry when it is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        for entry in ENTRIES:
+            if args and args[0] == entry.name:
+                self.commands[entry.name] = entry.load()
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     name="mirrorctl",
+    cls=Root,
     help="Keep mirror accounts provably in step with a main Bybit account. Begin with `mirrorctl demo`.",
     no_args_is_help=True,
     add_completion=False,
@@ -50,57 +110,56 @@ def root(
     context.obj = profile
 
 
-app.command(rich_help_panel=_START)(demo.demo)
-app.command(rich_help_panel=_START)(run.run)
-app.add_typer(trade.app, name="trade", rich_help_panel=_TRADE)
-app.command(rich_help_panel=_TRADE)(sync.sync)
-app.command(rich_help_panel=_LOOK)(portfolio.positions)
-app.command(rich_help_panel=_LOOK)(portfolio.orders)
-app.command(rich_help_panel=_LOOK)(portfolio.balance)
-app.command(rich_help_panel=_LOOK)(status.status)
-app.command(rich_help_panel=_GUARD)(hold.pause)
-app.command(rich_help_panel=_GUARD)(hold.resume)
-app.command(rich_help_panel=_GUARD)(flatten.flatten)
-app.add_typer(profile.app, name="profile", rich_help_panel=_SETUP)
-app.add_typer(paper.app, name="paper", rich_help_panel=_SETUP)
+def _entry() -> None:
+    raise AssertionError("an entry stands for a command that is loaded before it runs")
+
+
+for _each in ENTRIES:
+    app.command(_each.name, help=_each.help, rich_help_panel=_each.panel)(_entry)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. No error leaves as a traceback on screen."""
     args = list(sys.argv[1:] if argv is None else argv)
-    terminal = Terminal(as_json="--json" in args)
+    as_json = "--json" in args
     try:
         code = typer.main.get_command(app).main(args, prog_name="mirrorctl", standalone_mode=False)
+        if code == Interrupted.exit_code:
+            return _fail(as_json, Interrupted("interrupted", "`mirrorctl status` shows what stands"))
         return code if isinstance(code, int) else 0
     except MirrorctlError as error:
-        terminal.error(error)
-        return error.exit_code
+        return _fail(as_json, error)
     except typer.TyperException as error:
-        return _usage(terminal, error)
+        return _usage(as_json, error)
     except (typer.Abort, KeyboardInterrupt):
-        terminal.tell("interrupted")
-        return INTERRUPTED
+        return _fail(as_json, Interrupted("interrupted", "`mirrorctl status` shows what stands"))
     except Exception as error:  # noqa: BLE001 - outermost boundary: the traceback goes to the log, a line to the screen
-        return _unexpected(terminal, error)
+        return _unexpected(as_json, error)
 
 
-def _usage(terminal: Terminal, error: typer.TyperException) -> int:
+def _fail(as_json: bool, error: MirrorctlError) -> int:
+    from mirrorctl.commands.terminal import Terminal
+
+    Terminal(as_json=as_json).error(error)
+    return error.exit_code
+
+
+def _usage(as_json: bool, error: typer.TyperException) -> int:
     """What the parser found wrong; help that was printed for want of a command is no error to print again."""
     text = error.format_message().strip()
-    if text:
-        path = getattr(getattr(error, "ctx", None), "command_path", None) or "mirrorctl"
-        terminal.error(UsageError(text, f"`{path} --help` shows how it is used"))
-    return UsageError.exit_code
+    if not text:
+        return UsageError.exit_code
+    path = getattr(getattr(error, "ctx", None), "command_path", None) or "mirrorctl"
+    return _fail(as_json, UsageError(text, f"`{path} --help` shows how it is used"))
 
 
-def _unexpected(terminal: Terminal, error: Exception) -> int:
+def _unexpected(as_json: bool, error: Exception) -> int:
+    import os
+
+    from mirrorctl.commands import logs
+    from mirrorctl.core.profile.catalogue import find_home
+
     path = logs.crash(find_home(os.environ).log_root / "mirrorctl.log", error)
     hint = f"its details are in {path}; please report it" if path else "please report it"
-    wrapped = MirrorctlError(f"unexpected error: {type(error).__name__}: {_first_line(error)}", hint)
-    terminal.error(wrapped)
-    return wrapped.exit_code
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else "no details"
+    lines = str(error).strip().splitlines() or ["no details"]
+    return _fail(as_json, MirrorctlError(f"unexpected error: {type(error).__name__}: {lines[0][:300]}", hint))

@@ -138,7 +138,8 @@ class Runtime:
             return False
         late = time.monotonic() - self._started > _READY_WITHOUT_S
         return all(
-            (mirror.sighted and mirror.mirror.stream_up) or (late and bool(mirror.mirror.error))
+            (mirror.sighted and mirror.mirror.stream_up and engine.is_known(mirror.mirror))
+            or (late and bool(mirror.mirror.error))
             for mirror in engine.passes.values()
         )
 

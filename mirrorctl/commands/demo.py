@@ -13,6 +13,7 @@ from mirrorctl.commands import tables
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, open_session
 from mirrorctl.core.domain.errors import PartlyDone, UsageError
+from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.profile.catalogue import shipped_dir
 from mirrorctl.core.profile.load import read_profile
 from mirrorctl.core.profile.model import Profile
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
     from mirrorctl.core.engine.records import MeasuredCopy
 
 
+_PACE_S = 1.0  # between chapters, so that a reader can follow
+
+
 def demo(context: typer.Context, as_json: JsonOption = False, profile: ProfileOption = None) -> None:
-    """See it work: a trade on main and two mirrors that follow, on a paper exchange of its own. No keys, no questions.
+    """See it work: a trade on main and two mirrors that follow, on paper.
+
+    It plays on an exchange and a daemon of its own, in a temporary folder: no keys, no questions.
 
     Example: mirrorctl demo
     """
@@ -43,8 +49,11 @@ def demo(context: typer.Context, as_json: JsonOption = False, profile: ProfileOp
 
     played = _profile(session, profile)
     with Stage(played) as stage:
-        say("demo", f"paper exchange at {stage.exchange.rest_url}, daemon ready, following {', '.join(stage.accounts)}")
-        story = Story(stage, say)
+        say("demo", f"paper exchange at {stage.exchange.rest_url}; the daemon is ready")
+        for mirror in played.policy.mirrors:
+            if mirror.enabled:
+                say(mirror.name, f"follows main at {plain(mirror.sizing.value * 100)}%")
+        story = Story(stage, say, pace_s=_PACE_S if session.terminal.out.is_terminal else 0.0)
         story.tell()
         rows = story.rows()
         stage.stop_daemon()

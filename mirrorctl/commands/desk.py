@@ -9,6 +9,7 @@ from typing import Any
 
 from mirrorctl.commands import logs
 from mirrorctl.commands.session import Session
+from mirrorctl.core.domain.errors import MirrorctlError
 from mirrorctl.core.engine.command_client import call
 from mirrorctl.core.profile.model import Profile
 from mirrorctl.core.store.locks import Holder, LockDirectory
@@ -31,11 +32,11 @@ def carry_out(
 
     `profile` replaces the session's for the work done here: a daemon keeps its own.
     """
-    from mirrorctl.bootstrap.runtime import Runtime
-
     socket = _daemon_socket(session)
     if socket is not None:
         return call(socket, name, args, on_progress=listen)
+    from mirrorctl.bootstrap.runtime import Runtime
+
     used = profile or session.profile
     logs.to_file(session.home.log_path(used.name))
     with Runtime(used, session.home, name.replace(".", " "), hosts_paper=False) as runtime:
@@ -44,14 +45,24 @@ def carry_out(
 
 def rehearse(session: Session, name: str, args: dict[str, Any], *, hosts_paper: bool = False) -> dict[str, Any]:
     """The same for what only looks: nothing is sent, no lock is taken, the store is not touched."""
-    from mirrorctl.bootstrap.runtime import Runtime
-
     socket = _daemon_socket(session)
     if socket is not None:
         return call(socket, name, args)
+    from mirrorctl.bootstrap.runtime import Runtime
+
     logs.to_nowhere()
     with Runtime(session.profile, session.home, name, sends=False, hosts_paper=hosts_paper) as runtime:
         return runtime.execute(name, args, lambda _event: None)
+
+
+def ask_status(holder: Holder | None, timeout_s: float) -> dict[str, Any] | None:
+    """The daemon's own account of itself; None when none runs or it does not answer in time."""
+    if holder is None or holder.socket is None:
+        return None
+    try:
+        return call(Path(holder.socket), "status", {}, timeout_s=timeout_s, result_timeout_s=timeout_s)
+    except MirrorctlError:
+        return None
 
 
 def _daemon_socket(session: Session) -> Path | None:

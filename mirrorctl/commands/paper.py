@@ -16,7 +16,9 @@ from mirrorctl.commands.signals import stopping_on_signals
 from mirrorctl.core.domain.errors import Refused, Unavailable, UsageError
 from mirrorctl.core.profile.model import Environment
 
-app = typer.Typer(no_args_is_help=True, help="The paper exchange: serve it, set prices, break things.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The paper exchange: serve it, set prices, break things."
+)
 
 _TIMEOUT_S = 5.0
 
@@ -129,6 +131,7 @@ def fault(
         rows = _request(session, "GET", "/paper/fault", None)["list"]
         session.terminal.result({"schema": SCHEMA, "faults": rows}, tables.faults(rows) if rows else "no fault stands")
     else:
+        _check_kind(kind)
         args = dict(_argument(text) for text in arg or ())
         uses = None if forever else count
         body = {"kind": kind, "account": account, "target": target, "count": uses, "args": args}
@@ -144,6 +147,13 @@ def _open(context: typer.Context, profile: str | None, as_json: bool) -> Session
             "choose a paper profile with -p, such as -p paper",
         )
     return session
+
+
+def _check_kind(kind: str) -> None:
+    from mirrorctl.core.paper.faults import FaultKind
+
+    if kind not in list(FaultKind):
+        raise UsageError(f'KIND: found "{kind}"; allowed: {" | ".join(FaultKind)}')
 
 
 def _argument(text: str) -> tuple[str, str | int | bool]:
@@ -176,7 +186,7 @@ def _request(session: Session, method: str, path: str, body: Body | None) -> Bod
                 "start it with `mirrorctl paper serve` or `mirrorctl run`",
             ) from error
     if response.status_code != requests.codes.ok:
-        raise UsageError(f"the paper exchange refused: {answer.get('error', response.status_code)}", "see --help")
+        raise UsageError(f"the paper exchange refused: {answer.get('error', response.status_code)}")
     return answer
 
 

@@ -44,7 +44,7 @@ def positions(
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
-    """What every account holds, with stops, targets and what it should hold.
+    """What every account holds, and what it should hold.
 
     Example: mirrorctl positions --account mirror
     """

@@ -15,7 +15,9 @@ from mirrorctl.core.profile.catalogue import default_reference, list_profiles
 from mirrorctl.core.profile.load import load_profile, read_profile
 from mirrorctl.core.profile.model import Profile
 
-app = typer.Typer(no_args_is_help=True, help="Profiles: which accounts, where, and by what rules.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Profiles: which accounts, where, and by what rules."
+)
 
 NameArgument = Annotated[str | None, typer.Argument(metavar="[NAME|PATH]", help="Default: the profile in use.")]
 

@@ -31,16 +31,18 @@ class Reading(Generic[T]):
             "account": self.account,
             "role": "main" if self.account == MAIN else "mirror",
             "state": "unknown" if self.value is None else "fresh",
-            "error": self.error.message if self.error else None,
+            "error": self.error.message.removeprefix(f"{self.account}: ") if self.error else None,
         }
 
 
-def read_accounts(session: Session, names: Sequence[str], read: Callable[[BybitRest], T]) -> list[Reading[T]]:
+def read_accounts(
+    session: Session, names: Sequence[str], read: Callable[[BybitRest], T], *, timeout_s: float = 5.0
+) -> list[Reading[T]]:
     """Read every named account at once, in their order. Raises ProfileError for keys that are not set, and
     Unavailable when the embedded paper exchange does not run."""
     from mirrorctl.bootstrap.accounts import clients
 
-    rests = clients(session.profile, session.home, names=names)
+    rests = clients(session.profile, session.home, names=names, timeout_s=timeout_s)
 
     def ask(name: str) -> Reading[T]:
         try:

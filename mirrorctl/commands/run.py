@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Annotated
 
@@ -11,10 +12,12 @@ from mirrorctl.commands import desk, logs, tables
 from mirrorctl.commands.options import DryRunOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.commands.signals import stopping_on_signals
-from mirrorctl.core.domain.errors import PartlyDone, Refused, UsageError
+from mirrorctl.core.domain.errors import PartlyDone, UsageError
 
 _ONCE_S = 20.0
 _FINDINGS = 3
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -26,7 +29,9 @@ def run(
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
-    """The daemon: follow main until SIGTERM or Ctrl-C. On paper it starts the exchange too.
+    """The daemon: follow main until SIGTERM or Ctrl-C.
+
+    On paper it starts the exchange too. A line `ready` on stderr says that it follows.
 
     Example: mirrorctl run -p paper
     """
@@ -63,7 +68,8 @@ def _daemon(session: Session) -> None:
         runtime.loop.run(runtime.engine, until=runtime.is_ready)
         if not runtime.loop.stopping:
             ready_at = now_text()
-            session.terminal.announce(f"ready: {profile.name}, {', '.join(runtime.engine.accounts)}")
+            log.info("following %s: %s", profile.name, ", ".join(runtime.engine.accounts))
+            session.terminal.announce("ready")
             runtime.loop.run(runtime.engine)
     if session.terminal.as_json:
         session.terminal.result(
@@ -89,7 +95,7 @@ def _once(session: Session) -> None:
         found = snapshot(runtime.engine)
         in_step = converged(runtime.engine)
     if runtime.loop.stopping:
-        raise Refused("stopped before every account was in step", "run it again: it goes on where it was")
+        raise KeyboardInterrupt
     document = {
         "schema": SCHEMA,
         "profile": profile.name,

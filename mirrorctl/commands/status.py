@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,14 +12,12 @@ from mirrorctl.commands import amounts, desk, tables
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.reading import Reading, read_accounts
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
-from mirrorctl.core.domain.errors import ExchangeError, Locked, PartlyDone, Refused
+from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.policy import MAIN
 
-if TYPE_CHECKING:
-    from mirrorctl.core.store.locks import Holder
-
 _ANSWER_S = 3.0
+_READ_S = 2.0
 _DOUBTFUL = (IntentState.PENDING, IntentState.DOUBT)  # a journaled send without an answer is in doubt once nobody waits
 _FINDINGS = 3
 
@@ -52,39 +49,26 @@ def read_status(session: Session) -> Document:
     """The `status` document. Without a daemon that answers, what only it knows is null."""
     holder = desk.holder_of(session)
     head = {"schema": SCHEMA, "profile": session.profile.name, "at": now_text()}
-    daemon = {
-        "running": holder is not None and holder.command == "run",
-        "pid": holder.pid if holder else None,
-        "since": holder.since if holder else None,
-    }
-    found = None if holder is None else _ask(holder)
-    if found is not None:
-        found.pop("wants", None)
-        return {**head, "daemon": {**daemon, "running": True, "answering": True}, **found}
-    return {**head, "daemon": {**daemon, "answering": False}, **_without_daemon(session)}
+    if holder is None or (holder.socket is None and holder.command != "run"):
+        return {**head, "daemon": {"running": False, "pid": None, "since": None}, **_without_daemon(session)}
+    daemon = {"running": True, "pid": holder.pid, "since": holder.since}
+    found = desk.ask_status(holder, _ANSWER_S)
+    if found is None:
+        return {**head, "daemon": {**daemon, "answering": False}, **_without_daemon(session)}
+    found.pop("wants", None)
+    return {**head, "daemon": {**daemon, "answering": True}, **found}
 
 
 def too_old(document: Document, age: Decimal, now: datetime) -> bool:
     """Whether the daemon is gone or silent, or an account was neither heard nor read within `age` seconds."""
     daemon = document["daemon"]
-    if not (daemon["running"] and daemon["answering"]):
+    if not (daemon["running"] and daemon.get("answering")):
         return True
     for account in document["accounts"]:
         seen = [text for text in (account["last_event_at"], account["last_read_at"]) if text]
         if not seen or Decimal((now - datetime.fromisoformat(max(seen))).total_seconds()) > age:
             return True
     return False
-
-
-def _ask(holder: Holder) -> Document | None:
-    from mirrorctl.core.engine.command_client import call
-
-    if holder.socket is None:
-        return None
-    try:
-        return call(Path(holder.socket), "status", {}, timeout_s=_ANSWER_S, result_timeout_s=_ANSWER_S)
-    except (Locked, PartlyDone, Refused):
-        return None
 
 
 def _without_daemon(session: Session) -> Document:
@@ -124,7 +108,7 @@ def _without_daemon(session: Session) -> Document:
 def _read(session: Session) -> list[Reading[tuple[Any, ...]]]:
     names = session.account_names(None)
     try:
-        return read_accounts(session, names, lambda rest: rest.positions())
+        return read_accounts(session, names, lambda rest: rest.positions(), timeout_s=_READ_S)
     except ExchangeError as error:
         return [Reading(name, None, error) for name in names]
 

@@ -20,6 +20,7 @@ _STOP, _ADD, _DIP = "57000", "59500", "59480"
 _ADD_QTY = "0.04"
 _STEP_S = 8.0
 _DOWN_S = 5.0
+_BLIND_S = 1.0
 _POLL_S = 0.05
 
 Say = Callable[[str, str], None]
@@ -29,10 +30,11 @@ Say = Callable[[str, str], None]
 class Story:
     """`tell` plays it. `failed` names the chapters that did not come to their end."""
 
-    def __init__(self, stage: Stage, say: Say) -> None:
+    def __init__(self, stage: Stage, say: Say, *, pace_s: float = 0.0) -> None:
         self.failed: list[str] = []
         self._stage = stage
         self._say = say
+        self._pace_s = pace_s
         self._mirrors = [name for name in stage.accounts if name != MAIN]
 
     def tell(self) -> None:
@@ -40,7 +42,7 @@ class Story:
         self._open()
         self._add()
         self._dip()
-        self._reduce("reduces by half")
+        self._reduce()
         if self._mirrors:
             self._lose(self._mirrors[-1])
         self._close()
@@ -60,12 +62,12 @@ class Story:
     # --- chapters --------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._say(MAIN, f"opens {SYMBOL} long at market: margin 1000 USDT, leverage 5, stop {_STOP}")
+        self._begin(MAIN, f"opens {SYMBOL} long at market: margin 1000 USDT, leverage 5, stop {_STOP}")
         self._trade("trade.open", side="long", margin="1000", leverage="5", stop=_STOP)
         self._settle("the opening")
 
     def _add(self) -> None:
-        self._say(MAIN, f"adds a limit buy: {_ADD_QTY} at {_ADD}")
+        self._begin(MAIN, f"adds a limit buy: {_ADD_QTY} at {_ADD}")
         self._trade("trade.open", side="long", qty=_ADD_QTY, entries=[_ADD], stop=_STOP)
         reached = self._wait(lambda: all(self._stage.resting(name) == 1 for name in self._stage.accounts))
         for name in self._mirrors:
@@ -74,19 +76,19 @@ class Story:
             self._fail("the limit add")
 
     def _dip(self) -> None:
+        self._begin("exchange", f"{SYMBOL} trades down to {_DIP}")
         self._stage.exchange.set_price(SYMBOL, Decimal(_DIP))
-        self._say("exchange", f"{SYMBOL} trades down to {_DIP}")
         self._wait(lambda: not self._stage.resting(MAIN))
         self._settle("the limit fill")
 
-    def _reduce(self, what: str) -> None:
-        self._say(MAIN, what)
+    def _reduce(self) -> None:
+        self._begin(MAIN, "reduces by half")
         self._trade("trade.reduce", amount="50", percent=True)
         self._settle("the reduction")
 
     def _lose(self, name: str) -> None:
+        self._begin("exchange", f"refuses every connection of {name} and resets its streams")
         fault = self._stage.cut_off(name)
-        self._say("exchange", f"refuses every connection of {name} and resets its streams")
         if self._wait(lambda: self._account(name)["stream"] == "down", _DOWN_S):
             self._say(name, f"stream down: {self._account(name)['error']}")
         self._say(MAIN, "reduces by half again")
@@ -96,8 +98,9 @@ class Story:
             self._fail("the reduction without " + name)
         for account in [MAIN, *others, name]:
             self._say(account, self._holding(account))
+        time.sleep(_BLIND_S)
+        self._begin("exchange", f"accepts {name} again")
         self._stage.restore(fault)
-        self._say("exchange", f"accepts {name} again")
         began = time.monotonic()
         if self._wait(lambda: self._in_step(self._stage.status(), name)):
             self._say(name, f"back in step after {time.monotonic() - began:.1f} s: {self._holding(name)}")
@@ -105,9 +108,14 @@ class Story:
             self._fail(f"the return of {name}")
 
     def _close(self) -> None:
-        self._say(MAIN, "closes at market")
+        self._begin(MAIN, "closes at market")
         self._trade("trade.close")
         self._settle("the close")
+
+    def _begin(self, who: str, what: str) -> None:
+        """A chapter begins: what is about to be done."""
+        time.sleep(self._pace_s)
+        self._say(who, what)
 
     # --- acting and looking ----------------------------------------------------------------------------------------
 

@@ -23,7 +23,9 @@ def sync(
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
-    """Print what would bring every mirror in step, and do it. Also releases what a new store holds back.
+    """Print what would bring every mirror in step, and do it.
+
+    It also releases what a new store holds back.
 
     Example: mirrorctl sync --dry-run
     """

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from mirrorctl.core.domain.errors import MirrorctlError
+from mirrorctl.core.domain.errors import MirrorctlError, ProfileError, Rejected
 from mirrorctl.core.domain.instruments import plain
 
 _PIPE_WIDTH = 200
@@ -82,8 +82,18 @@ class Terminal:
 
 
 def error_document(error: MirrorctlError) -> dict[str, Any]:
-    """The contract's form of an error."""
-    return {"kind": error.kind, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    """The contract's form of an error; a profile's problems, and Bybit's retCode, beside it."""
+    document: dict[str, Any] = {
+        "kind": error.kind,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
+    if isinstance(error, ProfileError) and error.problems:
+        document["problems"] = list(error.problems)
+    if isinstance(error, Rejected) and error.code:
+        document["code"] = error.code
+    return document
 
 
 def progress_lines(terminal: Terminal, line: Callable[[dict[str, Any]], str]) -> Callable[[dict[str, Any]], None]:

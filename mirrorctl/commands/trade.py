@@ -21,7 +21,9 @@ from mirrorctl.commands.session import SCHEMA, Session, open_session
 from mirrorctl.commands.terminal import progress_lines
 from mirrorctl.core.domain.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True, help="Open and change trades on main; the mirrors follow.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Open and change trades on main; the mirrors follow."
+)
 
 _WAIT_S = "5"
 

@@ -22,24 +22,9 @@ Wants = Mapping[str, Mapping[str, Decimal]]
 _DAEMON_S = 1.0
 
 
-def daemon_status(session: Session, timeout_s: float = _DAEMON_S) -> dict[str, Any] | None:
-    """The daemon's own status; None when none runs or it does not answer in time."""
-    from pathlib import Path
-
-    from mirrorctl.core.engine.command_client import call
-
-    holder = desk.holder_of(session)
-    if holder is None or holder.socket is None:
-        return None
-    try:
-        return call(Path(holder.socket), "status", {}, timeout_s=timeout_s, result_timeout_s=timeout_s)
-    except MirrorctlError:
-        return None
-
-
 def find_wants(session: Session, main: Iterable[Position] | None) -> Wants:
     """What is wanted now. `main` is what main was just read to hold; None when it could not be read."""
-    status = daemon_status(session)
+    status = desk.ask_status(desk.holder_of(session), _DAEMON_S)
     if status is not None:
         wants = status.get("wants") or {}
         return {name: {key: Decimal(qty) for key, qty in row.items()} for name, row in wants.items()}

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from mirrorctl.core.domain.actions import PlaceOrder
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.growth import leverage_block, quantity_block, standing_block
+from mirrorctl.core.domain.growth import entry_wait, quantity_block, standing_block
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
@@ -20,6 +20,7 @@ from mirrorctl.core.domain.twins import TwinBalance
 from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, TimeInForce
 
 _EXIT_REPEAT_MS = 500
+_PRICE_WAIT_MS = 1_000
 _LONGEST_SLIPPAGE_WAIT_MS = 30_000
 
 
@@ -56,8 +57,9 @@ def _reduce(
     step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
     link = scene.link(copy, Role.REDUCTION, step)
     attempts = scene.attempts(link)
-    if attempts and scene.now_ms < attempts[-1].ended_ms + _EXIT_REPEAT_MS:
-        plan.wake_at(attempts[-1].ended_ms + _EXIT_REPEAT_MS)
+    retry = _exit_retry_ms(attempts)
+    if scene.now_ms < retry:
+        plan.wake_at(retry)
         return
     reference, source = _exit_reference(scene, plan, side)
     deadline = began + int(scene.policy.follow.exit_deadline_s * 1000)
@@ -66,7 +68,11 @@ def _reduce(
     if closes:
         reason = f"main is flat: close {plain(have)}" if copy.ended else f"want 0, have {plain(have)}"
         plan.closes_unexplained |= side not in scene.explained_closes and not copy.out
+    if reference is None and scene.now_ms < began + _PRICE_WAIT_MS:
+        plan.wake_at(began + _PRICE_WAIT_MS)
+        return
     at_market = reference is None or scene.now_ms >= deadline
+    order_type = OrderType.MARKET if at_market else OrderType.LIMIT
     price = None
     if reference is not None and not at_market:
         bound = scene.policy.follow.max_exit_slippage_bps
@@ -78,8 +84,8 @@ def _reduce(
                 account=scene.account,
                 symbol=scene.symbol,
                 side=side.exit,
-                order_type=OrderType.MARKET if at_market else OrderType.LIMIT,
-                qty=qty,
+                order_type=order_type,
+                qty=min(qty, scene.instrument.max_qty(order_type)),
                 link_id=str(link),
                 role=Role.REDUCTION,
                 reason=reason,
@@ -90,6 +96,15 @@ def _reduce(
             )
         )
     )
+
+
+def _exit_retry_ms(attempts: list[OurOrder]) -> int:
+    """When a reduction may be tried again: at a steady pace at the bound, ever more rarely once it was refused."""
+    if not attempts:
+        return 0
+    if last_refusal(attempts) is not None:
+        return retry_at_ms(attempts)
+    return attempts[-1].ended_ms + _EXIT_REPEAT_MS
 
 
 def _grow(
@@ -121,7 +136,7 @@ def _grow(
     if block:
         hold(block)
         return
-    if wait := leverage_block(scene, plan):
+    if wait := entry_wait(scene, plan, side):
         hold(wait, waiting=True)
         return
     bound = scene.policy.follow.max_slippage_bps

@@ -8,7 +8,7 @@ equity, price or stop changes it (A77). What the mirror's own protective orders 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 
 from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
@@ -24,7 +24,10 @@ CycleKey = tuple[str, PositionSide]
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One main position from flat to flat. `origin` is the main order that opened it; `opened` once it had size."""
+    """One main position from flat to flat. `opened` once it had size.
+
+    `origin` is the main order that opened it or, while none has filled, one that rests.
+    """
 
     symbol: str
     side: PositionSide
@@ -94,6 +97,12 @@ def proportion(sizing: Sizing, symbol: str) -> tuple[Decimal, str]:
     """The ratio of mode `proportion`, and its formula with inputs for plan, journal and explain (A3)."""
     factor = sizing.value_for(symbol)
     return factor, f"proportion: r = {plain(factor)}"
+
+
+def observed(have: Decimal, main_size: Decimal) -> tuple[Decimal, str]:
+    """The ratio of a position found on both accounts, and its formula. Rounded up, so what was found is the target."""
+    ratio = Context(rounding=ROUND_CEILING).divide(have, main_size)
+    return ratio, f"observed: r = {plain(have)} ÷ {plain(main_size)}"
 
 
 def entry_orders(main: AccountView, symbol: str, side: PositionSide) -> list[Order]:

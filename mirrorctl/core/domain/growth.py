@@ -12,6 +12,9 @@ from mirrorctl.core.domain.actions import SetLeverage
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.values import PositionMode, PositionSide
+
+_PUSH_WAIT_MS = 250
 
 
 def standing_block(scene: Scene, copy: Copy) -> str:
@@ -29,25 +32,52 @@ def standing_block(scene: Scene, copy: Copy) -> str:
     return ""
 
 
-def leverage_block(scene: Scene, plan: SymbolPlan) -> str:
-    """An entry waits until the mirror's leverage reads min(main's × factor, max_leverage); plans what is missing."""
+def other_side_block(scene: Scene, side: PositionSide) -> str:
+    """Why no entry of `side` may rest on a one-way mirror: it would fill against the side that is followed."""
+    if scene.mirror.mode(scene.symbol) is PositionMode.HEDGE:
+        return ""
+    if scene.main.size(scene.symbol, side.opposite):
+        return f"hedge: main holds a {side.opposite}, and the mirror is one-way"
+    if scene.mirror.size(scene.symbol, side.opposite):
+        return f"the mirror holds a {side.opposite}"
+    return ""
+
+
+def entry_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
+    """What an entry still waits for, and plans or asks for it: it ends by itself."""
+    if scene.mirror.unexplained_loss(scene.symbol, side):
+        until = scene.since_ms(plan, f"loss {side}") + _PUSH_WAIT_MS
+        plan.wake_at(until)
+        if scene.now_ms >= until:
+            plan.needs.append(Need(NeedKind.EXECUTIONS, scene.account, scene.symbol))
+        return "the position shrank and its execution was not seen yet"
+    if not scene.mirror.proven(scene.symbol, side):
+        plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
+        return "the mirror's position and leverage are not read yet"
+    return _leverage_wait(scene, plan)
+
+
+def _leverage_wait(scene: Scene, plan: SymbolPlan) -> str:
+    """An entry waits until the mirror's leverage reads min(main's × factor, max_leverage); plans what is missing.
+
+    An account that shows no leverage at all (portfolio margin) is refused: its limit cannot be computed (A75).
+    """
+    actual = scene.mirror.leverage.get(scene.symbol)
+    if actual is None:
+        return "the mirror shows no leverage (portfolio margin?): max_leverage cannot be checked"
     main = scene.main.leverage.get(scene.symbol)
-    if main is None:
+    if main is None and not scene.main.proven(scene.symbol):
         plan.needs.append(Need(NeedKind.POSITION, scene.main.account, scene.symbol))
         return "main's leverage is not known yet"
-    wanted = main * scene.policy.sizing.leverage_factor
+    wanted = actual if main is None else main * scene.policy.sizing.leverage_factor
     if scene.policy.limits.max_leverage is not None:
         wanted = min(wanted, scene.policy.limits.max_leverage)
     wanted = scene.instrument.leverage(wanted)
-    actual = scene.mirror.leverage.get(scene.symbol)
-    if actual is None or not scene.mirror.proven(scene.symbol):
-        plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
-        return "the mirror's position and leverage are not read yet"
     if actual == wanted:
         return ""
     already = any(isinstance(planned.action, SetLeverage) for planned in plan.actions)
     if "leverage" not in scene.busy and not already:
-        reason = f"leverage {plain(actual)} → {plain(wanted)} (main's {plain(main)} × factor, within the limit)"
+        reason = f"leverage {plain(actual)} → {plain(wanted)} (main's × factor, within the limit)"
         plan.actions.append(Planned(SetLeverage(scene.account, scene.symbol, wanted, reason)))
     return f"waits for leverage {plain(wanted)}"
 

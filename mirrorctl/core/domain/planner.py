@@ -6,9 +6,9 @@ a fact is missing (A86) or too many positions would close without a closing exec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from mirrorctl.core.domain.actions import CancelOrder
+from mirrorctl.core.domain.actions import CancelOrder, Priority
 from mirrorctl.core.domain.corrections import plan_side
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.ours import OurOrder
@@ -24,42 +24,56 @@ AHEAD_WAIT_MS = 250
 def plan_symbol(scene: Scene) -> SymbolPlan:
     """Everything to do now about one symbol on one mirror. Both views must be known; the caller sees to that."""
     plan = SymbolPlan(scene.account, scene.symbol)
-    unsettled = [view.account for view in (scene.main, scene.mirror) if not view.is_settled(scene.symbol)]
-    if unsettled:
-        plan.blocked = f"a fill on {' and '.join(unsettled)} is not accounted for yet"
-        return plan
-    if _unattributed(scene, plan):
-        return plan
     if scene.parked:
         plan.parked = scene.parked
         _standings_only(scene, plan)
+        return plan
+    if _undecided(scene, plan):
+        for side in [side for side, copy in scene.copies.items() if not copy.ended]:
+            plan_protection(scene, plan, side)
         return plan
     if _both_legs(scene):
         _freeze(scene, plan)
         return plan
     for side in PositionSide:
-        copy = scene.copies.get(side)
-        twins = plan_twins(scene, plan, side, copy) if copy is not None else TwinBalance()
-        plan_side(scene, plan, side, copy, twins)
-        if copy is not None and not copy.ended:
+        followed = scene.copies.get(side)
+        twins = plan_twins(scene, plan, side, followed) if followed is not None else TwinBalance()
+        plan_side(scene, plan, side, followed, twins)
+        if followed is not None and not followed.ended:
             plan_protection(scene, plan, side)
     _cancel_strays(scene, plan)
     plan.actions.sort(key=lambda planned: planned.action.priority)
     return plan
 
 
-def apply_brake(plans: Sequence[SymbolPlan], recent_closes: int, limit: int) -> bool:
+def apply_brake(plans: Sequence[SymbolPlan], recent_closes: Collection[str], limit: int) -> bool:
     """Whether a pass would close more positions without a closing execution on main than the profile allows (A80).
 
-    `recent_closes` counts what earlier passes of the last minute closed that way. The plans lose their actions then.
+    `recent_closes` are the symbols that earlier passes of the last minute closed that way: a close that takes several
+    orders is one. Braked plans keep their stops alone.
     """
     closing = [plan for plan in plans if plan.closes_unexplained]
-    if not closing or recent_closes + len(closing) <= limit:
+    closes = {plan.symbol for plan in closing} | set(recent_closes)
+    if not closing or len(closes) <= limit:
         return False
     for plan in closing:
-        plan.actions.clear()
-        plan.blocked = f"brake: {recent_closes + len(closing)} closes without a closing execution on main"
+        plan.actions = [planned for planned in plan.actions if planned.action.priority is Priority.STOP]
+        plan.closes_unexplained = False
+        plan.blocked = f"brake: {len(closes)} closes without a closing execution on main"
     return True
+
+
+def _undecided(scene: Scene, plan: SymbolPlan) -> bool:
+    """Whether a fact is missing without which nothing may grow, shrink or be closed (A86)."""
+    unsettled = [view.account for view in (scene.main, scene.mirror) if not view.is_settled(scene.symbol)]
+    if unsettled:
+        plan.blocked = f"a fill on {' and '.join(unsettled)} is not accounted for yet"
+        return True
+    if any(not copy.ended for copy in scene.copies.values()) and not scene.main.proven(scene.symbol):
+        plan.blocked = "main's position is not read yet"  # a list that does not name it proves nothing
+        plan.needs.append(Need(NeedKind.POSITION, scene.main.account, scene.symbol))
+        return True
+    return _unattributed(scene, plan)
 
 
 def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:

@@ -32,7 +32,8 @@ def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide) -> None:
     profit, profit_by = main.take_profit, bound_trigger(scene.main, scene.symbol, main.idx, StopKind.TAKE_PROFIT)
     actual_stop_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.STOP_LOSS)
     set_stop = stop is not None and (stop != row.stop_loss or _differs(stop_by, actual_stop_by))
-    set_profit = profit != row.take_profit
+    actual_profit_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.TAKE_PROFIT)
+    set_profit = profit != row.take_profit or (profit is not None and _differs(profit_by, actual_profit_by))
     if not set_stop and not set_profit:
         return
     changes = []

@@ -37,15 +37,18 @@ class NeedKind(StrEnum):
     TICKER = "ticker"
     INSTRUMENT = "instrument"
     ORDERS = "orders"
+    ORDER = "order"
+    EXECUTIONS = "executions"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Something to read before the decision can be made."""
+    """Something to read before the decision can be made. `order_id` of the one order that is meant."""
 
     kind: NeedKind
     account: str
     symbol: str
+    order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

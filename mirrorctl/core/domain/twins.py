@@ -8,18 +8,20 @@ ordered. Nothing is ever ordered beside a live twin for what the twin stands for
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 
 from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder
 from mirrorctl.core.domain.cycle import Copy, entry_orders
-from mirrorctl.core.domain.growth import leverage_block, quantity_block, standing_block
+from mirrorctl.core.domain.growth import entry_wait, other_side_block, quantity_block, standing_block
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
-from mirrorctl.core.domain.scene import Held, Planned, Scene, SymbolPlan
-from mirrorctl.core.domain.values import OrderStatus, PositionSide
+from mirrorctl.core.domain.scene import Held, Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionSide
+
+_ROUNDED_DOWN = Context(rounding=ROUND_FLOOR)  # r × (a base that is too high) would floor a twin to a step less
 
 
 @dataclass(slots=True)
@@ -36,22 +38,34 @@ def twin_step(main_order_id: str) -> str:
 
 
 def plan_twins(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> TwinBalance:
-    """Place, amend and cancel the twins of one side; returns what they explain of the difference to the target."""
+    """Place, amend and cancel the twins of one side; returns what they explain of the difference to the target.
+
+    All together never lag by more than the side lacks: of a fill on main that closed the other side nothing is copied.
+    """
     balance = TwinBalance()
     resting = {order.order_id: order for order in entry_orders(scene.main, scene.symbol, side)}
-    block = standing_block(scene, copy)
+    other = other_side_block(scene, side)
+    block = standing_block(scene, copy) or other
     by_order = _group(scene, side)
-    for order_id, attempts in by_order.items():
-        if order_id not in resting:
-            _finish(scene, plan, copy, scene.main.order(order_id), attempts, balance)
+    if not other:
+        balance.lead = sum((_lead(scene, copy, order, by_order.get(key, [])) for key, order in resting.items()), ZERO)
+    want = copy.want(scene.main.size(scene.symbol, side), scene.instrument)
+    short = scene.instrument.floor_qty(want + balance.lead - scene.mirror.size(scene.symbol, side))
     for order_id, order in resting.items():
         attempts = by_order.get(order_id, [])
-        balance.lead += _lead(scene, copy, order, attempts)
         if attempts and attempts[-1].is_live:
-            balance.lag += _lag(scene, copy, order, attempts[-1])
-            _keep(scene, plan, copy, order, attempts[-1], block)
+            behind = min(_behind(scene, copy, order, attempts[-1]), max(short - balance.lag, ZERO))
+            balance.lag += behind
+            _keep(scene, plan, copy, order, attempts[-1], behind, block)
         else:
             _place(scene, plan, side, copy, order, attempts, block)
+    for order_id, attempts in by_order.items():
+        if order_id in resting:
+            continue
+        if _is_unknown(scene, copy, attempts[-1]):
+            _look_up(scene, plan, attempts, balance)
+        else:
+            _finish(scene, plan, copy, scene.main.order(order_id), attempts, balance, short)
     return balance
 
 
@@ -68,10 +82,9 @@ def _group(scene: Scene, side: PositionSide) -> dict[str, list[OurOrder]]:
 
 def _matched(scene: Scene, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
     """r × what main's order has filled beyond the twin's base: what the twin should have filled by now."""
-    base = twin.main_filled
-    if base is None:  # a twin found on the exchange with a new store: its quantity tells what it was made for
-        base = order.qty - twin.qty / copy.ratio
-    return copy.ratio * (scene.main.filled(order) - base)
+    if twin.main_filled is None:  # found on the exchange with a new store: its quantity tells what it was made for
+        return twin.qty - copy.ratio * (order.qty - scene.main.filled(order))
+    return copy.ratio * (scene.main.filled(order) - twin.main_filled)
 
 
 def _lead(scene: Scene, copy: Copy, order: Order, attempts: list[OurOrder]) -> Decimal:
@@ -82,35 +95,41 @@ def _lead(scene: Scene, copy: Copy, order: Order, attempts: list[OurOrder]) -> D
     return min(max(ahead, ZERO), copy.ratio * scene.main.leaves(order))
 
 
-def _lag(scene: Scene, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
-    """What a live twin still has to fill to stand where main's order stands."""
-    if not twin.is_live:
-        return ZERO
-    behind = scene.instrument.floor_qty(_matched(scene, copy, order, twin)) - twin.filled
-    return min(max(behind, ZERO), twin.open_qty)
+def _behind(scene: Scene, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
+    """What a live twin still has to fill to stand where main's order stands.
+
+    Rounded up, for the twin's next step is partly for what main has filled: what the side lacks is the bound. More
+    than it has open when main's order grew: the twin is amended and stands for all of it.
+    """
+    return max(scene.instrument.ceil_qty(_matched(scene, copy, order, twin)) - twin.filled, ZERO)
 
 
-def _keep(scene: Scene, plan: SymbolPlan, copy: Copy, order: Order, twin: OurOrder, block: str) -> None:
-    """A live twin of a resting order: in step with it, or gone."""
+def _keep(
+    scene: Scene, plan: SymbolPlan, copy: Copy, order: Order, twin: OurOrder, behind: Decimal, block: str
+) -> None:
+    """A live twin of a resting order: in step with it, or gone. It stands for `behind` and what is open on main."""
     if block:
         _cancel(scene, plan, twin, f"growth is held: {block}")
         return
-    behind = _lag(scene, copy, order, twin)
     if behind and _grace_over(scene, plan, twin):
         _cancel(scene, plan, twin, f"main filled, the twin lags by {plain(behind)}: catch up")
         return
-    unmatched = copy.ratio * scene.main.leaves(order) + _matched(scene, copy, order, twin)
-    qty = scene.instrument.floor_qty(unmatched)
+    matched = _matched(scene, copy, order, twin)
+    needless = max(scene.instrument.floor_qty(matched) - twin.filled - behind, ZERO)
+    qty = scene.instrument.floor_qty(copy.ratio * scene.main.leaves(order) + matched) - needless
     if qty <= twin.filled:
         _cancel(scene, plan, twin, "main's order shrank")
         return
-    _amend(scene, plan, order, twin, qty)
+    _amend(scene, plan, copy, order, twin, qty)
 
 
-def _amend(scene: Scene, plan: SymbolPlan, order: Order, twin: OurOrder, qty: Decimal) -> None:
+def _amend(scene: Scene, plan: SymbolPlan, copy: Copy, order: Order, twin: OurOrder, qty: Decimal) -> None:
     placed = scene.mirror.by_link(str(twin.link))
     if placed is None or not placed.is_open or f"amend:{placed.order_id}" in scene.busy:
         return
+    if qty > placed.qty and (refusal := scene.limit(qty - placed.qty, order.price or order.trigger_price or ZERO)):
+        _hold(scene, plan, copy.side, copy, order, refusal)
+        qty = placed.qty
     change = AmendOrder(
         account=scene.account,
         symbol=scene.symbol,
@@ -128,21 +147,40 @@ def _amend(scene: Scene, plan: SymbolPlan, order: Order, twin: OurOrder, qty: De
 
 
 def _finish(
-    scene: Scene, plan: SymbolPlan, copy: Copy, order: Order | None, attempts: list[OurOrder], balance: TwinBalance
+    scene: Scene,
+    plan: SymbolPlan,
+    copy: Copy,
+    order: Order | None,
+    attempts: list[OurOrder],
+    balance: TwinBalance,
+    short: Decimal,
 ) -> None:
-    """Twins whose order no longer rests on main as an entry."""
+    """Twins whose order no longer rests on main as an entry. `short`: what the side lacks, all told."""
     for twin in attempts:
         if not twin.is_live:
             continue
         if order is None or copy.ended:
             _cancel(scene, plan, twin, "main's order is gone")
             continue
-        behind = _lag(scene, copy, order, twin)
+        behind = min(twin.open_qty, max(short - balance.lag, ZERO))
         balance.lag += behind
         if order.status is not OrderStatus.FILLED:
             _cancel(scene, plan, twin, "main's order is gone")
-        elif not behind or _grace_over(scene, plan, twin):
+        elif behind < twin.open_qty or _grace_over(scene, plan, twin):
             _cancel(scene, plan, twin, "main's order is filled: what the twin lacks is ordered")
+
+
+def _is_unknown(scene: Scene, copy: Copy, twin: OurOrder) -> bool:
+    """Whether nothing was seen of the order a twin stands for: a list that did not name it is no proof (rule 1)."""
+    known = scene.main.order(twin.main_order_id) is not None
+    return bool(twin.main_order_id) and not known and not copy.ended and not scene.main.is_gone(twin.main_order_id)
+
+
+def _look_up(scene: Scene, plan: SymbolPlan, attempts: list[OurOrder], balance: TwinBalance) -> None:
+    """Main's order is read by its id; until then its twins stand, and explain whatever they could."""
+    plan.needs.append(Need(NeedKind.ORDER, scene.main.account, scene.symbol, attempts[-1].main_order_id))
+    balance.lag += sum((twin.open_qty for twin in attempts), ZERO)
+    balance.lead += sum((twin.filled for twin in attempts), ZERO)
 
 
 def _grace_over(scene: Scene, plan: SymbolPlan, twin: OurOrder) -> bool:
@@ -164,6 +202,8 @@ def _place(
     scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, order: Order, attempts: list[OurOrder], block: str
 ) -> None:
     """A twin for an order that has none standing."""
+    if order.order_type is OrderType.MARKET and order.status is not OrderStatus.UNTRIGGERED:
+        return  # it is executing: what it fills is followed within the slippage bound
     if not scene.main.leaves(order) or not _may_place(scene, plan, order, attempts):
         return
     lead = _lead(scene, copy, order, attempts)
@@ -174,7 +214,7 @@ def _place(
             _hold(scene, plan, side, copy, order, f"below minimum: a twin of {plain(scene.main.leaves(order))}")
         return
     block = block or quantity_block(scene, qty, price)
-    wait = "" if block else leverage_block(scene, plan)
+    wait = "" if block else entry_wait(scene, plan, side)
     if block or wait:
         _hold(scene, plan, side, copy, order, block or wait, waiting=bool(wait))
         return
@@ -198,7 +238,7 @@ def _place(
                 stop_loss_by=order.stop_loss_by,
             ),
             main_order_id=order.order_id,
-            main_filled=scene.main.filled(order) + lead / copy.ratio,
+            main_filled=scene.main.filled(order) + _ROUNDED_DOWN.divide(lead, copy.ratio),
         )
     )
 

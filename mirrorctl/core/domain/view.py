@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution, Order, Position, Wallet
@@ -26,6 +27,27 @@ from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 _CLOSED_KEPT = 2_000
 _SEEN_KEPT = 20_000
+ABSENT_READS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """Size that a position row no longer shows and no execution explains. `since_ms` on the local clock."""
+
+    seq: int
+    qty: Decimal
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What a relist said an order had filled before any execution of it was seen.
+
+    Executions up to `seq` that come later are already in `qty`, and are taken from it. `seq` None: whichever come.
+    """
+
+    qty: Decimal
+    seq: int | None = None
 
 
 class AccountView:
@@ -44,10 +66,14 @@ class AccountView:
         self._closed: OrderedDict[str, None] = OrderedDict()
         self._by_link: dict[str, Order] = {}
         self._accounted: OrderedDict[str, Decimal] = OrderedDict()
+        self._listed: dict[str, _Listed] = {}
         self._link_fills: OrderedDict[str, Decimal] = OrderedDict()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._touched: dict[str, int] = {}
         self._explained: dict[str, int] = {}
+        self._absent: dict[str, int] = {}
+        self._losses: dict[tuple[str, int], _Loss] = {}
+        self._past_seq: dict[tuple[str, int], int] = {}
 
     # --- what is known ---------------------------------------------------------------------------------------
 
@@ -56,9 +82,14 @@ class AccountView:
         row = self._positions.get((symbol, self.mode(symbol).idx(side)))
         return row if row is not None and row.side is side and row.size else None
 
-    def proven(self, symbol: str) -> bool:
-        """Whether a row of the symbol was ever seen, flat or not: without one a size of zero is only an absence."""
-        return symbol in self._modes
+    def proven(self, symbol: str, side: PositionSide | None = None) -> bool:
+        """Whether a row was ever seen, flat or not: without one a size of zero is only an absence.
+
+        Of the leg that holds `side`, or of the symbol at all.
+        """
+        if side is None:
+            return symbol in self._modes
+        return (symbol, self.mode(symbol).idx(side)) in self._positions
 
     def positions(self) -> Iterator[Position]:
         """Every row with a size."""
@@ -100,6 +131,14 @@ class AccountView:
         """The symbol's orders were read after its row reached `seq`: whatever moved it is known or nobody's."""
         self._explained[symbol] = max(self._explained.get(symbol, -1), seq)
 
+    def unexplained_loss(self, symbol: str, side: PositionSide) -> bool:
+        """Whether size went away and it is not known yet by whose order: a stop of its own, perhaps (A76)."""
+        return (symbol, self.mode(symbol).idx(side)) in self._losses
+
+    def accept_losses(self, until_ms: int) -> None:
+        """Every execution list was read in vain: losses seen up to then have no execution."""
+        self._losses = {key: loss for key, loss in self._losses.items() if loss.since_ms > until_ms}
+
     def orders(self, symbol: str) -> Iterable[Order]:
         """Open orders of one symbol."""
         return self._orders.get(symbol, {}).values()
@@ -111,6 +150,14 @@ class AccountView:
     def order(self, order_id: str) -> Order | None:
         """An order by its id, open or recently closed."""
         return self._known.get(order_id)
+
+    def is_gone(self, order_id: str) -> bool:
+        """Whether an order is known not to be open: seen closed, or looked for again and again in vain.
+
+        That a list did not name it proves nothing (rule 1).
+        """
+        order = self.order(order_id)
+        return self._absent.get(order_id, 0) >= ABSENT_READS if order is None else not order.is_open
 
     def by_link(self, link_id: str) -> Order | None:
         """An order by its link id, open or recently closed."""
@@ -144,8 +191,9 @@ class AccountView:
         known = self.order(order.order_id)
         if known is not None and _rank(order) < _rank(known):
             return False
-        if known is None and listed:
-            self._accounted.setdefault(order.order_id, order.filled_qty)
+        if known is None and listed and order.order_id not in self._accounted:
+            self._accounted[order.order_id] = order.filled_qty
+            self._listed[order.order_id] = _Listed(order.filled_qty)
         if known == order:
             return False
         if order.is_open:
@@ -168,7 +216,9 @@ class AccountView:
         self.explain(execution.symbol, execution.seq)
         if not execution.kind.moves_position:
             return False
-        self._accounted[execution.order_id] = self._accounted.get(execution.order_id, ZERO) + execution.qty
+        self._explain_loss(execution)
+        news = execution.qty - self._take_listed(execution)
+        self._accounted[execution.order_id] = self._accounted.get(execution.order_id, ZERO) + news
         if execution.link_id:
             self._link_fills[execution.link_id] = self._link_fills.get(execution.link_id, ZERO) + execution.qty
         order = self.order(execution.order_id)
@@ -185,27 +235,53 @@ class AccountView:
         for execution in executions:
             self.apply_execution(execution, at_ms)
         total = sum((e.qty for e in executions if e.kind.moves_position), ZERO)
-        self._accounted[order_id] = max(total, self._accounted.get(order_id, ZERO))
+        if total >= self._accounted.get(order_id, ZERO):
+            self._accounted[order_id] = total
+            self._listed.pop(order_id, None)
         order = self.order(order_id)
         if order is not None:
             self._check_settled(order, at_ms)
+
+    def settle(self, symbol: str, until_ms: int) -> None:
+        """The symbol's position was read: fills that order rows told of before `until_ms` are inside it.
+
+        For fills whose executions the exchange does not list: better the row alone than a symbol without decisions.
+        """
+        unsettled = self.unsettled.get(symbol, {})
+        for order_id in [order_id for order_id, since in unsettled.items() if since <= until_ms]:
+            self._accounted[order_id] = self._known[order_id].filled_qty
+            del unsettled[order_id]
+
+    def note_absent(self, order_id: str) -> None:
+        """An order was looked for by its id, and every read answered that there is none."""
+        self._absent[order_id] = self._absent.get(order_id, 0) + 1
 
     def has_seen(self, exec_id: str) -> bool:
         """Whether an execution was taken before."""
         return exec_id in self._seen
 
     def note_execution(self, execution: Execution) -> bool:
-        """Take an execution of the past, already inside the positions that were read. True if it is news."""
+        """Take an execution of the past, already inside the positions that were read. True if it is news.
+
+        A row that is older than it is a stale answer, whenever it comes.
+        """
         if execution.exec_id in self._seen:
             return False
         self._remember_seen(execution.exec_id)
-        return execution.kind.moves_position
+        if not execution.kind.moves_position:
+            return False
+        self._explain_loss(execution)
+        for key in ((execution.symbol, 0), (execution.symbol, execution.hedge_leg())):
+            self._past_seq[key] = max(self._past_seq.get(key, -1), execution.seq)
+        return True
 
     def apply_position(self, row: Position, at_ms: int, *, read: bool = False) -> bool:
         """Take one position row. Rows older than what is known are dropped. True if it is news.
 
         `read`: it was read, not pushed. The first row that is read of a symbol is where its history begins for us.
         """
+        if row.seq < self._past_seq.get(row.key, -1):
+            return False
         if read and row.symbol not in self._explained and not self.proven(row.symbol):
             self.explain(row.symbol, row.seq)
         mode = PositionMode.HEDGE if row.idx else PositionMode.ONE_WAY
@@ -214,6 +290,8 @@ class AccountView:
         known = self._positions.get(row.key)
         if known is not None and (row.seq, row.updated_ms) < (known.seq, known.updated_ms):
             return False
+        if known is not None:
+            self._note_loss(known, row, at_ms)
         if row.leverage is not None:
             self.leverage[row.symbol] = row.leverage
         self._positions[row.key] = row
@@ -238,6 +316,7 @@ class AccountView:
             self.apply_order(order, at_ms, listed=True)
         for row in positions:
             self.apply_position(row, at_ms, read=True)
+        self._date_listed(orders, {row.symbol for row in positions})
         self.wallet = wallet
         listed_orders = {order.order_id for order in orders}
         listed_symbols = {(row.symbol, row.idx) for row in positions}
@@ -269,11 +348,51 @@ class AccountView:
         order = self.order(execution.order_id)
         return order.position_idx if order is not None and order.position_idx else execution.hedge_leg()
 
+    def _note_loss(self, known: Position, row: Position, at_ms: int) -> None:
+        """Compare a newer row with what the row before it and the executions between them let expect."""
+        mode = self.mode(row.symbol)
+        between = (e for e in self._pending.get(row.symbol, {}).values() if e.seq <= row.seq)
+        expected = known.signed + sum((e.signed for e in between if self._leg(e, mode) == row.idx), ZERO)
+        left = abs(row.signed) if row.signed * expected > 0 else ZERO
+        if abs(expected) > left:
+            earlier = self._losses.get(row.key)
+            lost = abs(expected) - left + (earlier.qty if earlier else ZERO)
+            self._losses[row.key] = _Loss(row.seq, lost, at_ms)
+
+    def _explain_loss(self, execution: Execution) -> None:
+        key = (execution.symbol, self._leg(execution, self.mode(execution.symbol)))
+        loss = self._losses.get(key)
+        if loss is None or execution.seq > loss.seq or not execution.kind.moves_position:
+            return
+        if execution.closed_qty < loss.qty:
+            self._losses[key] = replace(loss, qty=loss.qty - execution.closed_qty)
+        else:
+            del self._losses[key]
+
     def _switch_mode(self, symbol: str, mode: PositionMode) -> None:
         """Rows of the other mode are of the past: Bybit switches a symbol only while it is flat."""
         self._modes[symbol] = mode
         for idx in (1, 2) if mode is PositionMode.ONE_WAY else (0,):
             self._positions.pop((symbol, idx), None)
+
+    def _date_listed(self, orders: Sequence[Order], symbols: set[str]) -> None:
+        """The position page came after the order page: what the orders had filled is not newer than its rows."""
+        for order in orders:
+            listed = self._listed.get(order.order_id)
+            if listed is not None and listed.seq is None and order.symbol in symbols:
+                self._listed[order.order_id] = replace(listed, seq=self.row_seq(order.symbol))
+
+    def _take_listed(self, execution: Execution) -> Decimal:
+        """How much of an execution a listed order row already told."""
+        listed = self._listed.get(execution.order_id)
+        if listed is None or (listed.seq is not None and execution.seq > listed.seq):
+            return ZERO
+        known = min(listed.qty, execution.qty)
+        if known == listed.qty:
+            del self._listed[execution.order_id]
+        else:
+            self._listed[execution.order_id] = replace(listed, qty=listed.qty - known)
+        return known
 
     def _check_settled(self, order: Order, at_ms: int) -> None:
         unsettled = self.unsettled.setdefault(order.symbol, {})
@@ -286,6 +405,7 @@ class AccountView:
         self._closed[order_id] = None
         while len(self._closed) > _CLOSED_KEPT:
             oldest = self._known.pop(self._closed.popitem(last=False)[0])
+            self._listed.pop(oldest.order_id, None)
             if self._by_link.get(oldest.link_id) is oldest:
                 del self._by_link[oldest.link_id]
 

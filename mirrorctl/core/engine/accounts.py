@@ -40,6 +40,7 @@ class Account:
     clock_offset_ms: int | None = None
     asked: dict[Query, int] = field(default_factory=dict)
     retry_at_ms: dict[Query, int] = field(default_factory=dict)
+    last_asked_ms: dict[Query, int] = field(default_factory=dict)
     openers: dict[tuple[str, PositionSide], str] = field(default_factory=dict)
     hold_entries_until_ms: int = 0
     hold_exits_until_ms: int = 0
@@ -81,9 +82,16 @@ class Account:
         side = next(side for side in PositionSide if side.entry is execution.side)
         self.openers[(execution.symbol, side)] = execution.link_id
 
-    def ask(self, query: Query, now_ms: int) -> None:
-        """Ask the reader once: not while the same question is open, nor before its retry time."""
+    def ask(self, query: Query, now_ms: int, *, every_ms: int = 0) -> None:
+        """Ask the reader once: not while the same question is open, before its retry time, or within `every_ms`."""
         if query in self.asked or now_ms < self.retry_at_ms.get(query, 0):
             return
-        self.asked[query] = now_ms
+        if every_ms and now_ms < self.last_asked_ms.get(query, -every_ms) + every_ms:
+            return
+        self.asked[query] = self.last_asked_ms[query] = now_ms
         self.reader.ask(query)
+
+    def forget_asks(self, before_ms: int) -> None:
+        """Forget when questions were asked and refused that long ago."""
+        self.last_asked_ms = {query: at for query, at in self.last_asked_ms.items() if at > before_ms}
+        self.retry_at_ms = {query: at for query, at in self.retry_at_ms.items() if at > before_ms}

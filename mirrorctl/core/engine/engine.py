@@ -33,6 +33,7 @@ from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 _WEEK_MS = 7 * 86_400_000
 _OVERLAP_MS = 60_000
 _UNSETTLED_WAIT_MS = 250
+_UNSETTLED_LONG_MS = 3_000
 _HOUSEKEEPING_MS = 60_000
 _KEPT_MS = 30 * 86_400_000
 
@@ -78,7 +79,7 @@ class Engine(EngineState):
     def start(self) -> None:
         """Take up the journal and ask for everything; decisions wait until both sides of them are known."""
         now = self.now_ms()
-        self.book.load(now)
+        self.book.load(now, min((cycle.started_ms for cycle in self.keeper.cycles.values()), default=now))
         for account in self.accounts.values():
             account.relist_due_ms = now
         self._ask_due_relists(now)
@@ -121,6 +122,7 @@ class Engine(EngineState):
                 self.accounts[name].ask(query, now)
         self._wake_plans(now)
         if self.is_known(self.main):
+            self._intake.settle_early()
             self._advance_cycles(now)
             for mirror in self.passes.values():
                 self._pass(mirror, now)
@@ -190,6 +192,8 @@ class Engine(EngineState):
     def _advance_cycles(self, now: int) -> None:
         for symbol in self.keeper.unproven(self.main.view):
             self.main.ask(ReadPosition(symbol), now)
+        for symbol, order_id in self.keeper.unseen(self.main.view):
+            self.main.ask(FindOrder(symbol, order_id=order_id), now)
         mirrors = {name: mirror.policy for name, mirror in self.passes.items()}
         symbols, self.stale_cycles = self.stale_cycles, set()
         for symbol in sorted(symbols):
@@ -211,20 +215,25 @@ class Engine(EngineState):
             for symbol, orders in account.view.unsettled.items():
                 for order_id, since in orders.items():
                     if now >= since + _UNSETTLED_WAIT_MS:
-                        query = ReadExecutions(symbol, order_id)
-                        account.ask(query, now)
-                        account.retry_at_ms[query] = now + READ_RETRY_MS
+                        account.ask(ReadExecutions(symbol, order_id), now, every_ms=READ_RETRY_MS)
+                    if now >= since + _UNSETTLED_LONG_MS:
+                        account.ask(ReadPosition(symbol), now, every_ms=READ_RETRY_MS)
 
     def _ask_need(self, need: Need, now: int) -> None:
         account = self.accounts[need.account]
         if need.kind is NeedKind.ORDERS:
             self._attribute(account, need.symbol, now)
+        elif need.kind is NeedKind.EXECUTIONS:
+            if now >= account.relisted_ms + READ_RETRY_MS:
+                account.relist_due_ms = now
+        elif need.kind is NeedKind.ORDER:
+            account.ask(FindOrder(need.symbol, order_id=need.order_id), now, every_ms=READ_RETRY_MS)
         elif need.kind is NeedKind.POSITION:
-            account.ask(ReadPosition(need.symbol), now)
+            account.ask(ReadPosition(need.symbol), now, every_ms=READ_RETRY_MS)
         elif need.kind is NeedKind.TICKER:
-            account.ask(ReadTicker(need.symbol), now)
+            account.ask(ReadTicker(need.symbol), now, every_ms=READ_RETRY_MS)
         else:
-            account.ask(ReadInstrument(need.symbol), now)
+            account.ask(ReadInstrument(need.symbol), now, every_ms=READ_RETRY_MS)
 
     def _attribute(self, account: Account, symbol: str, now: int) -> None:
         """Read every resting order of a symbol whose position is ahead of its executions."""
@@ -244,13 +253,18 @@ class Engine(EngineState):
 
     def _wake_plans(self, now: int) -> None:
         for name, mirror in self.passes.items():
-            due = {s for s, plan in mirror.plans.items() if plan.wake_ms is not None and plan.wake_ms <= now}
-            self.dirty[name] |= due
+            for symbol, plan in mirror.plans.items():
+                if plan.wake_ms is not None and plan.wake_ms <= now:
+                    plan.wake_ms = None  # the pass may have to wait until its accounts are known
+                    self.dirty[name].add(symbol)
 
     def _housekeep(self, now: int) -> None:
         if now - self._housekeeping_ms < _HOUSEKEEPING_MS:
             return
         self._housekeeping_ms = now
-        self.book.forget_old(now)
+        followed = {key[:2] for key in self.keeper.copies}
+        self.book.forget_old(now, lambda account, symbol: (account, symbol) in followed)
+        for account in self.accounts.values():
+            account.forget_asks(now - _HOUSEKEEPING_MS)
         self.store.prune(now - _KEPT_MS)
         self.store.checkpoint()

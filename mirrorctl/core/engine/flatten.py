@@ -33,9 +33,8 @@ def flatten(engine: Engine, names: Iterable[str], progress: Progress, *, everyth
     yield from _relist(engine, chosen)
     unreadable = [account for account in chosen if not account.relisted_ms]
     for account in chosen:
-        for symbol in {row.symbol for row in account.view.positions()}:
-            if not account.is_main:
-                engine.keeper.mark_out(account.name, symbol, "flatten")
+        if not account.is_main:
+            engine.keeper.mark_out(account.name, "flatten")
     for attempt in range(_TRIES):
         actions = [action for account in chosen for action in plan_flatten(engine, account, attempt, everything)]
         if not actions:

@@ -6,9 +6,10 @@ import logging
 from collections.abc import Sequence
 
 from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wallet
-from mirrorctl.core.domain.actions import NotSent, PlaceOrder, RejectedOutcome
+from mirrorctl.core.domain.actions import Action, NotSent, PlaceOrder, Priority, RejectedOutcome
 from mirrorctl.core.domain.errors import ExchangeError
-from mirrorctl.core.domain.instruments import Instrument
+from mirrorctl.core.domain.ids import parse
+from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
 from mirrorctl.core.engine.ports import (
     ClockMeasured,
@@ -32,6 +33,9 @@ from mirrorctl.core.engine.ports import (
 from mirrorctl.core.engine.records import Severity
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 
+_LIST_LAG_MS = 5_000
+_SETTLE_MS = 2_000
+
 log = logging.getLogger(__name__)
 
 
@@ -41,6 +45,7 @@ class Intake:
     def __init__(self, state: EngineState, decode: Decoder) -> None:
         self._state = state
         self._decode = decode
+        self._early: list[tuple[Account, Execution, bool]] = []
 
     def handle(self, event: Event) -> None:
         """Apply one event. Decides nothing."""
@@ -92,10 +97,20 @@ class Intake:
             self._state.book.confirm(account.name, value.symbol, account.view, now)
             self._state.mark(account, value.symbol)
 
+    def settle_early(self) -> None:
+        """Look again at mirror executions that came before main's position was read."""
+        early, self._early = self._early, []
+        for account, execution, live in early:
+            self._on_execution(account, execution, live=live)
+
     def _on_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
         if account.is_main:
             at_ms = min(execution.time_ms - (account.clock_offset_ms or 0), self._state.now_ms())
             self._state.keeper.on_main_execution(execution, at_ms)
+            return
+        in_cycle = any(symbol == execution.symbol for symbol, _ in self._state.keeper.cycles)
+        if in_cycle and not self._state.main.view.proven(execution.symbol):
+            self._early.append((account, execution, live))  # what it left is measured against main's size
             return
         changed = self._state.keeper.on_mirror_execution(
             account.name, execution, account.view, self._state.main.view, live=live
@@ -110,7 +125,7 @@ class Intake:
 
     def _on_send_done(self, account: Account, event: SendDone) -> None:
         now = self._state.now_ms()
-        intent = self._state.book.on_outcome(event.intent_id, event.outcome, now)
+        intent = self._state.book.on_outcome(event.intent_id, event.outcome, event.sent_ms, now)
         if intent is None:
             return
         action = intent.action
@@ -119,9 +134,9 @@ class Intake:
             account.not_sent(action.priority, event.outcome, now)
         elif isinstance(event.outcome, RejectedOutcome):
             text = f"{type(action).__name__} refused ({event.outcome.code}): {event.outcome.message}"
-            self._state.outbox.tell(
-                now, Severity.WARNING, "refused", account.name, action.symbol, text, str(intent.intent_id)
-            )
+            severity = Severity.WARNING if action.priority is Priority.ENTRY else Severity.CRITICAL
+            about = f"{_decision(action)}:{event.outcome.code}"
+            self._state.outbox.tell(now, severity, "refused", account.name, action.symbol, text, about)
             account.ask(ReadPosition(action.symbol), now)
             if not isinstance(action, PlaceOrder) and hasattr(action, "order_id"):
                 account.ask(FindOrder(action.symbol, order_id=action.order_id), now)
@@ -164,8 +179,9 @@ class Intake:
         if isinstance(answer, RelistAnswer):
             self._on_relist(account, answer, event)
         elif isinstance(answer, PositionAnswer) and isinstance(query, ReadPosition):
-            for row in answer.positions:
+            for row in _both_legs(answer.positions):
                 account.view.apply_position(row, now, read=True)
+            account.view.settle(query.symbol, event.requested_ms - _SETTLE_MS)
             self._state.book.confirm(account.name, query.symbol, account.view, now, read_ms=event.requested_ms)
             self._state.mark(account, query.symbol)
         elif isinstance(answer, OrderAnswer) and isinstance(query, FindOrder):
@@ -197,6 +213,7 @@ class Intake:
         for execution in sorted(answer.executions, key=lambda e: (e.time_ms, e.seq)):
             self._take_past(account, execution)
         self._advance_cursor(account, answer.executions)
+        account.view.accept_losses(event.requested_ms - _LIST_LAG_MS)
         account.relisted_ms = event.requested_ms
         account.relist_due_ms = now + (self._state.relist_ms if account.stream_up else BLIND_RELIST_MS)
         account.error = ""
@@ -232,6 +249,9 @@ class Intake:
         if answer.order is None:
             if query.link_id:
                 self._state.book.on_absent(account.name, query.link_id, event.requested_ms, now)
+            else:
+                account.view.note_absent(query.order_id)
+                account.retry_at_ms[query] = now + READ_RETRY_MS
         else:
             account.view.apply_order(answer.order, now)
             self._state.book.on_order(account.name, answer.order, now)
@@ -250,3 +270,18 @@ class Intake:
     def _attributed(self, account: Account, query: FindOrder) -> None:
         _, left = self._state.attributing.get((account.name, query.symbol), (-1, set()))
         left.discard(query.order_id)
+
+
+def _decision(action: Action) -> str:
+    """What all attempts at one decision share, so that a refusal is told once and not for every attempt."""
+    link = parse(action.link_id) if isinstance(action, PlaceOrder) else None
+    return str(link.intent) if link is not None else f"{type(action).__name__}:{action.reason}"
+
+
+def _both_legs(rows: Sequence[Position]) -> list[Position]:
+    """The rows of a symbol read by itself; a leg of hedge mode that the answer does not name is flat."""
+    named = {row.idx: row for row in rows}
+    if len(named) != 1 or 0 in named:
+        return list(rows)
+    (row,) = named.values()
+    return [row, Position(row.symbol, 3 - row.idx, None, ZERO, row.seq, row.updated_ms, leverage=row.leverage)]

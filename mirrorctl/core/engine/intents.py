@@ -7,7 +7,7 @@ the state it was to change was read after the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -67,13 +67,16 @@ class IntentBook:
 
     # --- life ------------------------------------------------------------------------------------------------
 
-    def load(self, now_ms: int) -> None:
-        """Take up the journal after a start: what was sent and not settled is in doubt."""
-        for intent in self._store.recent_intents(now_ms - _KEPT_MS):
+    def load(self, now_ms: int, since_ms: int) -> None:
+        """Take up the journal after a start: what was sent and not settled is in doubt.
+
+        `since_ms`: how far back ended intents still matter (the oldest open cycle).
+        """
+        for intent in self._store.recent_intents(min(since_ms, now_ms - _KEPT_MS)):
             if intent.state.is_over:
                 self._track(_Tracked(intent, intent.created_ms, answered_ms=intent.updated_ms))
         for intent in self._store.open_intents():
-            tracked = _Tracked(intent, intent.created_ms, look_ms=now_ms)
+            tracked = _Tracked(intent, now_ms, look_ms=now_ms)  # sent at the latest when the process before died
             self._track(tracked)
             if intent.state is not IntentState.LIVE:
                 self._update(tracked, now_ms, state=IntentState.DOUBT)
@@ -100,12 +103,15 @@ class IntentBook:
                 self._mark_by_us(item.action, now_ms)
         return intents
 
-    def on_outcome(self, intent_id: int, outcome: Outcome, now_ms: int) -> Intent | None:
-        """Take the answer to a send. Returns the intent as it is now; None for one that is not ours."""
+    def on_outcome(self, intent_id: int, outcome: Outcome, sent_ms: int, now_ms: int) -> Intent | None:
+        """Take the answer to a send. Returns the intent as it is now; None for one that is not ours.
+
+        `sent_ms` is when it really left: it may have waited behind others.
+        """
         tracked = self._by_id.get(intent_id)
         if tracked is None:
             return None
-        tracked.answered_ms = now_ms
+        tracked.sent_ms, tracked.answered_ms = sent_ms, now_ms
         if tracked.intent.state.is_over or tracked.intent.state is IntentState.LIVE:
             return tracked.intent  # the stream was faster
         if isinstance(outcome, Accepted):
@@ -128,11 +134,11 @@ class IntentBook:
         if tracked is None:
             return None
         state = IntentState.LIVE if order.is_open else IntentState.DONE
+        tracked.look_ms = 0
         if tracked.intent.state is IntentState.DONE or (
             tracked.intent.state is state and tracked.intent.filled == order.filled_qty
         ):
             return None
-        tracked.look_ms = 0
         self._update(tracked, now_ms, state=state, filled=order.filled_qty)
         return tracked.intent
 
@@ -151,19 +157,23 @@ class IntentBook:
     def on_absent(self, account: str, link_id: str, requested_ms: int, now_ms: int) -> Intent | None:
         """A look-up over realtime, history and executions found nothing. Returns the intent if that ended it."""
         tracked = self._by_link.get((account, link_id))
-        if tracked is None or tracked.intent.state.is_over or tracked.intent.state is IntentState.LIVE:
+        if tracked is None or tracked.intent.state.is_over:
             return None
         tracked.absent += 1
         settled = requested_ms >= tracked.sent_ms + _ABSENT_AFTER_MS and tracked.absent >= _ABSENT_READS
         if not settled:
             return None
-        self._update(tracked, now_ms, state=IntentState.ABSENT, message="nowhere on the exchange")
+        was_seen = tracked.intent.state is IntentState.LIVE  # ended so long ago that the history dropped it
+        state = IntentState.DONE if was_seen else IntentState.ABSENT
+        self._update(tracked, now_ms, state=state, message="nowhere on the exchange")
         return tracked.intent
 
-    def forget_old(self, now_ms: int) -> None:
-        """Drop what ended long ago from memory; the journal keeps it."""
+    def forget_old(self, now_ms: int, matters: Callable[[str, str], bool]) -> None:
+        """Drop what ended long ago from memory; the journal keeps it. What `matters` (account, symbol) stays."""
         for tracked in list(self._by_id.values()):
-            if tracked.intent.state.is_over and now_ms - tracked.intent.updated_ms > _KEPT_MS:
+            intent = tracked.intent
+            old = intent.state.is_over and now_ms - intent.updated_ms > _KEPT_MS
+            if old and not matters(intent.account, intent.action.symbol):
                 self._untrack(tracked)
 
     # --- what the planner sees ---------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution
-from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, entry_orders, proportion
+from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, entry_orders, observed, proportion
 from mirrorctl.core.domain.ids import Role, parse, trade_tag
-from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.policy import Adopt, MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill
 from mirrorctl.core.domain.values import ExecutionKind, PositionSide, StopKind
@@ -20,7 +20,7 @@ from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.records import Store
 
-_STOPS = frozenset((StopKind.STOP_LOSS, StopKind.TRAILING_STOP, StopKind.PARTIAL_STOP_LOSS))
+_BY_HAND = frozenset(("", "CreateByUser", "CreateByClosing"))
 _TARGETS = frozenset((StopKind.TAKE_PROFIT, StopKind.PARTIAL_TAKE_PROFIT))
 
 
@@ -40,7 +40,12 @@ class Keeper:
 
     def unproven(self, main: AccountView) -> set[str]:
         """Symbols of open cycles whose position was never read: their absence proves nothing."""
-        return {symbol for symbol, side in self.cycles if not main.proven(symbol) and not main.size(symbol, side)}
+        return {symbol for symbol, side in self.cycles if not main.proven(symbol, side) and not main.size(symbol, side)}
+
+    def unseen(self, main: AccountView) -> set[tuple[str, str]]:
+        """(symbol, order id) that hold a cycle open although no list named them since the start."""
+        waiting = {(cycle.symbol, cycle.origin) for cycle in self.cycles.values() if not cycle.opened}
+        return {(symbol, origin) for symbol, origin in waiting if not (main.order(origin) or main.is_gone(origin))}
 
     def on_main_execution(self, execution: Execution, at_ms: int) -> None:
         """Note main's fills: the reference for slippage, the evidence of a close, the origin of a cycle.
@@ -69,7 +74,7 @@ class Keeper:
             entries = entry_orders(main, symbol, side)
             cycle = self.cycles.get(key)
             if cycle is not None and not size and (cycle.opened or not entries):
-                if cycle.opened and not main.proven(symbol):
+                if not (main.proven(symbol, side) if cycle.opened else main.is_gone(cycle.origin)):
                     continue
                 self._end(cycle, now_ms)
                 cycle = None
@@ -79,7 +84,9 @@ class Keeper:
                     key, origin or (entries[0].order_id if entries else "position"), bool(size), mirrors, now_ms
                 )
             elif cycle is not None and size and not cycle.opened:
-                self._save_cycle(replace(cycle, opened=True))
+                self._open(cycle)
+            elif cycle is not None and not cycle.opened and main.is_gone(cycle.origin):
+                self._save_cycle(replace(cycle, origin=entries[0].order_id))
             if size:
                 self._raise_caps(key, size)
 
@@ -87,11 +94,21 @@ class Keeper:
         symbol, side = key
         cycle = Cycle(symbol, side, trade_tag(self._main_uid, symbol, side, origin), origin, now_ms, opened)
         self._save_cycle(cycle)
-        self.exit_fill.pop(key, None)
+        if opened:
+            self.exit_fill.pop(key, None)
         for name, policy in mirrors.items():
             if self.seen(name):
-                before = self.copies.get((name, *key))
-                self._save_copy(_new_copy(cycle, policy, opened=before is not None and before.opened))
+                copy, before = _new_copy(cycle, policy), self.copies.get((name, *key))
+                if before is not None:  # what it still holds of the cycle before is ours, and its close explained
+                    copy = replace(copy, opened=before.opened, explained=before.explained and not opened)
+                self._save_copy(copy)
+
+    def _open(self, cycle: Cycle) -> None:
+        """An entry that rested has filled: from now on only a new closing execution explains a close."""
+        self._save_cycle(replace(cycle, opened=True))
+        self.exit_fill.pop(cycle.key, None)
+        for copy in [copy for copy in self.copies.values() if copy.key[1:] == cycle.key and copy.explained]:
+            self._save_copy(replace(copy, explained=False))
 
     def _end(self, cycle: Cycle, now_ms: int) -> None:
         del self.cycles[cycle.key]
@@ -163,9 +180,9 @@ class Keeper:
         if copy is not None and not copy.opened:
             self._save_copy(replace(copy, opened=True))
 
-    def mark_out(self, account: str, symbol: str, reason: str) -> None:
-        """The trader flattened this symbol here: no entry until main was flat."""
-        for copy in [c for c in self.copies.values() if (c.account, c.symbol) == (account, symbol) and not c.ended]:
+    def mark_out(self, account: str, reason: str) -> None:
+        """The trader flattened this account: no entry in any cycle of today until main was flat."""
+        for copy in [c for c in self.copies.values() if c.account == account and not c.ended]:
             self._save_copy(replace(copy, out=reason, cap=ZERO))
 
     def release(self, symbol: str | None = None) -> int:
@@ -185,7 +202,9 @@ class Keeper:
         """An ended copy goes when its mirror is proven flat and has no order of ours left."""
         for side in PositionSide:
             copy = self.copies.get((account, symbol, side))
-            if copy and copy.ended and not live and view.proven(symbol) and not view.size(symbol, side):
+            if not copy or not copy.ended or live or view.size(symbol, side):
+                continue
+            if view.proven(symbol, side) and view.is_settled(symbol) and not view.is_ahead(symbol):
                 del self.copies[copy.key]
                 self._store.drop_copy(copy.key)
 
@@ -198,9 +217,9 @@ class Keeper:
         self._store.save_copy(copy)
 
 
-def _new_copy(cycle: Cycle, policy: MirrorPolicy, *, opened: bool = False) -> Copy:
+def _new_copy(cycle: Cycle, policy: MirrorPolicy) -> Copy:
     ratio, formula = proportion(policy.sizing, cycle.symbol)
-    return Copy(policy.name, cycle.symbol, cycle.side, cycle.tag, ratio, formula, opened=opened)
+    return Copy(policy.name, cycle.symbol, cycle.side, cycle.tag, ratio, formula)
 
 
 def _adopted_copy(cycle: Cycle, policy: MirrorPolicy, mirror: Account, main: AccountView) -> Copy:
@@ -208,8 +227,7 @@ def _adopted_copy(cycle: Cycle, policy: MirrorPolicy, mirror: Account, main: Acc
     main_size = main.size(cycle.symbol, cycle.side)
     have = mirror.view.size(cycle.symbol, cycle.side)
     if have and main_size and opened_by_us(mirror, cycle.key):
-        ratio = have / main_size
-        formula = f"observed: r = {plain(have)} ÷ {plain(main_size)}"
+        ratio, formula = observed(have, main_size)
         return Copy(mirror.name, cycle.symbol, cycle.side, cycle.tag, ratio, formula, opened=True)
     held = NEW_STORE if policy.adopt is Adopt.ALL else NEW_ONLY
     return replace(_new_copy(cycle, policy), held=held)
@@ -225,9 +243,11 @@ def _own_exit(execution: Execution) -> tuple[bool, str]:
     """Whether a closing execution is the mirror's own exit, and why that ends the cycle for it ("" for a target)."""
     if execution.kind in (ExecutionKind.LIQUIDATION, ExecutionKind.ADL):
         return True, execution.kind.value
-    if execution.stop_kind in _STOPS:
-        return True, "stop"
-    if execution.stop_kind in _TARGETS:
-        return True, ""
     link = parse(execution.link_id)
-    return link is not None and link.role is Role.TARGET, ""
+    if link is not None:
+        return link.role is Role.TARGET, ""
+    if execution.stop_kind in _TARGETS or "TakeProfit" in execution.create_type:
+        return True, ""
+    if execution.stop_kind is StopKind.NONE and execution.create_type in _BY_HAND:
+        return False, ""
+    return True, "stop"  # a stop, or something of the exchange that we do not know: never bought back

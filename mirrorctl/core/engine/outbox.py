@@ -29,7 +29,10 @@ class Outbox:
             log.log(_LEVELS[severity], "%s %s: %s", account, symbol, text)
 
     def tell_plan(self, plan: SymbolPlan, now_ms: int) -> None:
-        """Tell what a plan holds, parks or refuses, when it is new."""
+        """Tell what a plan holds, parks or refuses, when it is new.
+
+        What was told stays told while the mirror lacks something: a retry in between does not make it news.
+        """
         facts = {f"held: {held.reason}" for held in plan.held if held.reason.startswith(_LOUD)}
         if plan.parked:
             facts.add(f"parked: {plan.parked}")
@@ -40,7 +43,8 @@ class Outbox:
         for kind in kinds.keys() - said:
             severity = Severity.CRITICAL if kind.startswith("brake") else Severity.WARNING
             self.tell(now_ms, severity, "held", plan.account, plan.symbol, kinds[kind], f"{kind}:{now_ms}")
-        self._said[(plan.account, plan.symbol)] = set(kinds)
+        lacking = any(standing.want > standing.have for standing in plan.standings)
+        self._said[(plan.account, plan.symbol)] = kinds.keys() | (said if lacking else set())
 
 
 def _kind(fact: str) -> str:

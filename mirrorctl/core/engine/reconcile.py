@@ -5,7 +5,6 @@ A pass looks at the cache, never at the network. Repeating it with nothing chang
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 
@@ -47,7 +46,7 @@ class MirrorPass:
         self._keeper = keeper
         self._book = book
         self._max_closes = max_closes
-        self._closes: deque[int] = deque()
+        self._closes: dict[str, int] = {}
 
     def plan(
         self,
@@ -76,9 +75,8 @@ class MirrorPass:
             plans.append(plan)
             if keep:
                 self.plans[symbol] = plan
-        while self._closes and now_ms - self._closes[0] >= _BRAKE_WINDOW_MS:
-            self._closes.popleft()
-        apply_brake(plans, len(self._closes), self._max_closes)
+        self._closes = {symbol: at for symbol, at in self._closes.items() if now_ms - at < _BRAKE_WINDOW_MS}
+        apply_brake(plans, self._closes, self._max_closes)
         return plans
 
     def execute(self, plans: list[SymbolPlan], now_ms: int) -> int:
@@ -94,7 +92,7 @@ class MirrorPass:
             if isinstance(intent.action, PlaceOrder):
                 self.rate.note(now_ms)
             self.mirror.writer.send(intent.intent_id, intent.action)
-        self._closes.extend(now_ms for plan in plans if plan.closes_unexplained and plan.actions)
+        self._closes.update({plan.symbol: now_ms for plan in plans if plan.closes_unexplained and plan.actions})
         return len(intents)
 
     def _sendable(self, plan: SymbolPlan, now_ms: int) -> list[Planned]:
@@ -190,7 +188,7 @@ def is_off(plan: SymbolPlan, side: PositionSide, instrument: Instrument) -> bool
     if standing is None or plan.parked:
         return False
     difference = abs(standing.have - standing.want) - standing.tolerated
-    if difference < instrument.qty_step:
+    if difference < max(instrument.qty_step, instrument.min_qty):
         return False
     held = any(h.side is side for h in plan.held)
     return not (held and standing.want > standing.have)

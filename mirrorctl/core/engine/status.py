@@ -102,7 +102,12 @@ def action_json(item: Planned) -> dict[str, Any]:
 
 
 def converged(engine: Engine) -> bool:
-    """Whether every account is known and nothing is left to do: no action in flight, no doubt, no drift."""
+    """Whether every account is known and nothing is left to do: no action in flight, no doubt, no drift.
+
+    What waits for the next pass, or for a read of main's position, is left to do.
+    """
+    if any(engine.dirty.values()) or engine.stale_cycles or engine.keeper.unproven(engine.main.view):
+        return False
     state = snapshot(engine)
     quiet = not engine.book.open_intents() or all(_rests(i.state.value) for i in engine.book.open_intents())
     waiting = any(plan.actions or plan.needs or plan.blocked for plan in _plans(engine))

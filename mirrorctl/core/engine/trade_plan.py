@@ -18,6 +18,7 @@ from mirrorctl.core.engine.ports import ReadInstrument, ReadPosition, ReadTicker
 from mirrorctl.core.engine.tasks import Wait
 
 READ_MS = 6_000
+_SHOWN = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,9 @@ def plan_open(engine: Engine, request: OpenRequest) -> Generator[Wait, bool, Ope
     prices = [instrument.round_price(price) for price in request.entries] or [market]
     leverage = _leverage(engine, request, instrument)
     total = _total_qty(engine, request, prices, leverage or view.leverage.get(request.symbol))
-    part = instrument.floor_qty(total / len(prices))
-    _check(request, instrument, part, prices, market)
+    asked = total / len(prices)
+    part = instrument.floor_qty(asked)
+    _check(request, instrument, asked, prices, market)
     _check_limits(engine, request, part, prices, leverage)
     orders = tuple(_entry(engine, request, instrument, part, leg, price) for leg, price in enumerate(prices))
     change = None
@@ -151,13 +153,17 @@ def _total_qty(engine: Engine, request: OpenRequest, prices: list[Decimal], leve
     return margin * leverage / mean
 
 
-def _check(request: OpenRequest, instrument: Instrument, part: Decimal, prices: list[Decimal], market: Decimal) -> None:
+def _check(
+    request: OpenRequest, instrument: Instrument, asked: Decimal, prices: list[Decimal], market: Decimal
+) -> None:
+    """`asked` is the quantity of each order before it is floored to the step."""
+    part = instrument.floor_qty(asked)
     if not instrument.trading:
         raise UsageError(f"{request.symbol} is not trading now", "choose another symbol")
     for price in prices:
         if part <= 0 or not instrument.meets_minimum(part, price):
             raise UsageError(
-                f"{plain(part)} {request.symbol} at {plain(price)} is under the minimum",
+                f"{plain(part or asked.quantize(_SHOWN))} {request.symbol} at {plain(price)} is under the minimum",
                 f"each order takes at least {plain(instrument.min_qty)} and {plain(instrument.min_notional)} USDT",
             )
     order_type = OrderType.LIMIT if request.entries else OrderType.MARKET

@@ -125,7 +125,7 @@ def find_profile(reference: str, home: Home) -> Path:
     if reference in known:
         return known[reference]
     close = get_close_matches(reference, known, n=1)
-    hint = f'did you mean "{close[0]}"?' if close else "there are: " + ", ".join(known)
+    hint = f'did you mean "{close[0]}"?' if close else f"there are: {', '.join(known)}."
     raise ProfileError(
         f'there is no profile "{reference[:64]}"', f"{hint} Profiles are looked up in {home.profiles_dir}"
     )

@@ -57,7 +57,8 @@ class Trader:
     def protect(self, stop: str = "", target: str = "", symbol: str = SYMBOL, idx: int = 0, **more: Any) -> None:
         """Set, move or (with "0") remove the position's stop and take-profit."""
         named = {key: value for key, value in (("stopLoss", stop), ("takeProfit", target)) if value}
-        self._post("/v5/position/trading-stop", symbol=symbol, tpslMode="Full", positionIdx=idx, **named, **more)
+        params = {"symbol": symbol, "tpslMode": "Full", "positionIdx": idx, **named, **more}
+        self._post("/v5/position/trading-stop", **params)
 
     def set_leverage(self, leverage: str, symbol: str = SYMBOL) -> None:
         self._post("/v5/position/set-leverage", symbol=symbol, buyLeverage=leverage, sellLeverage=leverage)
@@ -65,6 +66,16 @@ class Trader:
     def fill(self, order_id: str, qty: str) -> None:
         """The market fills a part of one resting order, at its own price."""
         self.world.exchange.fill_order(self._uid, order_id, Decimal(qty), self.world.now_ms())
+        self.world.spread_pushes()
+
+    def liquidate(self) -> None:
+        """The exchange takes the whole account over."""
+        self.world.exchange.liquidate(self._uid, self.world.now_ms())
+        self.world.spread_pushes()
+
+    def deleverage(self, qty: str, symbol: str = SYMBOL, idx: int = 0) -> None:
+        """The exchange closes a part of one leg by auto-deleveraging."""
+        self.world.exchange.deleverage(self._uid, symbol, idx, Decimal(qty), self.world.now_ms())
         self.world.spread_pushes()
 
     def _order(self, side: str, qty: str, symbol: str, more: dict[str, Any]) -> str:

@@ -1,0 +1,137 @@
+"""The daemon as a user meets it: real processes, real sockets, a real SIGKILL."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from mirrorctl.core.store.sqlite import SqliteStore
+from tests.integration.stage import Stage, eventually
+
+CRASHING = str(Path(__file__).with_name("crashing_daemon.py"))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    opened = Stage.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.proves("A1")
+def test_positions_one_second_after_a_trade_show_the_mirrors(stage: Stage) -> None:
+    stage.start_daemon()
+    in_step = []
+    for _ in range(5):
+        opened = stage.run(
+            "trade", "open", "BTCUSDT", "long", "--margin", "1000", "--leverage", "5", "--stop", "50000", "--yes"
+        )
+        assert opened.returncode == 0, opened.stderr
+        time.sleep(1)
+        held = {a["account"]: a["positions"] for a in stage.json("positions")["accounts"]}
+        in_step.append(
+            all(
+                [(row["qty"], row["want_qty"], row["stop"]["price"]) for row in held[name]] == [(want, want, "50000")]
+                for name, want in (("half", "0.041"), ("quarter", "0.02"))
+            )
+        )
+        closed = stage.run("trade", "close", "BTCUSDT", "--yes")
+        assert closed.returncode == 0, closed.stderr
+        assert eventually(lambda: not stage.size("half") and not stage.size("quarter"))
+    assert median(in_step) == 1
+
+
+@pytest.mark.proves("A49")
+def test_a_second_daemon_names_the_first_and_commands_go_through_it(stage: Stage) -> None:
+    first = stage.start_daemon()
+    second = stage.run("run")
+    assert second.returncode == 6
+    assert str(first.pid) in second.stderr
+    assert stage.run("pause").returncode == 0
+    stage.order("main", "Buy", "0.1")
+    time.sleep(1)
+    assert stage.size("half") == 0
+    assert "paused" in stage.json("status")["held"][0]["reason"]
+    assert stage.run("resume").returncode == 0
+    assert eventually(lambda: stage.size("half") == Decimal("0.050"))
+
+
+def test_sigterm_ends_it_within_five_seconds_and_leaves_everything_standing(stage: Stage) -> None:
+    daemon = stage.start_daemon()
+    stage.order("main", "Buy", "0.1", stopLoss="58000")
+    assert eventually(lambda: stage.size("half") == Decimal("0.050"))
+    began = time.monotonic()
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(5) == 0
+    assert time.monotonic() - began < 5
+    assert stage.size("half") == Decimal("0.050")
+    assert stage.stop_price("half") == "58000.00"
+
+
+class Life:
+    """A trade's life on main; after each step the mirrors must stand where they should, whoever died meanwhile."""
+
+    def __init__(self, stage: Stage, number: int, when: str) -> None:
+        self._stage = stage
+        self._when = when
+        self._daemon = self._start(number)
+        self.deaths = 0
+
+    def _start(self, number: int) -> subprocess.Popen[str]:
+        return self._stage.start([CRASHING, str(self._stage.profile), str(number), self._when])
+
+    def begin(self) -> None:
+        """Wait until every mirror was seen once: what main does from then on is new to the daemon."""
+
+        def seen() -> bool:
+            self._revive()
+            with SqliteStore(self._stage.home / "state" / "stage" / "store.sqlite", read_only=True) as store:
+                return all(store.fact(f"seen.{name}") for name in ("half", "quarter"))
+
+        assert eventually(seen, 25)
+
+    def _revive(self) -> None:
+        if self._daemon.poll() is not None:
+            self.deaths += 1
+            assert self._daemon.returncode == -signal.SIGKILL
+            self._daemon = self._start(0)
+
+    def settle(self, half: str, quarter: str, resting: int = 0) -> None:
+        def stands() -> bool:
+            self._revive()
+            sizes = self._stage.size("half"), self._stage.size("quarter")
+            orders = [len(self._stage.resting(name)) for name in ("half", "quarter")]
+            return sizes == (Decimal(half), Decimal(quarter)) and orders == [resting, resting]
+
+        assert eventually(stands, 25), (self._stage.size("half"), self._stage.resting("half"))
+
+
+@pytest.mark.proves("A43")
+@pytest.mark.parametrize(
+    ("number", "when"),
+    list(zip((12, 15, 18, 21, 24, 27, 31, 36, 42, 50), cycle(("after", "before")), strict=False)),
+)
+def test_a_real_sigkill_at_a_port_call_doubles_and_loses_nothing(stage: Stage, number: int, when: str) -> None:
+    life = Life(stage, number, when)
+    life.begin()
+    stage.order("main", "Buy", "0.1", stopLoss="58000")
+    life.settle("0.050", "0.025")
+    stage.order("main", "Buy", "0.04", price="59500")
+    life.settle("0.050", "0.025", resting=1)
+    stage.server.set_price("BTCUSDT", Decimal(59500))
+    life.settle("0.070", "0.035")
+    stage.order("main", "Sell", "0.07", reduceOnly=True)
+    life.settle("0.035", "0.017")
+    stage.order("main", "Sell", "0.07", reduceOnly=True)
+    life.settle("0", "0")
+    assert stage.volume("half") == (Decimal("0.070"), Decimal("0.070"))
+    assert stage.volume("quarter") == (Decimal("0.035"), Decimal("0.035"))
+    assert life.deaths == 1

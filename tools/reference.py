@@ -1,0 +1,232 @@
+"""Writes the reference pages from the code: `make docs`. A test fails when a page and the code disagree.
+
+docs/profiles.md from the profile schema, docs/troubleshooting.md from the retCode table.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+
+from mirrorctl.core.bybit.retcodes import TABLE, Reaction
+from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.profile.kinds import kind_of
+from mirrorctl.core.profile.schema import MirrorTable, ProfileFile, Table
+from mirrorctl.core.profile.unbuilt import MAIN, MIRROR, TOP
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+MEANINGS = {
+    "schema": "version of this file's form; 1",
+    "name": "name of the profile; its state, lock and log go by it",
+    "environment": "which exchange",
+    "category": "kind of contract",
+    "settle_coin": "coin in which contracts settle",
+    "endpoints.rest": "REST address in place of the environment's; plain http only to loopback",
+    "endpoints.private_ws": "address of the private stream",
+    "endpoints.trade_ws": "address of WebSocket order entry",
+    "endpoints.public_ws": "address of the public stream",
+    "api_key_env": "environment variable with the API key",
+    "api_secret_env": "environment variable with the API secret",
+    "api_key": "the key itself; only in a file with mode 0600",
+    "api_secret": "the secret itself; only in a file with mode 0600",
+    "position_mode": "position mode of the account; auto takes it as it is",
+    "main.manage": "which positions on main the daemon may protect and change",
+    "mirrors.name": "name of the mirror; unique, not main",
+    "mirrors.enabled": "false: the mirror is not touched at all",
+    "mirrors.adopt": "main positions already open when this mirror is first seen; default all on paper, else new-only",
+    "mirrors.alerts": "alerts about this mirror",
+    "mirrors.map": "main symbol to mirror symbol and quantity multiplier",
+    "mirrors.sizing.mode": "how the copy ratio of a cycle is made",
+    "mirrors.sizing.value": "for proportion the factor on main's quantity; 50% is 0.5",
+    "mirrors.sizing.below_minimum": "what happens to an order under the contract's minimum",
+    "mirrors.sizing.leverage_factor": "factor on main's leverage, within max_leverage",
+    "mirrors.sizing.symbols": "value for single symbols",
+    "mirrors.filter.symbols": "globs of symbols to follow; empty: all",
+    "mirrors.filter.exclude": "globs of symbols not to follow",
+    "mirrors.filter.sides": "sides to follow",
+    "mirrors.filter.windows": "times in which entries are followed",
+    "mirrors.filter.close_only": "follow no entries at all",
+    "mirrors.follow.direction": "same side as main, or the other",
+    "mirrors.follow.hedge": "when main holds both legs of a symbol and the mirror has one net position",
+    "mirrors.follow.delay_s": "follow entries this much later",
+    "mirrors.follow.approach": "entries and exits of the mirror's own",
+    "mirrors.follow.breakeven": "when the mirror's stop goes to breakeven",
+    "mirrors.follow.catch_up": "how an entry is made up for when its twin lags after grace_s",
+    "mirrors.follow.grace_s": "how long a twin may lag behind main's fill before it is cancelled and the rest ordered",
+    "mirrors.follow.max_age_s": "how long main's fill is the reference for slippage; afterwards the mid",
+    "mirrors.follow.max_slippage_bps": "worst price of growth, from the reference; nothing is chased beyond it",
+    "mirrors.follow.max_exit_slippage_bps": "worst price of a reduction while exit_deadline_s lasts",
+    "mirrors.follow.exit_deadline_s": "after this a reduction goes at market",
+    "mirrors.follow.manual_edit": "size changed by hand on a mirror position of ours",
+    "mirrors.follow.foreign": "a position on the mirror that is not ours",
+    "mirrors.protection.naked_bound_ms": "longest time a position may stand without its stop",
+    "mirrors.protection.on_unprotected": "what happens past that bound",
+    "limits.max_leverage": "highest leverage",
+    "limits.max_position_notional": "largest notional of one position with its resting entries, in USDT",
+    "limits.max_total_notional": "largest notional of all positions and resting entries, in USDT",
+    "limits.max_open_positions": "most symbols with a position or a resting entry",
+    "limits.max_daily_loss": "loss since 00:00 UTC that stops entries",
+    "limits.max_drawdown_pct": "fall from the day's highest equity that stops entries",
+    "limits.max_orders_per_minute": "placements in a minute; holds back entries only",
+    "limits.on_breach": "what happens at a limit; pause holds the entry",
+    "approaches.entries": "kinds of entry orders, in equal parts",
+    "approaches.targets": "percentages of the rungs",
+    "approaches.breakeven_after": "rung that moves the stop to breakeven",
+    "approaches.breakeven_margin_bps": "margin beyond fees at breakeven",
+    "approaches.cancel_entries_after": "rung that cancels unfilled entries",
+    "daemon.relist_s": "every account is read in full this often",
+    "daemon.tick_s": "longest pause between two looks",
+    "daemon.order_entry": "how orders are sent",
+    "daemon.max_closes_per_pass": "most positions closed within a minute without a closing execution on main for each",
+    "telegram.enabled": "send alerts to Telegram",
+    "telegram.token_env": "environment variable with the bot's token",
+    "telegram.chat_id": "chat that gets the alerts",
+    "telegram.allowed_chats": "chats that may send commands",
+    "telegram.mute": "hours in which only critical alerts are sent",
+    "telegram.api_base": "address of the Bot API",
+    "telegram.alerts": "alert types that are on or off",
+}
+
+_REACTIONS = {
+    Reaction.DONE: "taken as done, then read back",
+    Reaction.AGAIN: "sent again a little later under the same id",
+    Reaction.QUERY: "in doubt: looked up by its id before anything else",
+    Reaction.CLOCK: "the clock is measured anew, then sent again",
+    Reaction.ACCOUNT: "a human must act",
+    Reaction.REJECT: "final for this order",
+    Reaction.RESYNC: "the account is read, then decided again",
+}
+
+
+def profiles_page() -> str:
+    """The profile reference."""
+    lines = [
+        "# Profile keys",
+        "",
+        "Written by `make docs` from the schema. `[mirror_defaults]` takes every key of a mirror but its name and API",
+        "keys; a mirror overrides it key by key. `mirrorctl profile show --resolved` tells which value holds and why.",
+        "",
+        "*Not built* keys are refused at any value but the one named (or altogether): never accepted and ignored.",
+        "",
+        "| key | takes | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    for path, takes, default in keys():
+        lines.append(f"| `{path}` | {takes} | {default} | {meaning(path)}{_unbuilt(path)} |")
+    return "\n".join(lines) + "\n"
+
+
+def troubleshooting_page() -> str:
+    """What Bybit's codes mean here."""
+    lines = [
+        "# Troubleshooting by retCode",
+        "",
+        "Written by `make docs` from the table that the program itself uses. A code that is not listed is final when",
+        "it is a trading refusal (110xxx and above), and in doubt otherwise.",
+        "",
+        "| code | meaning | what mirrorctl does | what you can do |",
+        "|---|---|---|---|",
+    ]
+    for code, row in sorted(TABLE.items()):
+        lines.append(f"| {code} | {row.meaning} | {_REACTIONS[row.reaction]} | {row.hint or '–'} |")
+    return "\n".join(lines) + "\n"
+
+
+def keys() -> Iterator[tuple[str, str, str]]:
+    """(path, what it takes, default) of every key, in the order of the schema."""
+    yield from _walk(ProfileFile, "")
+
+
+def meaning(path: str) -> str:
+    """What a key is for; the same key of different tables may share one text."""
+    parts = path.split(".")
+    for start in range(len(parts)):
+        found = MEANINGS.get(".".join(parts[start:]))
+        if found:
+            return found
+    raise KeyError(path)
+
+
+def _walk(table: type[Table], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for field in msgspec.structs.fields(table):
+        path = prefix + field.encode_name
+        if path == "mirror_defaults":
+            continue
+        inner = MirrorTable if path == "mirrors" else _table_in(field.type)
+        if inner is not None:
+            yield from _walk(inner, f"{path}.")
+        else:
+            default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory
+            required = (kind := kind_of(_extra(field.type))) is not None and kind.required
+            yield (
+                path,
+                _takes(field.type),
+                "required" if required else _text(default() if callable(default) else default),
+            )
+
+
+def _table_in(kind: Any) -> type[Table] | None:
+    if isinstance(kind, type) and issubclass(kind, Table):
+        return kind
+    inner = [arg for arg in get_args(kind) if isinstance(arg, type) and issubclass(arg, Table)]
+    return inner[0] if inner and inner[0].__name__ == "ApproachTable" else None
+
+
+def _takes(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return ", ".join(f"`{word}`" for word in get_args(kind))
+    found = kind_of(_extra(kind))
+    if found is not None:
+        return found.allowed
+    if kind is bool:
+        return "true, false"
+    words = {list: "a list", dict: "a table"}
+    if get_origin(kind) in words:
+        return words[get_origin(kind)]
+    parts = [_takes(arg) for arg in get_args(kind) if arg is not type(None)]
+    return parts[0] if parts else str(kind)
+
+
+def _extra(kind: Any) -> dict[str, Any] | None:
+    return next((meta.extra for meta in getattr(kind, "__metadata__", ()) if meta.extra), None)
+
+
+def _text(value: object) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, Decimal):
+        return f"`{plain(value)}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value}`"
+
+
+def _unbuilt(path: str) -> str:
+    section, _, rest = path.partition(".")
+    rows = {"main": MAIN, "mirrors": MIRROR}.get(section, ())
+    found = next((row for row in rows if row.path == rest), None) or next((r for r in TOP if r.path == path), None)
+    if found is None:
+        return ""
+    if not found.neutral:
+        return "; *not built: leave it out*"
+    return f"; *not built: only {_text(found.neutral[0])}*"
+
+
+PAGES = {"profiles.md": profiles_page, "troubleshooting.md": troubleshooting_page}
+
+
+def main() -> int:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
