@@ -6,6 +6,7 @@ import contextlib
 import os
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import msgspec
@@ -13,9 +14,11 @@ import msgspec
 from mirrorctl.core.domain.errors import Refused, Unavailable
 from mirrorctl.core.paper.model import PaperAccount
 from mirrorctl.core.paper.refusals import PortInUseError
-from mirrorctl.core.paper.server import PaperServer
 from mirrorctl.core.profile.catalogue import Home
 from mirrorctl.core.profile.model import Profile
+
+if TYPE_CHECKING:
+    from mirrorctl.core.paper.server import PaperServer
 
 PAPER_BALANCE = Decimal(10_000)
 _CALM = Decimal("0.0001")
@@ -35,6 +38,8 @@ def start_paper(
     profile: Profile, home: Home, *, port: int = 0, seed: int = 1, volatility: Decimal = _CALM
 ) -> PaperServer:
     """Start the profile's paper exchange on loopback and publish its address. Its state is in its own file."""
+    from mirrorctl.core.paper.server import PaperServer  # brings aiohttp, which only the process that serves needs
+
     path = home.paper_path(profile.name)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     accounts = [_account(profile, account.name) for account in profile.accounts]

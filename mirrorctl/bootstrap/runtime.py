@@ -11,11 +11,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mirrorctl.bootstrap.accounts import Connected, check_distinct, check_pin, clients, identify, require_main
 from mirrorctl.bootstrap.paper import find_paper, start_paper, stop_paper
 from mirrorctl.core.bybit.frames import decode_frame
+from mirrorctl.core.bybit.link import wall_ms
 from mirrorctl.core.bybit.reader import AccountReader
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.bybit.streams import PrivateStream
@@ -28,11 +29,13 @@ from mirrorctl.core.engine.command_socket import CommandRequest, CommandServer
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.loop import Loop
 from mirrorctl.core.engine.trading import Progress
-from mirrorctl.core.paper.server import PaperServer
 from mirrorctl.core.profile.catalogue import Home
 from mirrorctl.core.profile.model import Profile
 from mirrorctl.core.store.locks import Holder, Lock, LockDirectory
 from mirrorctl.core.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from mirrorctl.core.paper.server import PaperServer
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +45,10 @@ _COMMAND_READY_S = 10.0
 
 
 class WallClock:
-    """The local wall clock (ports.Clock)."""
+    """The local clock (ports.Clock): the one that the Bybit edge stamps its events with."""
 
     def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
+        return wall_ms()
 
 
 class NoWriter:

@@ -1,7 +1,8 @@
 """The demo's story: one trade on main from open to close, and what was observed on each mirror meanwhile.
 
 Every line is a fact that was read: from the exchange's own books, from the daemon's `status`, or from the result of a
-command. A chapter that does not come to its end in time says so, and the demo has not converged.
+command. A chapter that does not come to its end in time ends the story: it says what the daemon says about it, and the
+demo has not converged.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ Say = Callable[[str, str], None]
 """(account or "exchange", what was observed)"""
 
 
+class Unsettled(Exception):
+    """A chapter did not come to its end in time."""
+
+
 class Story:
-    """`tell` plays it. `failed` names the chapters that did not come to their end."""
+    """`tell` plays it. `failed` names the chapter that did not come to its end; "" when all did."""
 
     def __init__(self, stage: Stage, say: Say, *, pace_s: float = 0.0) -> None:
-        self.failed: list[str] = []
+        self.failed = ""
         self._stage = stage
         self._say = say
         self._pace_s = pace_s
@@ -39,13 +44,18 @@ class Story:
 
     def tell(self) -> None:
         """The whole story, in order."""
-        self._open()
-        self._add()
-        self._dip()
-        self._reduce()
-        if self._mirrors:
-            self._lose(self._mirrors[-1])
-        self._close()
+        try:
+            self._open()
+            self._add()
+            self._dip()
+            self._reduce()
+            if self._mirrors:
+                self._lose(self._mirrors[-1])
+            self._close()
+        except Unsettled as unsettled:
+            self.failed = str(unsettled)
+            self._say("demo", f"{self.failed}: not every account was in step within {_STEP_S:g} s")
+            self._explain()
 
     def rows(self) -> list[dict[str, Any]]:
         """Where every account stands: want by the daemon, have by the exchange's books."""
@@ -73,7 +83,7 @@ class Story:
         for name in self._mirrors:
             self._say(name, f"{self._stage.resting(name)} limit order rests")
         if not reached:
-            self._fail("the limit add")
+            raise Unsettled("the limit add")
 
     def _dip(self) -> None:
         self._begin("exchange", f"{SYMBOL} trades down to {_DIP}")
@@ -95,7 +105,7 @@ class Story:
         self._trade("trade.reduce", amount="50", percent=True, wait_s="0")
         others = [other for other in self._mirrors if other != name]
         if not self._wait(lambda: all(self._in_step(self._stage.status(), other) for other in others)):
-            self._fail("the reduction without " + name)
+            raise Unsettled("the reduction without " + name)
         for account in [MAIN, *others, name]:
             self._say(account, self._holding(account))
         time.sleep(_BLIND_S)
@@ -105,7 +115,7 @@ class Story:
         if self._wait(lambda: self._in_step(self._stage.status(), name)):
             self._say(name, f"back in step after {time.monotonic() - began:.1f} s: {self._holding(name)}")
         else:
-            self._fail(f"the return of {name}")
+            raise Unsettled(f"the return of {name}")
 
     def _close(self) -> None:
         self._begin(MAIN, "closes at market")
@@ -133,11 +143,18 @@ class Story:
         for name in self._stage.accounts:
             self._say(name, self._holding(name))
         if not reached:
-            self._fail(chapter)
+            raise Unsettled(chapter)
 
-    def _fail(self, chapter: str) -> None:
-        self.failed.append(chapter)
-        self._say("demo", f"{chapter}: not every account was in step within {_STEP_S:g} s")
+    def _explain(self) -> None:
+        """What the daemon says about accounts that are not in step."""
+        status = self._stage.status()
+        for row in status["accounts"]:
+            if row["state"] != "fresh" or row["error"]:
+                self._say(row["account"], f"{row['state']}: {row['error']}")
+        for row in status["drift"]:
+            self._say(row["account"], f"{row['symbol']} holds {row['have']}, should hold {row['want']}")
+        for row in [*status["held"], *status["parked"]]:
+            self._say(row["account"], f"{row['symbol']} is held back: {row['reason']}")
 
     def _wait(self, ready: Callable[[], bool], within_s: float = _STEP_S) -> bool:
         until = time.monotonic() + within_s

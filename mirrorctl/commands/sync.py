@@ -32,19 +32,21 @@ def sync(
     session = open_session(context, profile, as_json)
     args: dict[str, Any] = {"symbol": None if symbol is None else amounts.symbol(symbol)}
     head = {"schema": SCHEMA, "profile": session.profile.name}
+    if not dry_run:
+        check_askable(session, yes)
+    found = desk.rehearse(session, "preview", args)
     if dry_run:
-        found = desk.rehearse(session, "preview", args)
         session.terminal.result({**head, **found}, tables.plan(found))
         _exit(_FINDINGS if found["plan"] else PartlyDone.exit_code if found["unread"] else 0)
         return
-    check_askable(session, yes)
-    if session.profile.real and not yes:
-        session.terminal.preview(tables.plan(desk.rehearse(session, "preview", args)))
-        confirm(session, "Apply this plan", yes)
+    session.terminal.show(tables.plan(found))
+    confirm(session, "Apply this plan", yes)
     result = desk.carry_out(session, "sync", args, lambda _event: None)
-    document = {**head, **result}
+    # Done here, the first pass may have carried the plan out before `sync` looks: what was printed is what it was.
+    document = {**head, **result, "plan": found["plan"], "held": found["held"]}
+    lines = [f"released: {result['released']} held by a new store"] if result["released"] else []
     state = "every account is in step" if result["converged"] else "not every account is in step: `mirrorctl status`"
-    session.terminal.result(document, tables.plan(result), state)
+    session.terminal.result(document, *lines, state)
     _exit(0 if result["converged"] else PartlyDone.exit_code)
 
 

@@ -46,7 +46,7 @@ class Terminal:
         """Part of the result, for people only."""
         if not self.as_json:
             for renderable in renderables:
-                self.out.print(renderable)
+                self.out.print(renderable, soft_wrap=isinstance(renderable, str | Text))
 
     def tell(self, text: str, style: str = "") -> None:
         """What happens meanwhile, for people only; on stderr."""

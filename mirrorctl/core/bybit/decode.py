@@ -8,8 +8,11 @@ market/instrument, user/apikey-info, account/account-info, enum.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from decimal import Decimal
 
+from mirrorctl.core.bybit.failures import Malformed
 from mirrorctl.core.bybit.fields import (
     Row,
     flag,
@@ -36,6 +39,8 @@ from mirrorctl.core.domain.values import (
     StopKind,
     TimeInForce,
 )
+
+_log = logging.getLogger(__name__)
 
 SETTLE_COIN = "USDT"
 
@@ -126,6 +131,25 @@ def execution(row: Row) -> Execution:
         create_type=create_type,
         stop_kind=_stop_kind(row),
     )
+
+
+def executions(rows: Sequence[Row], *, history: bool = False) -> list[Execution]:
+    """The rows that can be read. One that moves no position may be unreadable (a funding row without a side).
+
+    Raises Malformed for an unreadable row that does move one; not in a `history`, where it would keep everything else
+    from ever being read: positions are read by themselves, the history only says by whose order they moved.
+    """
+    found = []
+    for row in rows:
+        try:
+            found.append(execution(row))
+        except Malformed as error:
+            if not execution_kind(maybe_text(row, "execType"), maybe_text(row, "createType")).moves_position:
+                continue
+            if not history:
+                raise
+            _log.warning("an execution in the history cannot be read: %s", error)
+    return found
 
 
 def execution_kind(exec_type: str, create_type: str) -> ExecutionKind:

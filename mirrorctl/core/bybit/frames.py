@@ -34,7 +34,8 @@ def decode_frame(payload: Any) -> Sequence[Value]:
     rows = payload.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Malformed(f"a message of topic {topic} has no rows", "the state is unknown")
-    return [read(row) for row in rows if row.get("category", "linear") in ("linear", "")]
+    linear = [row for row in rows if row.get("category", "linear") in ("linear", "")]
+    return decode.executions(linear) if read is decode.execution else [read(row) for row in linear]
 
 
 _READERS: dict[str, Callable[[Row], Value]] = {

@@ -14,10 +14,17 @@ from dataclasses import dataclass, field
 
 from mirrorctl.core.bybit.environments import Endpoints
 
+_RUNNING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps, where it can
+_STARTED_NS = time.time_ns() - time.clock_gettime_ns(_RUNNING)
+
 
 def wall_ms() -> int:
-    """Local wall clock in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+    """Local wall clock in ms since the epoch, as it was at the start and running steadily since.
+
+    A step of the system's clock (NTP, a virtual machine that resumes) moves no timer; what it should have been shows
+    in the measured offset to the exchange.
+    """
+    return (_STARTED_NS + time.clock_gettime_ns(_RUNNING)) // 1_000_000
 
 
 class ExchangeClock:

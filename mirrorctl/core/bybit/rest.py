@@ -166,7 +166,7 @@ class BybitRest:
             rows = self._caller.pages(
                 "get_executions", category=CATEGORY, settleCoin=self._settle_coin, limit=_EXECUTIONS, **window
             )
-            found.extend(map(decode.execution, rows))
+            found.extend(decode.executions(rows, history=True))
         return _in_order(found)
 
     def ticker(self, symbol: str) -> Ticker:

@@ -14,13 +14,16 @@ from mirrorctl.core.domain.growth import entry_wait, quantity_block, standing_bl
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.protection import main_trigger
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
 from mirrorctl.core.domain.scene import Held, MainFill, Need, NeedKind, Planned, Scene, Standing, SymbolPlan
 from mirrorctl.core.domain.twins import TwinBalance
-from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, TimeInForce
+from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, StopKind, TimeInForce, TriggerBy
 
 _EXIT_REPEAT_MS = 500
 _PRICE_WAIT_MS = 1_000
+_PASSING_WAIT_MS = 2_000
+_LASTING_WAIT_MS = 60_000
 _LONGEST_SLIPPAGE_WAIT_MS = 30_000
 
 
@@ -102,8 +105,9 @@ def _exit_retry_ms(attempts: list[OurOrder]) -> int:
     """When a reduction may be tried again: at a steady pace at the bound, ever more rarely once it was refused."""
     if not attempts:
         return 0
-    if last_refusal(attempts) is not None:
-        return retry_at_ms(attempts)
+    refusal = last_refusal(attempts)
+    if refusal is not None:
+        return retry_at_ms(attempts, _PASSING_WAIT_MS if heals(refusal.code) else _LASTING_WAIT_MS)
     return attempts[-1].ended_ms + _EXIT_REPEAT_MS
 
 
@@ -132,15 +136,20 @@ def _grow(
     if reference is None:
         hold("price is not known yet", waiting=True)
         return
-    block = _attempts_block(scene, plan, scene.attempts(link)) or quantity_block(scene, qty, reference)
+    bound = scene.policy.follow.max_slippage_bps
+    price = scene.instrument.bounded_price(reference, side.entry, bound)
+    block = _attempts_block(scene, plan, scene.attempts(link))
+    block = block or quantity_block(scene, qty, min(price, reference), max(price, reference))
     if block:
         hold(block)
         return
     if wait := entry_wait(scene, plan, side):
         hold(wait, waiting=True)
         return
-    bound = scene.policy.follow.max_slippage_bps
-    stop = _attached_stop(scene, side, reference)
+    stop = _standing_stop(scene, side)
+    if stop is not None and (price - stop) * side.sign <= 0:
+        hold("main's stop is passed: an entry would stand naked")
+        return
     plan.actions.append(
         Planned(
             PlaceOrder(
@@ -156,9 +165,10 @@ def _grow(
                     f" within {plain(bound)} bps of {source} {plain(reference)}"
                 ),
                 position_idx=scene.idx(side),
-                price=scene.instrument.bounded_price(reference, side.entry, bound),
+                price=price,
                 time_in_force=TimeInForce.IOC,
                 stop_loss=stop,
+                stop_loss_by=main_trigger(scene, side, StopKind.STOP_LOSS) or TriggerBy.LAST,
             )
         )
     )
@@ -199,10 +209,7 @@ def _reference(scene: Scene, plan: SymbolPlan, fill: MainFill | None) -> tuple[D
     return None, ""
 
 
-def _attached_stop(scene: Scene, side: PositionSide, price: Decimal) -> Decimal | None:
-    """Main's stop, attached so that the mirror's first fill is never naked; only on the right side of the price."""
+def _standing_stop(scene: Scene, side: PositionSide) -> Decimal | None:
+    """Main's stop, attached so that the mirror's first fill is never naked."""
     row = scene.main.position(scene.symbol, side)
-    stop = row.stop_loss if row is not None else None
-    if stop is None or (price - stop) * side.sign <= 0:
-        return None
-    return stop
+    return row.stop_loss if row is not None else None

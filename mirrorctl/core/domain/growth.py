@@ -11,6 +11,7 @@ from decimal import Decimal
 from mirrorctl.core.domain.actions import SetLeverage
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.refusals import heals
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
@@ -75,6 +76,10 @@ def _leverage_wait(scene: Scene, plan: SymbolPlan) -> str:
     wanted = scene.instrument.leverage(wanted)
     if actual == wanted:
         return ""
+    code, message = scene.refused.get("leverage", (0, ""))
+    if code and not heals(code):
+        plan.park = f"leverage {plain(wanted)} was refused by the exchange ({code}): {message}"
+        return plan.park
     already = any(isinstance(planned.action, SetLeverage) for planned in plan.actions)
     if "leverage" not in scene.busy and not already:
         reason = f"leverage {plain(actual)} → {plain(wanted)} (main's × factor, within the limit)"
@@ -82,8 +87,8 @@ def _leverage_wait(scene: Scene, plan: SymbolPlan) -> str:
     return f"waits for leverage {plain(wanted)}"
 
 
-def quantity_block(scene: Scene, qty: Decimal, price: Decimal) -> str:
-    """Why an entry of this quantity at this price may not go: the contract's minimum, or a limit of the profile."""
-    if not scene.instrument.meets_minimum(qty, price):
-        return f"below minimum: {plain(qty)} at {plain(price)}"
-    return scene.limit(qty, price)
+def quantity_block(scene: Scene, qty: Decimal, lowest: Decimal, highest: Decimal) -> str:
+    """Why an entry may not go that fills between two prices: the contract's minimum, or a limit of the profile."""
+    if not scene.instrument.meets_minimum(qty, lowest):
+        return f"below minimum: {plain(qty)} at {plain(lowest)}"
+    return scene.limit(qty, highest)

@@ -69,7 +69,7 @@ def _undecided(scene: Scene, plan: SymbolPlan) -> bool:
     if unsettled:
         plan.blocked = f"a fill on {' and '.join(unsettled)} is not accounted for yet"
         return True
-    if any(not copy.ended for copy in scene.copies.values()) and not scene.main.proven(scene.symbol):
+    if any(not copy.ended and not scene.main.proven(scene.symbol, side) for side, copy in scene.copies.items()):
         plan.blocked = "main's position is not read yet"  # a list that does not name it proves nothing
         plan.needs.append(Need(NeedKind.POSITION, scene.main.account, scene.symbol))
         return True
@@ -107,6 +107,8 @@ def _freeze(scene: Scene, plan: SymbolPlan) -> None:
     """Nothing grows, nothing closes, stops stay; entries that could still fill are taken off the book."""
     plan.parked = HEDGE_REFUSED
     _standings_only(scene, plan)
+    if not scene.mirror.proven(scene.symbol):  # no row has shown yet whether it has legs of its own
+        plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
     for ours in scene.ours:
         if ours.is_live and ours.link.role is Role.TWIN:
             _cancel(scene, plan, ours, "main holds both legs: frozen")

@@ -91,7 +91,11 @@ class Standing:
 
 @dataclass(slots=True)
 class SymbolPlan:
-    """What one decision comes to. `blocked` says why no decision could be made (unknown views, unsettled fills)."""
+    """What one decision comes to. `blocked` says why no decision could be made (unknown views, unsettled fills).
+
+    `unprotected`: sides that stand without their stop for longer than the bound. `passed_stops`: sides whose stop came
+    too late to protect; they are out of their cycle and will be closed.
+    """
 
     account: str
     symbol: str
@@ -103,6 +107,8 @@ class SymbolPlan:
     park: str = ""
     blocked: str = ""
     closes_unexplained: bool = False
+    unprotected: list[PositionSide] = field(default_factory=list)
+    passed_stops: dict[PositionSide, str] = field(default_factory=dict)
     wake_ms: int | None = None
     since: dict[str, int] = field(default_factory=dict)
 
@@ -115,7 +121,8 @@ class SymbolPlan:
 class Scene:
     """Everything a decision about one symbol on one mirror may look at. Nothing of it is changed by deciding.
 
-    `busy` names what is in flight besides placements: "stop", "leverage", "cancel:<order id>", "amend:<order id>".
+    `busy` names what is in flight besides placements: "stop", "leverage", "cancel:<order id>", "amend:<order id>";
+    `refused` by the same names what the exchange refused last, with code and message.
     `growth_block` is the reason why growth is held for all of the symbol; `limit` says why an entry of a quantity at a
     price would break a limit ("" when it would not), failing closed. `parked`: no order of ours touches the symbol.
     """
@@ -132,6 +139,7 @@ class Scene:
     ours: Sequence[OurOrder]
     since: Mapping[str, int]
     busy: frozenset[str] = frozenset()
+    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     growth_block: str = ""
     parked: str = ""
     growth_fill: Mapping[PositionSide, MainFill] = field(default_factory=dict)

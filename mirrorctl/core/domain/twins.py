@@ -162,7 +162,8 @@ def _finish(
         if order is None or copy.ended:
             _cancel(scene, plan, twin, "main's order is gone")
             continue
-        behind = min(twin.open_qty, max(short - balance.lag, ZERO))
+        lacking = max(short - balance.lag, ZERO)
+        behind = lacking if _is_amending(scene, twin) else min(twin.open_qty, lacking)
         balance.lag += behind
         if order.status is not OrderStatus.FILLED:
             _cancel(scene, plan, twin, "main's order is gone")
@@ -181,6 +182,12 @@ def _look_up(scene: Scene, plan: SymbolPlan, attempts: list[OurOrder], balance: 
     plan.needs.append(Need(NeedKind.ORDER, scene.main.account, scene.symbol, attempts[-1].main_order_id))
     balance.lag += sum((twin.open_qty for twin in attempts), ZERO)
     balance.lead += sum((twin.filled for twin in attempts), ZERO)
+
+
+def _is_amending(scene: Scene, twin: OurOrder) -> bool:
+    """Whether the twin may turn out larger than it shows: nothing is ordered beside it until that is known."""
+    placed = scene.mirror.by_link(str(twin.link))
+    return placed is not None and f"amend:{placed.order_id}" in scene.busy
 
 
 def _grace_over(scene: Scene, plan: SymbolPlan, twin: OurOrder) -> bool:
@@ -213,7 +220,7 @@ def _place(
         if not lead:
             _hold(scene, plan, side, copy, order, f"below minimum: a twin of {plain(scene.main.leaves(order))}")
         return
-    block = block or quantity_block(scene, qty, price)
+    block = block or quantity_block(scene, qty, price, price)
     wait = "" if block else entry_wait(scene, plan, side)
     if block or wait:
         _hold(scene, plan, side, copy, order, block or wait, waiting=bool(wait))

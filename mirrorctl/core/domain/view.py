@@ -18,36 +18,28 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution, Order, Position, Wallet
+from mirrorctl.core.domain.fills import OrderFills
 from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.losses import Losses
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 _CLOSED_KEPT = 2_000
 _SEEN_KEPT = 20_000
+_SETTLE_MS = 2_000
+_SETTLE_AT_LAST_MS = 60_000
 ABSENT_READS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Loss:
-    """Size that a position row no longer shows and no execution explains. `since_ms` on the local clock."""
+class Untold:
+    """A fill that only an order row told: since when, and which row of the position stood then."""
 
-    seq: int
-    qty: Decimal
     since_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """What a relist said an order had filled before any execution of it was seen.
-
-    Executions up to `seq` that come later are already in `qty`, and are taken from it. `seq` None: whichever come.
-    """
-
-    qty: Decimal
-    seq: int | None = None
+    row_seq: int
 
 
 class AccountView:
@@ -57,7 +49,7 @@ class AccountView:
         self.account = account
         self.wallet: Wallet | None = None
         self.leverage: dict[str, Decimal] = {}
-        self.unsettled: dict[str, dict[str, int]] = {}
+        self.unsettled: dict[str, dict[str, Untold]] = {}
         self._positions: dict[tuple[str, int], Position] = {}
         self._modes: dict[str, PositionMode] = {}
         self._pending: dict[str, dict[str, Execution]] = {}
@@ -65,14 +57,12 @@ class AccountView:
         self._known: dict[str, Order] = {}
         self._closed: OrderedDict[str, None] = OrderedDict()
         self._by_link: dict[str, Order] = {}
-        self._accounted: OrderedDict[str, Decimal] = OrderedDict()
-        self._listed: dict[str, _Listed] = {}
-        self._link_fills: OrderedDict[str, Decimal] = OrderedDict()
+        self._fills = OrderFills()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._touched: dict[str, int] = {}
         self._explained: dict[str, int] = {}
         self._absent: dict[str, int] = {}
-        self._losses: dict[tuple[str, int], _Loss] = {}
+        self._losses = Losses()
         self._past_seq: dict[tuple[str, int], int] = {}
 
     # --- what is known ---------------------------------------------------------------------------------------
@@ -110,6 +100,10 @@ class AccountView:
                 signed += execution.signed
         return max(signed * side.sign, ZERO)
 
+    def newer_executions(self, symbol: str) -> Iterable[Execution]:
+        """Executions that the symbol's rows do not hold yet."""
+        return self._pending.get(symbol, {}).values()
+
     def seq(self, symbol: str) -> int:
         """The newest seq known of the symbol; -1 when it never traded."""
         return max([self.row_seq(symbol), *(e.seq for e in self._pending.get(symbol, {}).values())])
@@ -117,6 +111,10 @@ class AccountView:
     def is_settled(self, symbol: str) -> bool:
         """Whether every fill that an order row told of is accounted for by executions."""
         return not self.unsettled.get(symbol)
+
+    def holds_row_of(self, execution: Execution) -> bool:
+        """Whether a row is known of the leg that an execution belongs to."""
+        return (execution.symbol, self._leg(execution, self.mode(execution.symbol))) in self._positions
 
     def row_seq(self, symbol: str) -> int:
         """The newest seq of the symbol's rows; -1 when there is none."""
@@ -137,7 +135,7 @@ class AccountView:
 
     def accept_losses(self, until_ms: int) -> None:
         """Every execution list was read in vain: losses seen up to then have no execution."""
-        self._losses = {key: loss for key, loss in self._losses.items() if loss.since_ms > until_ms}
+        self._losses.accept(until_ms)
 
     def orders(self, symbol: str) -> Iterable[Order]:
         """Open orders of one symbol."""
@@ -165,11 +163,11 @@ class AccountView:
 
     def filled(self, order: Order) -> Decimal:
         """What an order has executed by the better informed of its row and its executions."""
-        return max(order.filled_qty, min(self._accounted.get(order.order_id, ZERO), order.qty))
+        return max(order.filled_qty, min(self._fills.of(order.order_id), order.qty))
 
     def link_filled(self, link_id: str) -> Decimal:
         """What executions seen so far say of an order of ours, whether or not its row has come."""
-        return self._link_fills.get(link_id, ZERO)
+        return self._fills.of_link(link_id)
 
     def leaves(self, order: Order) -> Decimal:
         """What an order may still fill, by the better informed of its row and its executions."""
@@ -191,9 +189,8 @@ class AccountView:
         known = self.order(order.order_id)
         if known is not None and _rank(order) < _rank(known):
             return False
-        if known is None and listed and order.order_id not in self._accounted:
-            self._accounted[order.order_id] = order.filled_qty
-            self._listed[order.order_id] = _Listed(order.filled_qty)
+        if known is None and listed and not self._fills.knows(order.order_id):
+            self._fills.tell(order.order_id, order.filled_qty)
         if known == order:
             return False
         if order.is_open:
@@ -217,10 +214,7 @@ class AccountView:
         if not execution.kind.moves_position:
             return False
         self._explain_loss(execution)
-        news = execution.qty - self._take_listed(execution)
-        self._accounted[execution.order_id] = self._accounted.get(execution.order_id, ZERO) + news
-        if execution.link_id:
-            self._link_fills[execution.link_id] = self._link_fills.get(execution.link_id, ZERO) + execution.qty
+        self._fills.take(execution)
         order = self.order(execution.order_id)
         if order is not None:
             self._check_settled(order, at_ms)
@@ -234,23 +228,33 @@ class AccountView:
         """Take all executions of one order, read by its id: afterwards they account for what it filled."""
         for execution in executions:
             self.apply_execution(execution, at_ms)
-        total = sum((e.qty for e in executions if e.kind.moves_position), ZERO)
-        if total >= self._accounted.get(order_id, ZERO):
-            self._accounted[order_id] = total
-            self._listed.pop(order_id, None)
+        self._fills.read(order_id, sum((e.qty for e in executions if e.kind.moves_position), ZERO))
         order = self.order(order_id)
         if order is not None:
             self._check_settled(order, at_ms)
 
-    def settle(self, symbol: str, until_ms: int) -> None:
-        """The symbol's position was read: fills that order rows told of before `until_ms` are inside it.
+    def settle(self, symbol: str, read_ms: int) -> None:
+        """The symbol's position was read at `read_ms`: fills whose executions are not listed count as inside it.
 
-        For fills whose executions the exchange does not list: better the row alone than a symbol without decisions.
+        Only where the row has moved on since the fill was told, or when nothing else came for very long: a read may be
+        older than the fill.
         """
         unsettled = self.unsettled.get(symbol, {})
-        for order_id in [order_id for order_id, since in unsettled.items() if since <= until_ms]:
-            self._accounted[order_id] = self._known[order_id].filled_qty
-            del unsettled[order_id]
+        for order_id, untold in list(unsettled.items()):
+            moved = self.row_seq(symbol) > untold.row_seq and read_ms >= untold.since_ms + _SETTLE_MS
+            if moved or read_ms >= untold.since_ms + _SETTLE_AT_LAST_MS:
+                self._fills.tell(order_id, self._known[order_id].filled_qty)
+                self._fills.date(order_id, self.row_seq(symbol))
+                del unsettled[order_id]
+
+    def assume_flat_leg(self, symbol: str, at_ms: int) -> None:
+        """The symbol was read by itself and one leg of hedge mode was never named: it never held anything.
+
+        The row made for it is older than every real one.
+        """
+        legs = [idx for idx in (1, 2) if (symbol, idx) in self._positions]
+        if len(legs) == 1 and not self._pending.get(symbol):
+            self.apply_position(Position(symbol, 3 - legs[0], None, ZERO, seq=-1, updated_ms=0), at_ms)
 
     def note_absent(self, order_id: str) -> None:
         """An order was looked for by its id, and every read answered that there is none."""
@@ -316,7 +320,9 @@ class AccountView:
             self.apply_order(order, at_ms, listed=True)
         for row in positions:
             self.apply_position(row, at_ms, read=True)
-        self._date_listed(orders, {row.symbol for row in positions})
+        for symbol in {row.symbol for row in positions}:  # read after the orders, so not older than their fills
+            for order in (order for order in orders if order.symbol == symbol):
+                self._fills.date(order.order_id, self.row_seq(symbol))
         self.wallet = wallet
         listed_orders = {order.order_id for order in orders}
         listed_symbols = {(row.symbol, row.idx) for row in positions}
@@ -353,21 +359,11 @@ class AccountView:
         mode = self.mode(row.symbol)
         between = (e for e in self._pending.get(row.symbol, {}).values() if e.seq <= row.seq)
         expected = known.signed + sum((e.signed for e in between if self._leg(e, mode) == row.idx), ZERO)
-        left = abs(row.signed) if row.signed * expected > 0 else ZERO
-        if abs(expected) > left:
-            earlier = self._losses.get(row.key)
-            lost = abs(expected) - left + (earlier.qty if earlier else ZERO)
-            self._losses[row.key] = _Loss(row.seq, lost, at_ms)
+        self._losses.note(row.key, row.seq, expected, row.signed, at_ms)
 
     def _explain_loss(self, execution: Execution) -> None:
         key = (execution.symbol, self._leg(execution, self.mode(execution.symbol)))
-        loss = self._losses.get(key)
-        if loss is None or execution.seq > loss.seq or not execution.kind.moves_position:
-            return
-        if execution.closed_qty < loss.qty:
-            self._losses[key] = replace(loss, qty=loss.qty - execution.closed_qty)
-        else:
-            del self._losses[key]
+        self._losses.explain(key, execution)
 
     def _switch_mode(self, symbol: str, mode: PositionMode) -> None:
         """Rows of the other mode are of the past: Bybit switches a symbol only while it is flat."""
@@ -375,29 +371,10 @@ class AccountView:
         for idx in (1, 2) if mode is PositionMode.ONE_WAY else (0,):
             self._positions.pop((symbol, idx), None)
 
-    def _date_listed(self, orders: Sequence[Order], symbols: set[str]) -> None:
-        """The position page came after the order page: what the orders had filled is not newer than its rows."""
-        for order in orders:
-            listed = self._listed.get(order.order_id)
-            if listed is not None and listed.seq is None and order.symbol in symbols:
-                self._listed[order.order_id] = replace(listed, seq=self.row_seq(order.symbol))
-
-    def _take_listed(self, execution: Execution) -> Decimal:
-        """How much of an execution a listed order row already told."""
-        listed = self._listed.get(execution.order_id)
-        if listed is None or (listed.seq is not None and execution.seq > listed.seq):
-            return ZERO
-        known = min(listed.qty, execution.qty)
-        if known == listed.qty:
-            del self._listed[execution.order_id]
-        else:
-            self._listed[execution.order_id] = replace(listed, qty=listed.qty - known)
-        return known
-
     def _check_settled(self, order: Order, at_ms: int) -> None:
         unsettled = self.unsettled.setdefault(order.symbol, {})
-        if order.filled_qty > self._accounted.get(order.order_id, ZERO):
-            unsettled.setdefault(order.order_id, at_ms)
+        if order.filled_qty > self._fills.of(order.order_id):
+            unsettled.setdefault(order.order_id, Untold(at_ms, self.row_seq(order.symbol)))
         else:
             unsettled.pop(order.order_id, None)
 
@@ -405,7 +382,7 @@ class AccountView:
         self._closed[order_id] = None
         while len(self._closed) > _CLOSED_KEPT:
             oldest = self._known.pop(self._closed.popitem(last=False)[0])
-            self._listed.pop(oldest.order_id, None)
+            self._fills.forget(oldest.order_id)
             if self._by_link.get(oldest.link_id) is oldest:
                 del self._by_link[oldest.link_id]
 
@@ -413,9 +390,6 @@ class AccountView:
         self._seen[exec_id] = None
         if len(self._seen) > _SEEN_KEPT:
             self._seen.popitem(last=False)
-        for fills in (self._accounted, self._link_fills):
-            if len(fills) > _SEEN_KEPT:
-                fills.popitem(last=False)
 
 
 def _rank(order: Order) -> tuple[bool, Decimal, int]:

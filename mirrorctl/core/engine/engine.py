@@ -27,12 +27,13 @@ from mirrorctl.core.engine.ports import (
     Relist,
 )
 from mirrorctl.core.engine.reconcile import MirrorPass
-from mirrorctl.core.engine.records import StandingKind, Store
+from mirrorctl.core.engine.records import Severity, StandingKind, Store
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 
 _WEEK_MS = 7 * 86_400_000
 _OVERLAP_MS = 60_000
 _UNSETTLED_WAIT_MS = 250
+_LIMIT_LOOK_MS = 1_000
 _UNSETTLED_LONG_MS = 3_000
 _HOUSEKEEPING_MS = 60_000
 _KEPT_MS = 30 * 86_400_000
@@ -170,8 +171,14 @@ class Engine(EngineState):
             plan.wake_at(now + READ_RETRY_MS)
         elif plan.needs:
             plan.wake_at(now + _UNSETTLED_WAIT_MS)
+        if any(held.reason.startswith("limit") for held in plan.held):
+            plan.wake_at(now + _LIMIT_LOOK_MS)
         if now < mirror.mirror.hold_entries_until_ms:
             plan.wake_at(mirror.mirror.hold_entries_until_ms)
+        for side, reason in plan.passed_stops.items():
+            self.keeper.end_here(plan.account, plan.symbol, side, reason)
+            self.outbox.tell(now, Severity.CRITICAL, "stop-passed", plan.account, plan.symbol, reason, str(now))
+            self.mark(mirror.mirror, plan.symbol)
         if plan.park:
             self.standings.set(StandingKind.PARK, plan.account, plan.symbol, plan.park, now)
         self.outbox.tell_plan(plan, now)
@@ -194,7 +201,7 @@ class Engine(EngineState):
             self.main.ask(ReadPosition(symbol), now)
         for symbol, order_id in self.keeper.unseen(self.main.view):
             self.main.ask(FindOrder(symbol, order_id=order_id), now)
-        mirrors = {name: mirror.policy for name, mirror in self.passes.items()}
+        mirrors = {mirror.name: mirror for mirror in self.policy.mirrors if mirror.enabled}
         symbols, self.stale_cycles = self.stale_cycles, set()
         for symbol in sorted(symbols):
             if self.main.view.is_settled(symbol):
@@ -213,10 +220,10 @@ class Engine(EngineState):
         """A fill that only an order row told: its push is lost or late, so its executions are read."""
         for account in self.accounts.values():
             for symbol, orders in account.view.unsettled.items():
-                for order_id, since in orders.items():
-                    if now >= since + _UNSETTLED_WAIT_MS:
+                for order_id, untold in orders.items():
+                    if now >= untold.since_ms + _UNSETTLED_WAIT_MS:
                         account.ask(ReadExecutions(symbol, order_id), now, every_ms=READ_RETRY_MS)
-                    if now >= since + _UNSETTLED_LONG_MS:
+                    if now >= untold.since_ms + _UNSETTLED_LONG_MS:
                         account.ask(ReadPosition(symbol), now, every_ms=READ_RETRY_MS)
 
     def _ask_need(self, need: Need, now: int) -> None:

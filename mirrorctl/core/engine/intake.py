@@ -9,7 +9,7 @@ from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wa
 from mirrorctl.core.domain.actions import Action, NotSent, PlaceOrder, Priority, RejectedOutcome
 from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.ids import parse
-from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
 from mirrorctl.core.engine.ports import (
     ClockMeasured,
@@ -34,7 +34,6 @@ from mirrorctl.core.engine.records import Severity
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 
 _LIST_LAG_MS = 5_000
-_SETTLE_MS = 2_000
 
 log = logging.getLogger(__name__)
 
@@ -179,9 +178,10 @@ class Intake:
         if isinstance(answer, RelistAnswer):
             self._on_relist(account, answer, event)
         elif isinstance(answer, PositionAnswer) and isinstance(query, ReadPosition):
-            for row in _both_legs(answer.positions):
+            for row in answer.positions:
                 account.view.apply_position(row, now, read=True)
-            account.view.settle(query.symbol, event.requested_ms - _SETTLE_MS)
+            account.view.assume_flat_leg(query.symbol, now)
+            account.view.settle(query.symbol, event.requested_ms)
             self._state.book.confirm(account.name, query.symbol, account.view, now, read_ms=event.requested_ms)
             self._state.mark(account, query.symbol)
         elif isinstance(answer, OrderAnswer) and isinstance(query, FindOrder):
@@ -231,10 +231,12 @@ class Intake:
             self._state.store.set_fact(cursor, str(newest))
 
     def _take_past(self, account: Account, execution: Execution) -> None:
-        """An execution read with a relist. Only one newer than its symbol's row still changes a size."""
+        """An execution read with a relist. Only one newer than the row of its own leg still changes a size.
+
+        Where no row of the leg is known the list of positions was read before it: a size of nothing already holds it.
+        """
         view = account.view
-        side_seq = view.seq(execution.symbol)
-        if view.proven(execution.symbol) and execution.seq > side_seq:
+        if view.holds_row_of(execution):
             news = view.apply_execution(execution, self._state.now_ms())
         else:
             news = view.note_execution(execution)
@@ -276,12 +278,3 @@ def _decision(action: Action) -> str:
     """What all attempts at one decision share, so that a refusal is told once and not for every attempt."""
     link = parse(action.link_id) if isinstance(action, PlaceOrder) else None
     return str(link.intent) if link is not None else f"{type(action).__name__}:{action.reason}"
-
-
-def _both_legs(rows: Sequence[Position]) -> list[Position]:
-    """The rows of a symbol read by itself; a leg of hedge mode that the answer does not name is flat."""
-    named = {row.idx: row for row in rows}
-    if len(named) != 1 or 0 in named:
-        return list(rows)
-    (row,) = named.values()
-    return [row, Position(row.symbol, 3 - row.idx, None, ZERO, row.seq, row.updated_ms, leverage=row.leverage)]

@@ -24,10 +24,11 @@ from mirrorctl.core.domain.actions import (
     SetLeverage,
     SetTradingStop,
 )
-from mirrorctl.core.domain.ids import parse
+from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.attempts import attempt_of, attempt_on_book
 from mirrorctl.core.engine.ports import FindOrder, Query, ReadPosition
 from mirrorctl.core.engine.records import Intent, Store
 
@@ -44,7 +45,10 @@ _LONGEST_REFUSED_WAIT_MS = 30_000
 
 @dataclass(slots=True)
 class _Tracked:
-    """An intent and how its settling goes. `look_ms`: when to ask next, 0 when nothing is to be asked."""
+    """An intent and how its settling goes. `look_ms`: when to ask next, 0 when nothing is to be asked.
+
+    `gone_ms`: since when it counts as nowhere; it ends once the position was read after that.
+    """
 
     intent: Intent
     sent_ms: int
@@ -52,6 +56,7 @@ class _Tracked:
     look_ms: int = 0
     looks: int = 0
     absent: int = 0
+    gone_ms: int = 0
     busy_until_ms: int = 0
 
 
@@ -73,7 +78,7 @@ class IntentBook:
         `since_ms`: how far back ended intents still matter (the oldest open cycle).
         """
         for intent in self._store.recent_intents(min(since_ms, now_ms - _KEPT_MS)):
-            if intent.state.is_over:
+            if intent.state.is_over and (intent.main_order_id or intent.updated_ms > now_ms - _KEPT_MS):
                 self._track(_Tracked(intent, intent.created_ms, answered_ms=intent.updated_ms))
         for intent in self._store.open_intents():
             tracked = _Tracked(intent, now_ms, look_ms=now_ms)  # sent at the latest when the process before died
@@ -134,7 +139,7 @@ class IntentBook:
         if tracked is None:
             return None
         state = IntentState.LIVE if order.is_open else IntentState.DONE
-        tracked.look_ms = 0
+        tracked.look_ms = tracked.gone_ms = 0
         if tracked.intent.state is IntentState.DONE or (
             tracked.intent.state is state and tracked.intent.filled == order.filled_qty
         ):
@@ -147,6 +152,8 @@ class IntentBook:
         for tracked in list(self._open(account, symbol)):
             action = tracked.intent.action
             if isinstance(action, PlaceOrder):
+                if tracked.gone_ms and read_ms > tracked.gone_ms:
+                    self._update(tracked, now_ms, state=IntentState.ABSENT, message="nowhere on the exchange")
                 continue
             answered = tracked.answered_ms or (tracked.sent_ms if tracked.intent.state is IntentState.DOUBT else 0)
             read_after = bool(answered) and read_ms >= answered
@@ -154,26 +161,26 @@ class IntentBook:
                 self._refusals.pop((account, symbol, _busy_key(action)), None)
                 self._update(tracked, now_ms, state=IntentState.DONE)
 
-    def on_absent(self, account: str, link_id: str, requested_ms: int, now_ms: int) -> Intent | None:
-        """A look-up over realtime, history and executions found nothing. Returns the intent if that ended it."""
+    def on_absent(self, account: str, link_id: str, requested_ms: int, now_ms: int) -> None:
+        """A look-up over realtime, history and executions found nothing.
+
+        Those lists may lag. So an order counts as never placed only after the exchange could no longer accept it,
+        several looks in vain, and a read of the position after them: what it filled is then in the position.
+        """
         tracked = self._by_link.get((account, link_id))
-        if tracked is None or tracked.intent.state.is_over:
-            return None
+        if tracked is None or tracked.intent.state.is_over or tracked.gone_ms:
+            return
         tracked.absent += 1
         settled = requested_ms >= tracked.sent_ms + _ABSENT_AFTER_MS and tracked.absent >= _ABSENT_READS
-        if not settled:
-            return None
-        was_seen = tracked.intent.state is IntentState.LIVE  # ended so long ago that the history dropped it
-        state = IntentState.DONE if was_seen else IntentState.ABSENT
-        self._update(tracked, now_ms, state=state, message="nowhere on the exchange")
-        return tracked.intent
+        if settled:
+            tracked.gone_ms, tracked.look_ms, tracked.looks = now_ms, now_ms, 0
 
     def forget_old(self, now_ms: int, matters: Callable[[str, str], bool]) -> None:
-        """Drop what ended long ago from memory; the journal keeps it. What `matters` (account, symbol) stays."""
+        """Drop what ended long ago from memory; the journal keeps it. Twins of what `matters` stay."""
         for tracked in list(self._by_id.values()):
             intent = tracked.intent
             old = intent.state.is_over and now_ms - intent.updated_ms > _KEPT_MS
-            if old and not matters(intent.account, intent.action.symbol):
+            if old and not (intent.main_order_id and matters(intent.account, intent.action.symbol)):
                 self._untrack(tracked)
 
     # --- what the planner sees ---------------------------------------------------------------------------------
@@ -181,7 +188,7 @@ class IntentBook:
     def ours(self, account: str, symbol: str, view: AccountView) -> list[OurOrder]:
         """Every attempt of ours on the symbol, with those that only the exchange still knows (a lost store)."""
         found = [
-            _our_order(t.intent, t.intent.action, view)
+            attempt_of(t.intent, t.intent.action, view)
             for t in self._by_symbol.get((account, symbol), {}).values()
             if isinstance(t.intent.action, PlaceOrder)
         ]
@@ -189,7 +196,7 @@ class IntentBook:
         found += [
             adopted
             for order in view.orders(symbol)
-            if order.link_id not in known and (adopted := _adopted(order, view)) is not None
+            if order.link_id not in known and (adopted := attempt_on_book(order, view)) is not None
         ]
         return found
 
@@ -207,6 +214,34 @@ class IntentBook:
             if tracked.intent.state.is_over and waiting:
                 wake = tracked.busy_until_ms if wake is None else min(wake, tracked.busy_until_ms)
         return frozenset(keys), wake
+
+    def refused(self, account: str, symbol: str) -> dict[str, tuple[int, str]]:
+        """(code, message) of the last refusal of what has no link id, by its key in `busy`; none after a success."""
+        tracked = self._by_symbol.get((account, symbol), {}).values()
+        ended = {_busy_key(t.intent.action): t.intent for t in tracked if not isinstance(t.intent.action, PlaceOrder)}
+        return {key: (i.code, i.message) for key, i in ended.items() if i.state is IntentState.REJECTED}
+
+    def on_the_way(self, account: str, view: AccountView) -> dict[str, Decimal]:
+        """Notional by symbol of entries that may fill and that the view does not show yet: limits count them."""
+        found: dict[str, Decimal] = {}
+        for intent in self.open_intents():
+            action = intent.action
+            if intent.account != account or not isinstance(action, PlaceOrder) or action.reduce_only:
+                continue
+            if view.by_link(action.link_id) is None:
+                left = action.qty - min(view.link_filled(action.link_id), action.qty)
+                price = action.price or action.trigger_price or ZERO
+                found[action.symbol] = found.get(action.symbol, ZERO) + left * price
+        return found
+
+    def forgive(self, account: str | None, symbol: str | None, now_ms: int) -> None:
+        """The trader says try again (`resume`): refusals count no longer. None: of every account or symbol."""
+        for tracked in self._by_id.values():
+            intent = tracked.intent
+            chosen = account in (None, intent.account) and symbol in (None, intent.action.symbol)
+            if chosen and intent.state is IntentState.REJECTED:
+                tracked.busy_until_ms = 0
+                self._update(tracked, now_ms, state=IntentState.ABSENT)
 
     def in_doubt(self) -> list[Intent]:
         return [t.intent for t in self._by_id.values() if t.intent.state is IntentState.DOUBT]
@@ -230,7 +265,8 @@ class IntentBook:
             wait = min(_FIRST_LOOK_MS << min(tracked.looks, 8), _LONGEST_LOOK_MS)
             tracked.looks += 1
             tracked.look_ms = now_ms + wait
-            yield tracked.intent.account, _question(tracked.intent.action)
+            action = tracked.intent.action
+            yield tracked.intent.account, ReadPosition(action.symbol) if tracked.gone_ms else _question(action)
 
     def next_look_ms(self) -> int | None:
         """When the next question is due; None when nothing is open."""
@@ -300,50 +336,14 @@ class IntentBook:
             self._store.update_intent(target.intent)
 
 
-def _our_order(intent: Intent, action: PlaceOrder, view: AccountView) -> OurOrder:
-    link = parse(action.link_id)
-    if link is None:
-        raise ValueError(f"{action.link_id!r} is not one of our link ids")
-    return OurOrder(
-        link=link,
-        symbol=action.symbol,
-        side=action.side,
-        qty=action.qty,
-        state=intent.state,
-        price=action.price,
-        reduce_only=action.reduce_only,
-        filled=max(intent.filled, min(view.link_filled(action.link_id), action.qty)),
-        main_order_id=intent.main_order_id,
-        main_filled=intent.main_filled,
-        by_us=intent.by_us,
-        code=intent.code,
-        message=intent.message,
-        ended_ms=intent.updated_ms if intent.state.is_over else 0,
-    )
-
-
-def _adopted(order: Order, view: AccountView) -> OurOrder | None:
-    link = parse(order.link_id)
-    if link is None:
-        return None
-    return OurOrder(
-        link=link,
-        symbol=order.symbol,
-        side=order.side,
-        qty=order.qty,
-        state=IntentState.LIVE,
-        price=order.price,
-        reduce_only=order.reduce_only,
-        filled=view.filled(order),
-    )
-
-
 def _busy_key(action: Action) -> str:
     if isinstance(action, CancelOrder):
         return f"cancel:{action.order_id}"
     if isinstance(action, AmendOrder):
         return f"amend:{action.order_id}"
-    return "leverage" if isinstance(action, SetLeverage) else "stop"
+    if isinstance(action, SetTradingStop):
+        return "target" if action.stop_loss is None else "stop"
+    return "leverage"
 
 
 def _question(action: Action) -> Query:

@@ -155,7 +155,8 @@ class Keeper:
 
         `live`: it came by the stream; one read later counts only if it is younger than the cycle.
         """
-        if not execution.closed_qty:
+        by_itself = execution.kind is not ExecutionKind.TRADE or execution.stop_kind.position_bound
+        if not execution.closed_qty and not by_itself:
             return None
         side = next(side for side in PositionSide if side.exit is execution.side)
         copy = self.copies.get((account, execution.symbol, side))
@@ -179,6 +180,12 @@ class Keeper:
         copy = self.copies.get((account, symbol, side))
         if copy is not None and not copy.opened:
             self._save_copy(replace(copy, opened=True))
+
+    def end_here(self, account: str, symbol: str, side: PositionSide, reason: str) -> None:
+        """This mirror leaves the cycle: what it holds is closed, and no entry follows until main was flat."""
+        copy = self.copies.get((account, symbol, side))
+        if copy is not None and not copy.out:
+            self._save_copy(replace(copy, out=reason, cap=ZERO))
 
     def mark_out(self, account: str, reason: str) -> None:
         """The trader flattened this account: no entry in any cycle of today until main was flat."""

@@ -6,6 +6,7 @@ What is planned in a pass counts at once: `Exposure` is charged with each entry 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Position
@@ -34,12 +35,20 @@ class OrderRate:
 class Exposure:
     """Notionals of one account in one pass: positions, resting entries, and what the pass has already planned."""
 
-    def __init__(self, view: AccountView, limits: Limits, rate: OrderRate, now_ms: int) -> None:
+    def __init__(
+        self,
+        view: AccountView,
+        limits: Limits,
+        rate: OrderRate,
+        now_ms: int,
+        on_the_way: Mapping[str, Decimal] | None = None,
+    ) -> None:
+        """`on_the_way`: notional by symbol of entries that were sent and do not show in the view yet."""
         self._view = view
         self._limits = limits
         self._rate = rate
         self._now_ms = now_ms
-        self._planned: dict[str, Decimal] = {}
+        self._planned: dict[str, Decimal] = dict(on_the_way or {})
         self._orders = 0
         self._total: Decimal | str | None = "unread"
 
@@ -83,12 +92,16 @@ class Exposure:
 
     def _symbol_notional(self, symbol: str, price: Decimal) -> Decimal:
         held = sum((row.size for row in self._view.positions() if row.symbol == symbol), ZERO) * price
-        return held + self._resting(symbol, price) + self._planned.get(symbol, ZERO)
+        return held + self._filled(symbol) + self._resting(symbol, price) + self._planned.get(symbol, ZERO)
+
+    def _filled(self, symbol: str) -> Decimal:
+        """Fills that opened and that no position row shows yet (A85). What closed meanwhile is not taken off."""
+        return sum((e.price * (e.qty - e.closed_qty) for e in self._view.newer_executions(symbol)), ZERO)
 
     def _resting(self, symbol: str, price: Decimal) -> Decimal:
         return sum(
             (
-                order.leaves_qty * (order.price or order.trigger_price or price)
+                self._view.leaves(order) * (order.price or order.trigger_price or price)
                 for order in self._view.orders(symbol)
                 if not order.is_exit
             ),
@@ -108,7 +121,7 @@ class Exposure:
                 return None
             total += row.size * price
         for symbol in self._view.symbols():
-            total += self._resting(symbol, ZERO)
+            total += self._filled(symbol) + self._resting(symbol, ZERO)
         return total
 
 

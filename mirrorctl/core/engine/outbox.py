@@ -31,17 +31,21 @@ class Outbox:
     def tell_plan(self, plan: SymbolPlan, now_ms: int) -> None:
         """Tell what a plan holds, parks or refuses, when it is new.
 
-        What was told stays told while the mirror lacks something: a retry in between does not make it news.
+        What was told stays told while the mirror lacks something or nothing could be decided: a retry in between does
+        not make it news.
         """
+        if plan.blocked and not plan.blocked.startswith("brake"):
+            return
         facts = {f"held: {held.reason}" for held in plan.held if held.reason.startswith(_LOUD)}
         if plan.parked:
             facts.add(f"parked: {plan.parked}")
         if plan.blocked.startswith("brake"):
             facts.add(plan.blocked)
+        facts |= {f"naked: the {side} stands without its stop" for side in plan.unprotected}
         kinds = {_kind(fact): fact for fact in facts}
         said = self._said.get((plan.account, plan.symbol), set())
         for kind in kinds.keys() - said:
-            severity = Severity.CRITICAL if kind.startswith("brake") else Severity.WARNING
+            severity = Severity.CRITICAL if kind.startswith(("brake", "naked")) else Severity.WARNING
             self.tell(now_ms, severity, "held", plan.account, plan.symbol, kinds[kind], f"{kind}:{now_ms}")
         lacking = any(standing.want > standing.have for standing in plan.standings)
         self._said[(plan.account, plan.symbol)] = kinds.keys() | (said if lacking else set())

@@ -59,7 +59,8 @@ class MirrorPass:
         keep: bool = True,
     ) -> list[SymbolPlan]:
         """Decide about every symbol. Nothing is sent; the newest plan of each symbol is kept unless it is a preview."""
-        exposure = Exposure(self.mirror.view, self.policy.limits, self.rate, now_ms)
+        on_the_way = self._book.on_the_way(self.mirror.name, self.mirror.view)
+        exposure = Exposure(self.mirror.view, self.policy.limits, self.rate, now_ms, on_the_way)
         plans = []
         for symbol in sorted(symbols):
             instrument = instruments.get(symbol)
@@ -145,6 +146,7 @@ class MirrorPass:
             ours=self._book.ours(self.mirror.name, symbol, self.mirror.view),
             since=before.since if before else {},
             busy=busy,
+            refused=self._book.refused(self.mirror.name, symbol),
             growth_block=growth_block(symbol),
             parked=self._parked(symbol, copies),
             growth_fill=self._fills(self._keeper.growth_fill, symbol),

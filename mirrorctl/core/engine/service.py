@@ -132,6 +132,7 @@ def _resume(engine: Engine, args: Args, _progress: Progress) -> Steps:
     yield from ()
     _known_account(engine, args.get("account") or "")
     ended = engine.standings.clear(args.get("account"), args.get("symbol"))
+    engine.book.forgive(args.get("account"), args.get("symbol"), engine.now_ms())
     _mark_all(engine)
     return {"ended": [{"kind": s.kind.value, "account": s.account, "symbol": s.symbol} for s in ended]}
 

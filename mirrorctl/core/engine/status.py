@@ -37,6 +37,11 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         "drift": drift,
         "held": [held_json(held) for plan in _plans(engine) for held in plan.held],
         "parked": [{k: v for k, v in row.items() if k != "lacks"} for row in parked],
+        "unprotected": [
+            {"account": plan.account, "symbol": plan.symbol, "side": side.value}
+            for plan in _plans(engine)
+            for side in plan.unprotected
+        ],
         "in_doubt": in_doubt,
         "alerts_waiting": 0,
         "pass_ms": engine.pass_ms,
@@ -44,11 +49,13 @@ def snapshot(engine: Engine) -> dict[str, Any]:
 
 
 def wants(engine: Engine) -> dict[str, dict[str, str]]:
-    """{account: {"SYMBOL side": want}} of every mirror side that follows a cycle."""
+    """{account: {"SYMBOL side": want}} of every mirror side that follows a cycle, after holds (A82)."""
     found: dict[str, dict[str, str]] = {}
     for plan in _plans(engine):
         for standing in plan.standings:
-            found.setdefault(plan.account, {})[f"{plan.symbol} {standing.side}"] = plain(standing.want)
+            held = [h.want for h in plan.held if h.side is standing.side and not h.waiting]
+            want = min([standing.want, *held])
+            found.setdefault(plan.account, {})[f"{plan.symbol} {standing.side}"] = plain(want)
     return found
 
 
@@ -120,7 +127,10 @@ def _rests(state: str) -> bool:
 
 def _undecided(engine: Engine) -> bool:
     """A pass that could not decide proves nothing about being in step."""
-    return any(plan.blocked or any(held.waiting for held in plan.held) for plan in _plans(engine))
+    return any(
+        plan.blocked or plan.unprotected or plan.passed_stops or any(held.waiting for held in plan.held)
+        for plan in _plans(engine)
+    )
 
 
 def _plans(engine: Engine) -> Iterable[SymbolPlan]:

@@ -44,10 +44,8 @@ class Tasks:
     def run(self, now_ms: int) -> None:
         """Resume every task whose wait is over."""
         for task in list(self._running):
-            while task.wait is None or task.wait.ready() or now_ms >= task.wait.until_ms:
-                if not self._step(task):
-                    self._running.remove(task)
-                    break
+            while self._step(task, now_ms):
+                pass
 
     def next_wake_ms(self, default: int) -> int:
         return min((task.wait.until_ms for task in self._running if task.wait is not None), default=default)
@@ -56,18 +54,28 @@ class Tasks:
     def idle(self) -> bool:
         return not self._running
 
-    def _step(self, task: _Running) -> bool:
-        """One step; False when the task is over."""
+    def _step(self, task: _Running, now_ms: int) -> bool:
+        """One step; False when the task waits on or is over."""
         try:
-            task.wait = next(task.steps) if task.wait is None else task.steps.send(task.wait.ready())
+            if task.wait is None:
+                task.wait = next(task.steps)
+                return True
+            ready = task.wait.ready()
+            if not ready and now_ms < task.wait.until_ms:
+                return False
+            task.wait = task.steps.send(ready)
         except StopIteration as stop:
-            task.done(stop.value, None)
+            self._end(task, stop.value, None)
             return False
         except MirrorctlError as error:
-            task.done(None, error)
+            self._end(task, None, error)
             return False
         except BaseException:
-            self._running.remove(task)
-            task.done(None, MirrorctlError("unexpected error in the daemon", "its log has the details"))
+            self._end(task, None, MirrorctlError("unexpected error in the daemon", "its log has the details"))
             raise
         return True
+
+    def _end(self, task: _Running, result: dict[str, object] | None, error: MirrorctlError | None) -> None:
+        self._running.remove(task)
+        task.steps.close()
+        task.done(result, error)

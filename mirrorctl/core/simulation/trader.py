@@ -141,6 +141,10 @@ class Trader:
         bought = sum((Decimal(row["execQty"]) for row in rows if row["side"] == "Buy"), Decimal(0))
         return bought, sum((Decimal(row["execQty"]) for row in rows), Decimal(0)) - bought
 
+    def writes(self) -> int:
+        """How many writes of any kind reached the exchange, the trader's own included."""
+        return sum(1 for row in self.world.exchange.state.writes if row.uid == self._uid)
+
     @property
     def _uid(self) -> int:
         return self.world.uids[self.name]

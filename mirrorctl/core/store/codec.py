@@ -68,7 +68,7 @@ def cycle_of(row: Row) -> Cycle:
 
 def copy_of(row: Row) -> Copy:
     """From the columns of `copy` in the order of the fields."""
-    account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended = row
+    account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained = row
     return Copy(
         account=account,
         symbol=symbol,
@@ -82,6 +82,7 @@ def copy_of(row: Row) -> Copy:
         held=held,
         opened=bool(opened),
         ended=bool(ended),
+        explained=bool(explained),
     )
 
 

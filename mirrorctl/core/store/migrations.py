@@ -42,6 +42,7 @@ MIGRATIONS: tuple[Migration, ...] = (
                 account TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, tag TEXT NOT NULL,
                 ratio TEXT NOT NULL, formula TEXT NOT NULL, cap TEXT, main_size TEXT NOT NULL,
                 out TEXT NOT NULL, held TEXT NOT NULL, opened INTEGER NOT NULL, ended INTEGER NOT NULL,
+                explained INTEGER NOT NULL,
                 PRIMARY KEY (account, symbol, side)
             ) WITHOUT ROWID""",
             # The journal is written on the way to the exchange: each further index, and AUTOINCREMENT, would be one

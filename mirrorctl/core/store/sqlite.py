@@ -125,7 +125,7 @@ class SqliteStore:
     def copies(self) -> list[Copy]:
         """Every copy, by account, symbol, side."""
         sql = (
-            "SELECT account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended"
+            "SELECT account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained"
             " FROM copy ORDER BY account, symbol, side"
         )
         return self._read(sql, (), copy_of)
@@ -133,8 +133,8 @@ class SqliteStore:
     def save_copy(self, copy: Copy) -> None:
         self._database.run(
             "INSERT OR REPLACE INTO copy"
-            " (account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *copy.key,
                 copy.tag,
@@ -146,6 +146,7 @@ class SqliteStore:
                 copy.held,
                 copy.opened,
                 copy.ended,
+                copy.explained,
             ),
         )
 

@@ -1,0 +1,52 @@
+"""Size that went away and that no execution explains yet: a stop of the account's own, perhaps (A76)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.instruments import ZERO
+
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """What a position row of `seq` no longer shows. `since_ms` on the local clock."""
+
+    seq: int
+    qty: Decimal
+    since_ms: int
+
+
+class Losses:
+    """Unexplained losses by (symbol, positionIdx). Base coin."""
+
+    def __init__(self) -> None:
+        self._losses: dict[Key, _Loss] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._losses
+
+    def note(self, key: Key, seq: int, expected: Decimal, shown: Decimal, at_ms: int) -> None:
+        """A row shows `shown` where its forerunner and the executions between them let expect `expected` (signed)."""
+        left = abs(shown) if shown * expected > 0 else ZERO
+        if abs(expected) > left:
+            earlier = self._losses.get(key)
+            lost = abs(expected) - left + (earlier.qty if earlier else ZERO)
+            self._losses[key] = _Loss(seq, lost, at_ms)
+
+    def explain(self, key: Key, execution: Execution) -> None:
+        """An execution was seen: what it closed is explained, if the row holds it."""
+        loss = self._losses.get(key)
+        if loss is None or execution.seq > loss.seq or not execution.kind.moves_position:
+            return
+        if execution.closed_qty < loss.qty:
+            self._losses[key] = replace(loss, qty=loss.qty - execution.closed_qty)
+        else:
+            del self._losses[key]
+
+    def accept(self, until_ms: int) -> None:
+        """Every execution list was read in vain: losses seen up to then have no execution."""
+        self._losses = {key: loss for key, loss in self._losses.items() if loss.since_ms > until_ms}

@@ -1,0 +1,163 @@
+"""The real program as processes of their own, each in an isolated home, each ended by its own pid."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_READY_S = 15.0
+_END_S = 8.0
+
+PROFILE = """\
+schema = 1
+name = "{name}"
+environment = "{environment}"
+[endpoints]
+rest = "http://127.0.0.1:{port}"
+private_ws = "ws://127.0.0.1:{port}/v5/private"
+public_ws = "ws://127.0.0.1:{port}/v5/public/linear"
+[main]
+api_key_env = "MAIN_KEY"
+api_secret_env = "MAIN_SECRET"
+[[mirrors]]
+name = "mirror"
+adopt = "all"
+api_key_env = "MIRROR_KEY"
+api_secret_env = "MIRROR_SECRET"
+[mirrors.sizing]
+value = "0.5"
+"""
+KEYS = {
+    "MAIN_KEY": "paper-main",
+    "MAIN_SECRET": "paper-main-secret",
+    "MIRROR_KEY": "paper-mirror",
+    "MIRROR_SECRET": "paper-mirror-secret",
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended. `document` is what stdout holds, which must be one JSON document."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    @property
+    def error(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.document["error"]
+        return found
+
+
+class Program:
+    """mirrorctl with one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._count = 0
+
+    def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+        return {**kept, "MIRRORCTL_HOME": str(self.home), "NO_COLOR": "1", "COLUMNS": "100", **(more or {})}
+
+    def __call__(self, *args: str, env: Mapping[str, str] | None = None, timeout_s: float = 40.0) -> Done:
+        """Run one command to its end; nobody sits at a terminal."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mirrorctl", *args],
+            env=self.environ(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        assert "Traceback" not in done.stdout + done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *args: str, env: Mapping[str, str] | None = None) -> Running:
+        """Start a command that stays, and wait for its line `ready`."""
+        self._count += 1
+        log = self.home / f"stderr-{self._count}"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "mirrorctl", *args],
+                env=self.environ(env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stream,
+            )
+        running = Running(process, log)
+        running.await_ready()
+        return running
+
+    def write_profile(self, name: str, port: int, environment: str = "testnet") -> None:
+        folder = self.home / "config" / "profiles"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.toml").write_text(PROFILE.format(name=name, environment=environment, port=port))
+
+
+@dataclass
+class Running:
+    """A process that stays."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def lines(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+    def await_ready(self) -> None:
+        until = time.monotonic() + _READY_S
+        while not any(line.startswith("ready") for line in self.lines()):
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.end()
+                raise AssertionError("not ready:\n" + "\n".join(self.lines()))
+            time.sleep(0.02)
+
+    def url(self) -> str:
+        """Of `paper serve`: where it serves."""
+        return next(line.removeprefix("ready: ") for line in self.lines() if line.startswith("ready: "))
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Signal it and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """A program with an empty home."""
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def exchange(program: Program) -> Iterator[Running]:
+    """A paper exchange whose prices stand still, served alone for the profile `paper`."""
+    running = program.start("paper", "serve", "--volatility", "0")
+    yield running
+    running.end()

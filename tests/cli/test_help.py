@@ -1,0 +1,49 @@
+"""Help: every command has one, it costs little, and it says the same as the command itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import mirrorctl
+from mirrorctl.cli import ENTRIES, Entry, main
+
+GROUPS = {
+    "trade": ("open", "close", "reduce", "stop", "cancel"),
+    "profile": ("list", "show", "check", "use"),
+    "paper": ("serve", "price", "reset", "fault"),
+}
+COMMANDS = [(entry.name,) for entry in ENTRIES] + [(group, name) for group, names in GROUPS.items() for name in names]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert f"mirrorctl {' '.join(command)}" in text
+    if command[0] not in GROUPS or len(command) == 2:
+        assert "Example: mirrorctl" in text
+        assert "--json" in text
+        assert "--profile" in text
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_the_list_of_commands_says_what_the_command_says(entry: Entry) -> None:
+    assert entry.load().help.startswith(entry.help)
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    script = (
+        "import sys; from mirrorctl.cli import main; main([sys.argv[1]]);"
+        "print([name for name in ('pybit', 'aiohttp', 'requests', 'sqlite3', 'msgspec') if name in sys.modules])"
+    )
+    for flag in ("--help", "--version"):
+        done = subprocess.run([sys.executable, "-c", script, flag], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"mirrorctl {mirrorctl.__version__}\n"

@@ -1,0 +1,171 @@
+"""What people see, exactly: tables at 100 columns without colour."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from rich.console import RenderableType
+
+from mirrorctl.commands import tables
+from mirrorctl.commands.terminal import Terminal
+
+POSITION: dict[str, Any] = {
+    "symbol": "BTCUSDT",
+    "side": "long",
+    "position_idx": 0,
+    "qty": Decimal("0.082"),
+    "entry_price": Decimal("60000.1"),
+    "mark_price": Decimal("60100"),
+    "unrealised_pnl": Decimal("8.1918"),
+    "leverage": Decimal(5),
+    "stop": {"price": Decimal(57000), "qty": Decimal("0.082")},
+    "targets": [{"price": Decimal(61000), "qty": Decimal("0.041")}, {"price": Decimal(62000), "qty": Decimal("0.041")}],
+    "monitor": None,
+    "want_qty": None,
+    "drift_qty": None,
+}
+MIRROR = {
+    **POSITION,
+    "qty": Decimal("0.04"),
+    "unrealised_pnl": Decimal("-1204.5"),
+    "stop": None,
+    "targets": [],
+    "want_qty": Decimal("0.041"),
+    "drift_qty": Decimal("0.001"),
+}
+
+
+def account(name: str, **more: Any) -> dict[str, Any]:
+    return {"account": name, "role": "main" if name == "main" else "mirror", "state": "fresh", "error": None, **more}
+
+
+UNKNOWN = {"state": "unknown", "error": "no connection: refused or unreachable"}
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def printed(renderable: RenderableType, capsys: pytest.CaptureFixture[str]) -> str:
+    Terminal().show(renderable)
+    return "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+
+
+def test_positions(capsys: pytest.CaptureFixture[str]) -> None:
+    document = {
+        "accounts": [
+            account("main", positions=[POSITION]),
+            account("mirror", positions=[MIRROR, {**MIRROR, "symbol": "ETHUSDT", "want_qty": None, "drift_qty": None}]),
+            account("second", positions=[]),
+            account("third", positions=None, **UNKNOWN) | UNKNOWN,
+        ]
+    }
+    assert printed(tables.positions(document), capsys) == GOLDEN_POSITIONS.strip("\n")
+
+
+def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    document = {
+        "plan": [
+            {
+                "account": "mirror",
+                "action": "place",
+                "symbol": "BTCUSDT",
+                "side": "buy",
+                "qty": "0.041",
+                "price": None,
+                "reason": "grow to 0.041",
+            },
+            {
+                "account": "mirror",
+                "action": "set-stop",
+                "symbol": "BTCUSDT",
+                "side": None,
+                "qty": None,
+                "price": "57000",
+                "reason": "main's stop",
+            },
+        ],
+        "held": [{"account": "second", "symbol": "BTCUSDT", "raw_want": "0.02", "want": "0", "reason": "new store"}],
+        "unread": ["third"],
+    }
+    assert printed(tables.plan(document), capsys) == GOLDEN_PLAN.strip("\n")
+
+
+def test_status(capsys: pytest.CaptureFixture[str]) -> None:
+    at = "2026-01-02T03:04:05.678Z"
+    document = {
+        "daemon": {"running": True, "pid": 4711, "since": at, "answering": True},
+        "accounts": [
+            account("main", stream="up", last_event_at=at, paused=False),
+            account("mirror", stream="down", last_event_at=None, paused=True),
+            account("second", stream="down", last_event_at=None, paused=None) | UNKNOWN,
+        ],
+        "in_sync": False,
+        "drift": [{"account": "mirror", "symbol": "BTCUSDT", "have": "0.04", "want": "0.041", "since": at}],
+        "held": [],
+        "parked": [{"account": "mirror", "symbol": "ETHUSDT", "reason": "foreign position"}],
+        "in_doubt": 1,
+        "alerts_waiting": 0,
+    }
+    assert printed(tables.status(document), capsys) == GOLDEN_STATUS.strip("\n")
+
+
+def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        account("main", want_qty=Decimal(0), have_qty=Decimal(0), in_step=None, copies=0, latency_ms=None),
+        account(
+            "mirror",
+            want_qty=Decimal("0.041"),
+            have_qty=Decimal("0.04"),
+            in_step=False,
+            copies=3,
+            latency_ms={"p50": 12, "max": 350},
+        ),
+    ]
+    assert printed(tables.demo(rows), capsys) == GOLDEN_DEMO.strip("\n")
+
+
+GOLDEN_DEMO = """
+account    want   have   in step   copies   latency p50 ms   max ms
+───────────────────────────────────────────────────────────────────
+main          -      0   -              -                -        -
+mirror    0.041   0.04   no             3               12      350
+"""
+GOLDEN_POSITIONS = """
+account   symbol    side     qty      want     entry    mark         pnl   lev    stop       targets
+────────────────────────────────────────────────────────────────────────────────────────────────────
+main      BTCUSDT   long   0.082         -   60000.1   60100       +8.19     5   57000   61000 62000
+mirror    BTCUSDT   long    0.04     0.041   60000.1   60100   -1,204.50     5    none             -
+mirror    ETHUSDT   long    0.04   unknown   60000.1   60100   -1,204.50     5    none             -
+second: no open position
+third: unknown: no connection: refused or unreachable
+"""
+GOLDEN_PLAN = """
+account   action     symbol    side     qty    price   reason
+────────────────────────────────────────────────────────────────────
+mirror    place      BTCUSDT   buy    0.041   market   grow to 0.041
+mirror    set-stop   BTCUSDT   -          -    57000   main's stop
+held     symbol    would be   is   reason
+────────────────────────────────────────────
+second   BTCUSDT       0.02    0   new store
+not read, so nothing is planned for: third
+"""
+GOLDEN_STATUS = """
+daemon: running, process 4711 since 2026-01-02T03:04:05.678Z
+account   state     stream   last event                 paused    error
+────────────────────────────────────────────────────────────────────────────────────────────────────
+main      fresh     up       2026-01-02T03:04:05.678Z   no        -
+mirror    fresh     down     -                          yes       -
+second    unknown   down     -                          unknown   no connection: refused or
+                                                                  unreachable
+in step: no
+drift    symbol    have    want   since
+──────────────────────────────────────────────────────────
+mirror   BTCUSDT   0.04   0.041   2026-01-02T03:04:05.678Z
+parked: mirror ETHUSDT: foreign position
+in doubt: 1 sent, outcome not known yet
+"""

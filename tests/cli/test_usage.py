@@ -1,0 +1,109 @@
+"""Wrong words and broken profiles: what was wrong, where, what to do, and the right exit code (A74)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mirrorctl import cli
+from tests.cli.conftest import Program
+
+
+def run(args: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """In this process: nothing here gets as far as a network."""
+    code = cli.main(args)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MIRRORCTL_HOME", str(tmp_path))
+    monkeypatch.delenv("MIRRORCTL_PROFILE", raising=False)
+    return tmp_path
+
+
+@pytest.mark.proves("A74")
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["nosuch"], "No such command 'nosuch'"),
+        (["trade", "open", "BTCUSDT"], "Missing argument"),
+        (["trade", "open", "BTCUSDT", "up", "--qty", "1"], 'side: found "up"; allowed: long | short'),
+        (["trade", "open", "BTCUSDT", "long"], "exactly one of --margin, --qty, --notional; found none"),
+        (["trade", "open", "BTCUSDT", "long", "--qty", "1", "--margin", "5"], "found --margin and --qty"),
+        (["trade", "open", "BTCUSDT", "long", "--qty", "1e3"], '--qty: found "1e3"'),
+        (["trade", "open", "BTCUSDT", "long", "--qty", "-1"], '--qty: found "-1"'),
+        (["trade", "open", "BTCUSDT", "long", "--margin", "101%"], '--margin: found "101%"'),
+        (["trade", "open", "BTC/USDT", "long", "--qty", "1"], '"BTC/USDT" is not a symbol'),
+        (["trade", "open", "BTCUSDT", "long", "--qty", "1", "--target", "1"], "No such option: --target"),
+        (["trade", "reduce", "BTCUSDT", "0%"], 'amount: found "0%"'),
+        (["positions", "--watch", "--json"], "exclude each other"),
+        (["positions", "--account", "nobody"], 'no account "nobody"'),
+        (["run", "--once", "--dry-run"], "exclude each other"),
+        (["status", "--max-age", "soon"], '--max-age: found "soon"'),
+        (["paper", "fault", "earthquake"], 'KIND: found "earthquake"; allowed: lose-reply'),
+        (["paper", "reset", "-p", "testnet"], "is testnet, not paper"),
+        (["demo", "-p", "testnet"], "has an exchange of its own"),
+        (["-p", "papr", "orders"], 'did you mean "paper"?'),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_words(args: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(args, capsys)
+    assert code == 2
+    assert expected in (out if "--json" in args else err)
+
+
+def test_an_error_is_one_document_with_json(capsys: pytest.CaptureFixture[str], program: Program) -> None:
+    done = program("trade", "open", "BTCUSDT", "long", "--json")
+    assert (done.code, done.err) == (2, "")
+    assert done.error["kind"] == "usage"
+    assert done.error["exit_code"] == 2
+    assert set(done.error) == {"kind", "message", "hint", "exit_code"}
+    assert program("trade", "opne", "--json").error["kind"] == "usage"
+
+
+def test_a_broken_profile_shows_all_its_problems(home: Path, program: Program) -> None:
+    path = home / "broken.toml"
+    path.write_text('schema = 1\nenvironment = "moon"\n[main]\ncolour = "red"\n[[mirrors]]\nname = "MIRROR"\n')
+    for command in (["profile", "check"], ["positions", "-p"]):
+        done = program(*command, str(path), "--json")
+        assert done.code == 2
+        assert done.error["kind"] == "profile"
+        assert len(done.error["problems"]) == 3
+    assert "colour" in program("run", "-p", str(path)).err
+
+
+def test_an_unreadable_profile(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = home / "noise.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    code, _, err = run(["status", "-p", str(path)], capsys)
+    assert code == 2
+    assert "not UTF-8" in err
+
+
+def test_a_bug_leaves_one_line_and_its_traceback_in_the_log(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = cli.Entry("broken", "tables", "Look", "Not a command.", "no_such_name")
+    monkeypatch.setattr(cli, "ENTRIES", (broken,))
+    code, out, err = run(["broken"], capsys)
+    assert (code, out) == (1, "")
+    assert "unexpected error: AttributeError" in err
+    assert "Traceback" not in err
+    assert "Traceback" in (home / "log" / "mirrorctl.log").read_text()
+
+
+def test_profiles_are_listed_shown_and_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("paper", "testnet", "demo", "mainnet"):
+        assert run(["profile", "check", name], capsys)[0] == 0
+    assert run(["profile", "use", "testnet"], capsys)[0] == 0
+    code, out, _ = run(["profile", "list"], capsys)
+    assert code == 0
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("*")] == ["testnet"]
+    code, out, _ = run(["profile", "show", "paper", "--resolved"], capsys)
+    assert code == 0
+    assert "mirrors.mirror.sizing.value" in out
+    assert run(["profile", "use", "nosuch"], capsys)[0] == 2

@@ -1,0 +1,307 @@
+"""Random days of trading on main, decided and applied pass by pass: every plan is safe, and the last one is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirrorctl.core.domain.actions import Action, AmendOrder, CancelOrder, PlaceOrder, SetLeverage, SetTradingStop
+from mirrorctl.core.domain.cycle import entry_orders
+from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.scene import Planned, SymbolPlan
+from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionMode, PositionSide, Side, TimeInForce
+from tests.unit.domain.scenes import BTC, LONG, SHORT, SYMBOL, Desk, copy_of, order
+
+ONE = Decimal("0.001")
+
+
+class Day:
+    """One symbol on a small exchange: main trades at random, the mirror does what the plan says."""
+
+    def __init__(self, mode: PositionMode, ratio: str) -> None:
+        self.desk = Desk.opened(main_mode=mode, copies={})
+        self.ratio = ratio
+        self.made = 0
+
+    # --- what main does ------------------------------------------------------------------------------------------
+
+    def main_trades(self, side: Side, lots: int) -> None:
+        """A market order on main; in hedge mode it opens a leg where the other is not held, else closes."""
+        main, qty = self.desk.main, lots * ONE
+        idx, reduce = 0, False
+        if main.mode is PositionMode.HEDGE:
+            leg = LONG if side is Side.BUY else SHORT
+            other = main.rows[leg.opposite.hedge_idx].size
+            idx, reduce = (leg.opposite.hedge_idx, True) if other else (leg.hedge_idx, False)
+            qty = min(qty, other) if other else qty
+        main.trade(side, qty, self._id("market"), idx=idx, reduce=reduce)
+
+    def main_rests(self, side: Side, lots: int, price: int) -> None:
+        idx = 0 if self.desk.main.mode is PositionMode.ONE_WAY else (LONG if side is Side.BUY else SHORT).hedge_idx
+        resting = order(self._id("limit"), "1", side=side, price=Decimal(price), position_idx=idx, created_ms=self.made)
+        if price % 5 == 0:
+            direction = 1 if side is Side.BUY else 2
+            resting = replace(resting, trigger_price=Decimal(price), trigger_direction=direction)
+            resting = replace(resting, order_type=OrderType.MARKET, price=None, status=OrderStatus.UNTRIGGERED)
+        self.desk.main.rest(replace(resting, qty=lots * ONE))
+
+    def main_order(self, what: int, lots: int) -> None:
+        """Something happens to the oldest order of main: it fills in part or whole, is amended or cancelled."""
+        main = self.desk.main
+        oldest = next(iter(main.orders.values()), None)
+        if oldest is None or (main.mode is PositionMode.HEDGE and self._opposite_held(oldest.side)):
+            return
+        if what == 0:
+            main.end(oldest.order_id)
+        elif what == 1:
+            main.rest(replace(oldest, qty=oldest.filled_qty + lots * ONE))
+        else:
+            main.fill(oldest.order_id, min(lots * ONE, oldest.leaves_qty) if what == 2 else None)
+
+    def main_protects(self, price: int) -> None:
+        for held in list(self.desk.main.rows.values()):
+            if held.size:
+                low, high = Decimal(price), Decimal(2 * price)
+                stop, profit = (low, high) if held.side is LONG else (high, low)
+                self.desk.main.change(held.idx, stop_loss=stop, take_profit=profit)
+
+    # --- what happens to the mirror ------------------------------------------------------------------------------
+
+    def twin_moves(self, what: int, lots: int) -> None:
+        """A resting twin fills in part or whole before main's order, or the exchange ends it."""
+        mirror = self.desk.mirror
+        oldest = next(iter(mirror.orders.values()), None)
+        if oldest is None:
+            return
+        if what == 0:
+            mirror.end(oldest.order_id)
+        else:
+            mirror.fill(oldest.order_id, min(lots * ONE, oldest.leaves_qty) if what == 1 else None)
+        self.follow_orders()
+
+    def follow_orders(self) -> None:
+        """What the journal knows of our orders follows what the exchange shows of them."""
+        for at, ours in enumerate(self.desk.ours):
+            shown = self.desk.mirror.view.by_link(str(ours.link))
+            if shown is not None and ours.is_live:
+                state = IntentState.LIVE if shown.is_open else IntentState.DONE
+                ended = 0 if shown.is_open else self.desk.now_ms
+                self.desk.ours[at] = replace(
+                    ours, state=state, qty=shown.qty, price=shown.price, filled=shown.filled_qty, ended_ms=ended
+                )
+
+    # --- deciding and applying ---------------------------------------------------------------------------------------
+
+    def keep_copies(self) -> None:
+        """Cycles begin with a position or an entry order on main, and end when neither is left."""
+        main, desk = self.desk.main.view, self.desk
+        for side in PositionSide:
+            begun = main.size(SYMBOL, side) or entry_orders(main, SYMBOL, side)
+            if begun and (side not in desk.copies or desk.copies[side].ended):
+                desk.copies[side] = copy_of(side, self.ratio)
+            elif not begun and side in desk.copies:
+                desk.copies[side] = replace(desk.copies[side], ended=True)
+                live = any(ours.is_live for ours in desk.ours)
+                if not live and not desk.mirror.view.size(SYMBOL, side):
+                    del desk.copies[side]
+
+    def decide(self) -> SymbolPlan:
+        self.keep_copies()
+        plan = self.desk.plan()
+        check_plan(self.desk, plan)
+        check_in_flight(self.desk, plan)
+        return plan
+
+    def apply(self, plan: SymbolPlan) -> None:
+        for item in plan.actions:
+            self._apply(item, item.action)
+        self.follow_orders()
+
+    def _apply(self, item: Planned, action: Action) -> None:
+        mirror = self.desk.mirror
+        if isinstance(action, PlaceOrder):
+            self._place(item, action)
+        elif isinstance(action, AmendOrder):
+            shown = mirror.orders[action.order_id]
+            mirror.rest(
+                replace(
+                    shown,
+                    qty=action.qty or shown.qty,
+                    price=action.price or shown.price,
+                    trigger_price=action.trigger_price or shown.trigger_price,
+                )
+            )
+        elif isinstance(action, CancelOrder):
+            mirror.end(action.order_id)
+            self.desk.ours = [
+                replace(ours, by_us=True) if str(ours.link) == action.link_id else ours for ours in self.desk.ours
+            ]
+        elif isinstance(action, SetTradingStop):
+            now = mirror.rows[action.position_idx]
+            stop = now.stop_loss if action.stop_loss is None else action.stop_loss or None
+            profit = now.take_profit if action.take_profit is None else action.take_profit or None
+            mirror.change(action.position_idx, stop_loss=stop, take_profit=profit)
+        else:
+            mirror.change(0, leverage=action.leverage)
+
+    def _place(self, item: Planned, action: PlaceOrder) -> None:
+        mirror, link = self.desk.mirror, parse(action.link_id)
+        assert link is not None
+        ours = OurOrder(link, SYMBOL, action.side, action.qty, IntentState.LIVE, action.price, action.reduce_only)
+        self.desk.ours.append(replace(ours, main_order_id=item.main_order_id, main_filled=item.main_filled))
+        resting = order(
+            self._id("ours"),
+            str(action.qty),
+            link_id=action.link_id,
+            side=action.side,
+            price=action.price,
+            order_type=action.order_type,
+            reduce_only=action.reduce_only,
+            trigger_price=action.trigger_price,
+            trigger_direction=action.trigger_direction,
+            status=OrderStatus.NEW if action.trigger_price is None else OrderStatus.UNTRIGGERED,
+        )
+        mirror.rest(resting)
+        if action.time_in_force is TimeInForce.IOC:
+            mirror.fill(resting.order_id)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _opposite_held(self, side: Side) -> bool:
+        opposite = SHORT if side is Side.BUY else LONG
+        return bool(self.desk.main.view.size(SYMBOL, opposite))
+
+    def _id(self, kind: str) -> str:
+        self.made += 1
+        return f"{kind}-{self.made}"
+
+
+def check_plan(desk: Desk, plan: SymbolPlan) -> None:
+    """What must hold of every plan, whatever happened before."""
+    view = desk.mirror.view
+    places = [item.action for item in plan.actions if isinstance(item.action, PlaceOrder)]
+    assert [item.action.priority for item in plan.actions] == sorted(item.action.priority for item in plan.actions)
+    links = [action.link_id for action in places]
+    assert len(set(links)) == len(links)
+    assert not set(links) & {str(ours.link) for ours in desk.ours}
+    for action in places:
+        assert action.qty > 0
+        assert action.qty == desk.instrument.floor_qty(action.qty)
+        assert action.reduce_only == (action.role in (Role.REDUCTION, Role.TARGET)), action
+    for side in PositionSide:
+        exits = [action.qty for action in places if action.reduce_only and action.side is side.exit]
+        live = [ours.open_qty for ours in desk.ours if ours.reduce_only and ours.side is side.exit]
+        assert sum(exits, ZERO) + sum(live, ZERO) <= view.size(SYMBOL, side), plan
+        check_side(desk, plan, side)
+
+
+def check_side(desk: Desk, plan: SymbolPlan, side: PositionSide) -> None:
+    """At most one live correction, and never more on its way than main could come to."""
+    places = [item.action for item in plan.actions if isinstance(item.action, PlaceOrder)]
+    growing = [action for action in places if not action.reduce_only and action.side is side.entry]
+    live = [ours for ours in desk.ours if ours.is_live and ours.side is side.entry and not ours.reduce_only]
+    planned = [action for action in growing if action.role is Role.CORRECTION]
+    assert len(planned) + sum(ours.link.role is Role.CORRECTION for ours in live) <= 1
+    if not growing or side not in desk.copies:
+        return
+    gone = {item.action.link_id for item in plan.actions if isinstance(item.action, CancelOrder)}
+    amended = {a.link_id: a.qty for a in (i.action for i in plan.actions) if isinstance(a, AmendOrder) and a.qty}
+    standing = [amended.get(str(ours.link), ours.qty) - ours.filled for ours in live if str(ours.link) not in gone]
+    leaving = sum((a.qty for a in places if a.reduce_only and a.side is side.exit), ZERO)
+    reach = desk.mirror.view.size(SYMBOL, side) - leaving + sum(standing, ZERO) + sum((a.qty for a in growing), ZERO)
+    leaves = sum((desk.main.view.leaves(entry) for entry in entry_orders(desk.main.view, SYMBOL, side)), ZERO)
+    assert reach <= desk.copies[side].ratio * (desk.main.view.size(SYMBOL, side) + leaves)
+
+
+def check_in_flight(desk: Desk, plan: SymbolPlan) -> None:
+    """The same pass again, with everything journaled and nothing answered yet, does nothing (A36)."""
+    pending = []
+    busy = set()
+    for item in plan.actions:
+        action = item.action
+        if isinstance(action, PlaceOrder):
+            link = parse(action.link_id)
+            assert link is not None
+            ours = OurOrder(
+                link, SYMBOL, action.side, action.qty, IntentState.PENDING, action.price, action.reduce_only
+            )
+            pending.append(replace(ours, main_order_id=item.main_order_id, main_filled=item.main_filled))
+        elif isinstance(action, CancelOrder):
+            busy.add(f"cancel:{action.order_id}")
+        elif isinstance(action, AmendOrder):
+            busy.add(f"amend:{action.order_id}")
+        elif isinstance(action, SetLeverage):
+            busy.add("leverage")
+        else:
+            busy.add("target" if action.stop_loss is None else "stop")
+    again = replace(desk, ours=[*desk.ours, *pending], busy=frozenset(busy), since=dict(plan.since)).plan()
+    assert again.actions == [], again
+
+
+def settle(day: Day) -> SymbolPlan:
+    """Pass after pass with nothing new on main, time going by, until a plan has nothing to do."""
+    for _ in range(12):
+        plan = day.decide()
+        if not plan.actions and not plan.wake_ms:
+            return plan
+        day.apply(plan)
+        day.desk.later(6_000)
+    raise AssertionError(f"still at it: {plan}")
+
+
+lots = st.integers(1, 40)
+sides = st.sampled_from(Side)
+prices = st.integers(58_990, 59_010)
+moves = st.one_of(
+    st.tuples(st.just("main_trades"), sides, lots),
+    st.tuples(st.just("main_rests"), sides, lots, prices),
+    st.tuples(st.just("main_order"), st.integers(0, 3), lots),
+    st.tuples(st.just("main_protects"), st.integers(40_000, 50_000)),
+    st.tuples(st.just("twin_moves"), st.integers(0, 2), lots),
+    st.tuples(st.just("passes"), st.integers(0, 7_000)),
+)
+ratios = st.sampled_from(("0.5", "0.25", "1", "0.333", "1.7", "3", "0.01"))
+
+
+def lived(mode: PositionMode, ratio: str, day_moves: list[tuple[object, ...]]) -> Iterator[Day]:
+    """The day after each of its moves."""
+    day = Day(mode, ratio)
+    for move in day_moves:
+        name, arguments = str(move[0]), move[1:]
+        if name == "passes":
+            day.apply(day.decide())
+            day.desk.later(int(str(arguments[0])))
+        else:
+            getattr(day, name)(*arguments)
+            day.follow_orders()
+        yield day
+
+
+@pytest.mark.proves("A25", "A36")
+@settings(max_examples=300)
+@given(st.sampled_from(PositionMode), ratios, st.lists(moves, min_size=1, max_size=14))
+def test_every_plan_is_safe_and_the_last_one_is_empty(
+    mode: PositionMode, ratio: str, day_moves: list[tuple[object, ...]]
+) -> None:
+    for day in lived(mode, ratio, day_moves):
+        day.decide()
+    plan = settle(day)
+    assert not plan.needs
+    for side in PositionSide:
+        main, mirror = day.desk.main.view, day.desk.mirror.view
+        copy = day.desk.copies.get(side)
+        want = copy.want(main.size(SYMBOL, side), BTC) if copy else ZERO
+        lead = sum((standing.tolerated for standing in plan.standings if standing.side is side), ZERO)
+        assert want <= mirror.size(SYMBOL, side) < want + lead + ONE
+        if want:
+            held, followed = main.position(SYMBOL, side), mirror.position(SYMBOL, side)
+            assert held is not None
+            assert followed is not None
+            assert (followed.stop_loss, followed.take_profit) == (held.stop_loss, held.take_profit)

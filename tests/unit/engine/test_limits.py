@@ -1,0 +1,104 @@
+"""Limits of an account: what counts towards them, and that what cannot be computed is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from mirrorctl.core.domain.policy import Limits
+from mirrorctl.core.domain.values import OrderStatus, OrderType, Side
+from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.limits import Exposure, OrderRate
+from tests.unit.domain.scenes import LONG, NOW, PRICE, SHORT, SYMBOL, execution, order, row
+
+OPEN = Limits(max_leverage=None, max_position_notional=None, max_total_notional=None, max_orders_per_minute=None)
+
+
+def exposure(view: AccountView | None = None, rate: OrderRate | None = None, **limits: Any) -> Exposure:
+    return Exposure(view or AccountView("mirror"), replace(OPEN, **limits), rate or OrderRate(), NOW)
+
+
+@pytest.mark.parametrize(
+    ("limits", "qty", "refused"),
+    [
+        ({}, "1000", ""),
+        ({"max_position_notional": Decimal(6_000)}, "0.1", ""),
+        ({"max_position_notional": Decimal(6_000)}, "0.101", "max_position_notional"),
+        ({"max_total_notional": Decimal(6_000)}, "0.1", ""),
+        ({"max_total_notional": Decimal(6_000)}, "0.101", "max_total_notional"),
+        ({"max_orders_per_minute": 0}, "0.001", "max_orders_per_minute"),
+    ],
+)
+def test_an_entry_is_refused_by_the_limit_it_would_break(limits: dict[str, Any], qty: str, refused: str) -> None:
+    assert refused in exposure(**limits).refusal(SYMBOL, Decimal(qty), PRICE)
+    assert bool(exposure(**limits).refusal(SYMBOL, Decimal(qty), PRICE)) is bool(refused)
+
+
+@pytest.mark.parametrize("side", [LONG, SHORT])
+def test_positions_resting_entries_and_what_is_planned_all_count(side: Any) -> None:
+    view = AccountView("mirror")
+    view.apply_position(row(side, "0.02", 1), NOW)
+    view.apply_order(order("a", "0.03", price=PRICE, side=side.entry), NOW)
+    found = exposure(view, max_position_notional=Decimal(6_000), max_total_notional=Decimal(6_000))
+    assert found.refusal(SYMBOL, Decimal("0.05"), PRICE) == ""
+    found.charge(SYMBOL, Decimal("0.05"), PRICE)
+    assert "max_position_notional" in found.refusal(SYMBOL, Decimal("0.001"), PRICE)
+    assert "max_total_notional" in found.refusal("ETHUSDT", Decimal("0.001"), PRICE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({}, True),
+        ({"price": None, "trigger_price": PRICE, "status": OrderStatus.UNTRIGGERED}, True),
+        ({"reduce_only": True, "side": Side.SELL}, False),
+        ({"filled_qty": Decimal("0.1"), "status": OrderStatus.FILLED}, False),
+    ],
+)
+def test_an_order_counts_while_it_can_still_grow_a_position(changes: dict[str, Any], counts: bool) -> None:
+    view = AccountView("mirror")
+    view.apply_order(replace(order("a", "0.1", price=PRICE, order_type=OrderType.LIMIT), **changes), NOW)
+    assert bool(exposure(view, max_total_notional=Decimal(6_000)).refusal(SYMBOL, Decimal("0.001"), PRICE)) is counts
+
+
+def test_entries_on_their_way_count_before_the_exchange_shows_them() -> None:
+    limits = replace(OPEN, max_total_notional=Decimal(6_000))
+    found = Exposure(AccountView("mirror"), limits, OrderRate(), NOW, {"ETHUSDT": Decimal(5_950)})
+    assert "max_total_notional" in found.refusal(SYMBOL, Decimal("0.001"), PRICE)
+
+
+@pytest.mark.proves("A85")
+def test_a_fill_whose_position_row_has_not_come_counts() -> None:
+    view = AccountView("mirror")
+    view.apply_position(row(None, "0", 1), NOW)
+    view.apply_execution(execution("x", "o", "0.1", 2), NOW)
+    for limit in ("max_position_notional", "max_total_notional"):
+        limits: dict[str, Any] = {limit: Decimal(6_000)}
+        assert limit in exposure(view, **limits).refusal(SYMBOL, Decimal("0.001"), PRICE)
+
+
+@pytest.mark.proves("A75")
+def test_a_total_that_cannot_be_computed_refuses() -> None:
+    view = AccountView("mirror")
+    view.apply_position(replace(row(LONG, "1", 1), symbol="ETHUSDT", mark_price=None, entry_price=None), NOW)
+    assert "cannot be computed" in exposure(view, max_total_notional=Decimal(10**9)).refusal(SYMBOL, Decimal(1), PRICE)
+    assert exposure(view, max_position_notional=Decimal(10**9)).refusal(SYMBOL, Decimal(1), PRICE) == ""
+
+
+def test_placements_of_the_last_minute_count_and_older_ones_do_not() -> None:
+    rate = OrderRate()
+    for at in (NOW - 60_000, NOW - 59_999, NOW - 1):
+        rate.note(at)
+    assert rate.count(NOW) == 2
+    assert exposure(rate=rate, max_orders_per_minute=3).refusal(SYMBOL, Decimal(1), PRICE) == ""
+    assert exposure(rate=rate, max_orders_per_minute=2).refusal(SYMBOL, Decimal(1), PRICE) != ""
+
+
+def test_what_a_pass_has_planned_counts_towards_the_rate() -> None:
+    found = exposure(max_orders_per_minute=2)
+    for expected in ("", "", "limit max_orders_per_minute: 2 of 2 sent"):
+        assert found.refusal(SYMBOL, Decimal("0.001"), PRICE) == expected
+        found.charge(SYMBOL, Decimal("0.001"), PRICE)
