@@ -76,6 +76,7 @@ class Root(TyperGroup):
     """Puts the real command in the place of its entry when it is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Load what is called, then resolve as usual."""
         for entry in ENTRIES:
             if args and args[0] == entry.name:
                 self.commands[entry.name] = entry.load()
@@ -100,7 +101,7 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def root(
+def _root(
     context: typer.Context,
     profile: ProfileOption = None,
     _show_version: Annotated[

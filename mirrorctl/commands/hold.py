@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mirrorctl.commands import amounts, desk
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
+
+if TYPE_CHECKING:
+    from mirrorctl.core.engine.standings import Standings
 
 SymbolOption = Annotated[str | None, typer.Option("--symbol", metavar="SYMBOL", help="One symbol only.")]
 
@@ -66,7 +69,7 @@ def _args(session: Session, account: str | None, symbol: str | None) -> Args:
     return {"account": account, "symbol": None if symbol is None else amounts.symbol(symbol)}
 
 
-def _carry_out(session: Session, name: str, args: Args, here: Callable[[Any, Args], Args]) -> Args:
+def _carry_out(session: Session, name: str, args: Args, here: Callable[[Standings, Args], Args]) -> Args:
     """By the daemon; without one only the store is written, so that pausing never begins with a pass that trades."""
     from mirrorctl.core.engine.standings import Standings
     from mirrorctl.core.store.locks import Holder, LockDirectory
@@ -83,7 +86,7 @@ def _carry_out(session: Session, name: str, args: Args, here: Callable[[Any, Arg
             return here(Standings(store), args)
 
 
-def _pause(standings: Any, args: Args) -> Args:
+def _pause(standings: Standings, args: Args) -> Args:
     from mirrorctl.core.engine.records import StandingKind
 
     account, symbol = args["account"] or "", args["symbol"] or ""
@@ -91,6 +94,6 @@ def _pause(standings: Any, args: Args) -> Args:
     return {"paused": {"account": account or "all", "symbol": symbol or "all"}}
 
 
-def _resume(standings: Any, args: Args) -> Args:
+def _resume(standings: Standings, args: Args) -> Args:
     ended = standings.clear(args["account"], args["symbol"])
     return {"ended": [{"kind": s.kind.value, "account": s.account, "symbol": s.symbol} for s in ended]}

@@ -16,14 +16,12 @@ from mirrorctl.core.simulation.stage import Stage, copying
 
 
 def trade(stage: Stage) -> None:
-    """Entry with a stop, a twin that fills, a cut, a moved stop, a flip, a close."""
+    """Entry with a stop, a twin that fills, a flip, a close."""
     for act in (
         lambda: stage.main.buy("0.1", stop="58000"),
         lambda: stage.main.bid("0.06", "59500"),
         lambda: stage.price("59500"),
-        lambda: stage.main.sell("0.05", reduceOnly=True),
-        lambda: stage.main.protect(stop="58500"),
-        lambda: stage.main.sell("0.2"),
+        lambda: stage.main.sell("0.24", stop="62000"),
         lambda: stage.main.close(),
     ):
         act()

@@ -60,8 +60,8 @@ def test_a_bad_read_closes_cancels_and_forgets_nothing(fault: str, path: str, ac
         stage.engine.relist_all()
     stage.run(3_000)
     stage.world.gateway.faults.clear(number)
-    stage.run(30_000)
-    stage.settle()
+    stage.run(10_000)
+    stage.command("sync")
     assert standing(stage) == before
     assert len(stage.sent()) == sent
     assert stage.alerts(containing="clos") == []
@@ -79,15 +79,36 @@ def test_with_an_account_unknown_nothing_grows_shrinks_or_closes_and_stops_stay(
     stage.main.sell("1", "ETHUSDT")
     sent = len(stage.sent("half"))
     stage.run(20_000)
+    stage.of("half").sell("0.01", reduceOnly=True)  # by hand; what main wants of it is not known
+    stage.run(20_000)
     stage.main.close()
     stage.run(60_000)
     assert len(stage.sent("half")) == sent
-    assert stage.of("half").held() == {"BTCUSDT": Decimal("0.05")}
+    assert stage.of("half").held() == {"BTCUSDT": Decimal("0.04")}
     assert stage.of("half").stop() == Decimal(58000)
     assert not stage.status()["in_sync"]
     stage.world.come_back(unknown)
     stage.settle()
     assert stage.of("half").held() == {"ETHUSDT": Decimal("-0.5")}
+
+
+@pytest.mark.proves("A86", "A45")
+@pytest.mark.parametrize("unknown", ["main", "half"])
+def test_after_a_restart_nothing_is_decided_before_both_sides_were_read(unknown: str) -> None:
+    stage = Stage(copying("half", "0.5"))
+    busy(stage)
+    before, sent = standing(stage), len(stage.sent())
+    stage.world.kill()
+    stage.world.go_down(unknown)
+    stage.start()
+    stage.run(60_000)
+    assert standing(stage) == before
+    assert len(stage.sent()) == sent
+    assert not stage.status()["in_sync"]
+    stage.world.come_back(unknown)
+    stage.settle()
+    assert standing(stage) == before
+    assert len(stage.sent()) == sent
 
 
 @pytest.mark.proves("A4")

@@ -68,6 +68,19 @@ def test_an_account_that_cannot_be_reached_is_partial_and_the_others_are_flat() 
 
 
 @pytest.mark.proves("A72")
+def test_an_account_that_looked_flat_and_cannot_be_read_is_not_called_flat() -> None:
+    stage = Stage()
+    stage.world.go_down("half")
+    stage.run(1_000)
+    stage.of("half").buy("0.02")
+    answer = stage.command("flatten", all=True)
+    assert answer["partial"] is True
+    errors = {row["account"]: row["error"] for row in answer["accounts"]}
+    assert errors["main"] is errors["quarter"] is None
+    assert errors["half"]
+
+
+@pytest.mark.proves("A72")
 @pytest.mark.parametrize("trouble", [FaultKind.LOSE_REPLY, FaultKind.REFUSE, FaultKind.HANG])
 def test_an_order_that_fails_is_tried_again_without_closing_twice(trouble: FaultKind) -> None:
     stage = Stage(copying("half", "0.5"))

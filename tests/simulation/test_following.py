@@ -63,6 +63,8 @@ def test_reductions_by_hand_never_overshoot_and_keep_the_fraction(ratio: str) ->
         assert stage.of("copy").position() == want
     assert stage.main.position() == 0
     assert stage.of("copy").position() == 0
+    entry = (Decimal("0.101") * Decimal(ratio)).quantize(Decimal("0.001"), rounding="ROUND_DOWN")
+    assert stage.of("copy").volume() == (entry, entry), "nothing was sold too much and bought back"
 
 
 @pytest.mark.proves("A7", "A36")

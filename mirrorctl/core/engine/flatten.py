@@ -30,8 +30,7 @@ _RELIST_MS = 8_000
 def flatten(engine: Engine, names: Iterable[str], progress: Progress, *, everything: bool = False) -> Steps:
     """Flatten accounts. The result names what remains for each; `partial` is true when something does."""
     chosen = [engine.accounts[name] for name in names]
-    yield from _relist(engine, chosen)
-    unreadable = [account for account in chosen if not account.relisted_ms]
+    unread = yield from _relist(engine, chosen)
     for account in chosen:
         if not account.is_main:
             engine.keeper.mark_out(account.name, "flatten")
@@ -39,14 +38,15 @@ def flatten(engine: Engine, names: Iterable[str], progress: Progress, *, everyth
         actions = [action for account in chosen for action in plan_flatten(engine, account, attempt, everything)]
         if not actions:
             break
-        yield from _round(engine, actions, progress)
+        acted = {action.account for action in actions}
+        unread = unread - acted | (yield from _round(engine, actions, progress))
     remains = {account.name: _remains(engine, account, everything) for account in chosen}
     return {
-        "partial": bool(unreadable) or any(remains.values()),
+        "partial": bool(unread) or any(remains.values()),
         "accounts": [
             {
                 "account": account.name,
-                "error": account.error if account in unreadable else None,
+                "error": account.error or "could not be read" if account.name in unread else None,
                 "remains": remains[account.name],
             }
             for account in chosen
@@ -100,8 +100,8 @@ def _close(engine: Engine, account: Account, row: Position, attempt: int) -> Pla
     )
 
 
-def _round(engine: Engine, actions: list[Action], progress: Progress) -> Generator[Wait, bool, None]:
-    """Send one round and wait until the exchange answered and every account was read again."""
+def _round(engine: Engine, actions: list[Action], progress: Progress) -> Generator[Wait, bool, set[str]]:
+    """Send one round, wait until the exchange answered, read every account again; names those that were not read."""
     now = engine.now_ms()
     opened = engine.book.open_all([Planned(action) for action in actions], now)
     intents = list(zip(opened, actions, strict=True))
@@ -116,15 +116,16 @@ def _round(engine: Engine, actions: list[Action], progress: Progress) -> Generat
         return all(intent is None or intent.state.is_over for intent in current)
 
     yield Wait(answered, now + _ROUND_MS)
-    yield from _relist(engine, [engine.accounts[name] for name in {action.account for action in actions}])
+    return (yield from _relist(engine, [engine.accounts[name] for name in {action.account for action in actions}]))
 
 
-def _relist(engine: Engine, accounts: list[Account]) -> Generator[Wait, bool, None]:
-    """Read the accounts anew; one that cannot be read does not hold up the others."""
+def _relist(engine: Engine, accounts: list[Account]) -> Generator[Wait, bool, set[str]]:
+    """Read the accounts anew; names those that could not be read: what they hold is unknown, not nothing (rule 1)."""
     asked = engine.now_ms()
     for account in accounts:
         account.relist_due_ms = 0
     yield Wait(lambda: all(account.relisted_ms >= asked for account in accounts), asked + _RELIST_MS)
+    return {account.name for account in accounts if account.relisted_ms < asked}
 
 
 def _remains(engine: Engine, account: Account, everything: bool) -> list[str]:

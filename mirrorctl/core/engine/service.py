@@ -148,7 +148,7 @@ def _flatten(engine: Engine, args: Args, progress: Progress) -> Steps:
     engine.relist_all()
     yield Wait(lambda: all(engine.accounts[n].relisted_ms >= asked for n in names), asked + _RELIST_MS)
     actions = [a for name in names for a in plan_flatten(engine, engine.accounts[name], 0, everything)]
-    unread = [name for name in names if not engine.accounts[name].relisted_ms]
+    unread = [name for name in names if engine.accounts[name].relisted_ms < asked]
     return {"plan": [action_json(Planned(action)) for action in actions], "held": [], "unread": unread}
 
 
