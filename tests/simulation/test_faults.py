@@ -46,7 +46,7 @@ def standing(stage: Stage) -> dict[str, object]:
 @pytest.mark.proves("A45", "A86")
 @pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
 @pytest.mark.parametrize("account", ["main", "half"])
-@pytest.mark.parametrize("path", [POSITIONS, ORDERS, FILLS, WALLET])
+@pytest.mark.parametrize("path", [POSITIONS, ORDERS, FILLS])
 @pytest.mark.parametrize("fault", sorted(BAD_READS))
 def test_a_bad_read_closes_cancels_and_forgets_nothing(fault: str, path: str, account: str, restarted: bool) -> None:
     stage = Stage()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mirrorctl.core.domain.actions import Action, AmendOrder, CancelOrder, PlaceOrder, SetLeverage, SetTradingStop
@@ -256,6 +256,9 @@ def settle(day: Day) -> SymbolPlan:
     raise AssertionError(f"still at it: {plan}")
 
 
+ONE_WAY = PositionMode.ONE_WAY
+BID, PASS = ("main_rests", Side.BUY, 1, 58_991), ("passes", 0)
+
 lots = st.integers(1, 40)
 sides = st.sampled_from(Side)
 prices = st.integers(58_990, 59_010)
@@ -285,8 +288,34 @@ def lived(mode: PositionMode, ratio: str, day_moves: list[tuple[object, ...]]) -
 
 
 @pytest.mark.proves("A25", "A36")
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(st.sampled_from(PositionMode), ratios, st.lists(moves, min_size=1, max_size=14))
+@example(ONE_WAY, "1", [BID, PASS, ("main_order", 1, 3)])
+@example(ONE_WAY, "1", [BID, PASS, ("main_order", 1, 3), ("main_order", 2, 2)])
+@example(ONE_WAY, "1", [BID, PASS, ("main_trades", Side.SELL, 1), BID, ("main_order", 2, 1)])
+@example(ONE_WAY, "1", [BID, PASS, ("main_trades", Side.SELL, 1), ("main_order", 1, 2), BID, ("main_order", 2, 1)])
+@example(ONE_WAY, "0.5", [("main_trades", Side.BUY, 1), BID, ("main_order", 1, 2), PASS, ("main_order", 2, 1)])
+@example(
+    ONE_WAY,
+    "0.5",
+    [
+        ("main_rests", Side.BUY, 4, 58_991),
+        PASS,
+        ("main_trades", Side.BUY, 3),
+        ("main_order", 1, 1),
+        ("main_order", 3, 1),
+    ],
+)
+@example(
+    PositionMode.HEDGE,
+    "0.5",
+    [("main_trades", Side.BUY, 2), ("main_rests", Side.SELL, 4, 58_991), PASS, ("twin_moves", 1, 2)],
+)
+@example(
+    PositionMode.HEDGE,
+    "0.5",
+    [("main_rests", Side.SELL, 2, 58_991), PASS, ("main_trades", Side.BUY, 2), ("twin_moves", 1, 1)],
+)
 def test_every_plan_is_safe_and_the_last_one_is_empty(
     mode: PositionMode, ratio: str, day_moves: list[tuple[object, ...]]
 ) -> None:

@@ -208,6 +208,7 @@ def test_accounts_are_told_apart_by_their_uid(found: list[int]) -> None:
 
 @pytest.mark.proves("A59")
 @given(st.lists(st.tuples(words, words), min_size=2, max_size=10, unique=True))
+@example([("ab", "c"), ("a", "bc")])
 def test_parts_never_run_into_each_other(found: list[tuple[str, str]]) -> None:
     tagged = {step_tag(*parts) for parts in found if "\0" not in "".join(parts)}
     assert len(tagged) == len({parts for parts in found if "\0" not in "".join(parts)})

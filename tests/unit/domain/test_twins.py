@@ -201,18 +201,21 @@ def test_a_twin_placed_again_counts_from_what_main_had_filled_then(desk: Desk) -
     assert desk.plan().actions == []
 
 
-@pytest.mark.parametrize("ratio", ["0.3", "0.7", "1.7", "0.0333"])
-def test_a_lead_carried_over_to_the_next_twin_rounds_to_the_same_quantity(desk: Desk, ratio: str) -> None:
+@pytest.mark.parametrize(
+    ("ratio", "size", "led_qty"), [("0.7", "0.02", "0.009"), ("0.3", "0.1", "0.001"), ("1.7", "0.1", "0.001")]
+)
+def test_a_lead_carried_over_to_the_next_twin_rounds_to_the_same_quantity(
+    desk: Desk, ratio: str, size: str, led_qty: str
+) -> None:
     """Part of the first twin led, it was cancelled and placed again: its base, a division, must not lose a step."""
     desk.copies = {LONG: copy_of(ratio=ratio)}
-    desk.main.rest(order("a", "0.1"))
-    whole = Decimal(ratio) * Decimal("0.1")
-    led_qty = Decimal("0.001")
-    desk.twin("a", str(desk.instrument.floor_qty(whole)), state=IntentState.DONE, by_us=True, filled=led_qty)
-    desk.mirror.hold(LONG, led_qty)
+    desk.main.rest(order("a", size))
+    whole, lead = Decimal(ratio) * Decimal(size), Decimal(led_qty)
+    desk.twin("a", str(desk.instrument.floor_qty(whole)), state=IntentState.DONE, by_us=True, filled=lead)
+    desk.mirror.hold(LONG, lead)
     plan = desk.plan()
     [twin] = placed(plan)
-    assert twin.qty == desk.instrument.floor_qty(whole - led_qty)
+    assert twin.qty == desk.instrument.floor_qty(whole - lead)
     desk.twin("a", str(twin.qty), attempt=1, main_filled=plan.actions[0].main_filled)
     assert desk.plan().actions == []
 
