@@ -98,13 +98,16 @@ def check_distinct(connected: Iterable[Connected]) -> None:
             )
 
 
-def check_pin(store: Store, account: Connected) -> None:
-    """Pin the UID at first use; refuse another one in the same role (rule 4, A80)."""
-    key = pin_key(account.name)
+def check_pin(store: Store, account: Connected, roles: Collection[str]) -> None:
+    """Pin the UID at first use; refuse another one in the same role (rule 4, A80). `roles`: every account's name."""
+    key, uid = pin_key(account.name), str(account.identity.uid)
     pinned = store.fact(key)
     if not pinned:
-        store.set_fact(key, str(account.identity.uid))
-    elif pinned != str(account.identity.uid):
+        with store.batch():
+            if store.fact(f"before.{account.name}") not in (None, "", uid):
+                _forget_account(store, account.name, roles)
+            store.set_fact(key, uid)
+    elif pinned != uid:
         raise IdentityChanged(
             f"the keys of {account.name} belong to UID {account.identity.uid}, pinned is {pinned}",
             "put the right keys back, or accept the new account with `mirrorctl profile use NAME --repin`",
@@ -114,9 +117,26 @@ def check_pin(store: Store, account: Connected) -> None:
 def forget_pins(store: Store, names: Iterable[str]) -> dict[str, str]:
     """Let the next start pin whatever UIDs the keys belong to then. Returns the pins that were forgotten."""
     pinned = {name: store.fact(pin_key(name)) for name in names}
-    for name in pinned:
+    for name, uid in pinned.items():
+        store.set_fact(f"before.{name}", uid or store.fact(f"before.{name}") or "")
         store.set_fact(pin_key(name), "")
     return {name: uid for name, uid in pinned.items() if uid}
+
+
+def _forget_account(store: Store, name: str, roles: Collection[str]) -> None:
+    """Another account has the role now: what was followed on the one before is nothing it did.
+
+    For the new one the store is new: it changes no exposure by itself (a new main for every mirror).
+    """
+    for copy in store.copies():
+        if name in (MAIN, copy.account):
+            store.drop_copy(copy.key)
+    if name == MAIN:
+        for cycle in store.cycles():
+            store.end_cycle(cycle.key, cycle.started_ms)
+    for role in roles if name == MAIN else (name,):
+        store.set_fact(f"seen.{role}", "")
+    store.set_fact(f"executions.{name}", "")
 
 
 def pin_key(name: str) -> str:

@@ -82,6 +82,7 @@ class Runtime:
         self._locks = LockDirectory(home.locks_dir)
         self._lock: Lock | None = None
         self._holder = Holder(pid=os.getpid(), profile=profile.name, command=command, since=_now())
+        self._roles = [account.name for account in profile.accounts]
         self._waiting: dict[str, BybitRest] = {}
         self._closed = threading.Event()
         self._started = 0.0
@@ -175,7 +176,7 @@ class Runtime:
             self._lock_account(account)
         store = self._exit.enter_context(self._open_store())
         for account in connected:
-            check_pin(store, account)
+            check_pin(store, account, self._roles)
         self._exit.callback(self._closed.set)
         accounts = [self._account(account) for account in connected]
         self.engine = Engine(self.profile.policy, accounts, store, WallClock(), decode_frame, sends=self._sends)
@@ -235,7 +236,7 @@ class Runtime:
     def _join(self, account: Connected, store: SqliteStore) -> None:
         try:
             self._lock_account(account)
-            check_pin(store, account)
+            check_pin(store, account, self._roles)
         except MirrorctlError as error:
             self.engine.absent[account.name] = error.message
             log.warning("%s stays out: %s", account.name, error.message)

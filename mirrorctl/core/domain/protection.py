@@ -30,7 +30,7 @@ def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide) -> None:
         return
     stop, profit = main.stop_loss, main.take_profit
     stop_by = bound_trigger(scene.main, scene.symbol, main.idx, StopKind.STOP_LOSS)
-    if stop is not None and row.stop_loss is None and _is_naked(scene, plan, side, stop, stop_by or TriggerBy.LAST):
+    if stop is not None and row.stop_loss is None and _is_naked(scene, plan, side, stop, stop_by):
         return
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.STOP_LOSS)
     if stop is not None and (stop != row.stop_loss or _differs(stop_by, actual_by)) and "stop" not in scene.busy:
@@ -61,17 +61,17 @@ def _set(scene: Scene, plan: SymbolPlan, idx: int, reason: str, **change: Any) -
     plan.actions.append(Planned(SetTradingStop(scene.account, scene.symbol, idx, reason, **change)))
 
 
-def _is_naked(scene: Scene, plan: SymbolPlan, side: PositionSide, stop: Decimal, by: TriggerBy) -> bool:
+def _is_naked(scene: Scene, plan: SymbolPlan, side: PositionSide, stop: Decimal, by: TriggerBy | None) -> bool:
     """The position stands without the stop it should have. True when it is closed instead of protected.
 
     A stop that is to be placed first and that a fresh price of its own trigger has passed cannot protect any more:
-    the position is closed at market (rule 7, A24). An unknown price closes nothing.
+    the position is closed at market (rule 7, A24). An unknown price, or one of an unknown trigger, closes nothing.
     """
     naked_ms = scene.now_ms - scene.since_ms(plan, f"naked {side}")
     plan.wake_at(scene.now_ms + _NAKED_LOOK_MS)
     if naked_ms > scene.policy.naked_bound_ms:
         plan.unprotected.append(side)
-    if naked_ms < _NAKED_LOOK_MS:
+    if naked_ms < _NAKED_LOOK_MS or by is None:
         return False
     ticker = scene.fresh_ticker()
     if ticker is None:

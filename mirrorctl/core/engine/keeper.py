@@ -127,7 +127,7 @@ class Keeper:
     # --- mirrors -----------------------------------------------------------------------------------------------
 
     def seen(self, account: str) -> bool:
-        return self._store.fact(f"seen.{account}") is not None
+        return bool(self._store.fact(f"seen.{account}"))
 
     def first_sight(self, mirror: Account, policy: MirrorPolicy, main: AccountView, now_ms: int) -> None:
         """Give a mirror its copies of cycles that began without it; nothing of it opens or closes by this alone."""

@@ -139,16 +139,22 @@ class World:
 
     # --- the process ---------------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the engine; its streams come up a moment later."""
+    def start(self, *, without: Collection[str] = ()) -> None:
+        """Start the engine; its streams come up a moment later. Mirrors `without` keys that answer are absent."""
         self._life += 1
-        accounts = [self._account(name, self._life) for name in self.uids]
+        accounts = [self._account(name, self._life) for name in self.uids if name not in without]
         store: Any = _CountedStore(self.store, self)
         self.engine = Engine(self.policy, accounts, store, self, decode_frame)
         self._alive(self.engine.start)
-        for name in self.uids:
-            if name not in self.dead:
-                self.stream_up(name)
+        for account in accounts:
+            if account.name not in self.dead:
+                self.stream_up(account.name)
+
+    def join(self, name: str) -> None:
+        """The keys of an absent mirror answer now."""
+        if self.engine is not None:
+            self.engine.join(self._account(name, self._life))
+            self.stream_up(name)
 
     def kill(self) -> None:
         """The process dies between two steps."""

@@ -331,3 +331,17 @@ def test_messages_of_no_interest_give_nothing(payload: object) -> None:
 def test_a_known_topic_that_cannot_be_read_says_so(data: object) -> None:
     with pytest.raises(Malformed):
         decode_frame({"topic": "order", "data": data})
+
+
+def test_a_row_that_moves_no_position_may_be_unreadable() -> None:
+    """A funding row without a side must not keep everything else from being read."""
+    funding = {**EXECUTION, "execType": "Funding", "side": "None", "execId": "f"}
+    assert decode.executions([funding, EXECUTION]) == [decode.execution(EXECUTION)]
+    assert decode_frame(frame("execution", funding, EXECUTION)) == [decode.execution(EXECUTION)]
+
+
+def test_an_unreadable_trade_is_a_gap_in_a_push_and_a_loss_in_the_history() -> None:
+    trade = {**EXECUTION, "side": "None"}
+    with pytest.raises(Malformed):
+        decode.executions([trade, EXECUTION])
+    assert decode.executions([trade, EXECUTION], history=True) == [decode.execution(EXECUTION)]

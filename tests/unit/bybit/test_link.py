@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+
+import pytest
 
 from mirrorctl.core.bybit.environments import Endpoints
-from mirrorctl.core.bybit.link import AccountLink, Backoff, ExchangeClock, Gate
+from mirrorctl.core.bybit.link import AccountLink, Backoff, ExchangeClock, Gate, wall_ms
 
 
 class Time:
@@ -82,3 +85,10 @@ def test_importing_the_edge_does_not_import_pybit() -> None:
         "sys.exit('pybit' in sys.modules or 'requests' in sys.modules or 'websocket' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 0
+
+
+def test_a_step_of_the_systems_clock_moves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = wall_ms()
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 3_600_000_000_000)
+    assert before <= wall_ms() < before + 5_000

@@ -195,6 +195,8 @@ class Desk:
     explained: frozenset[PositionSide] = frozenset(PositionSide)
     limit: Callable[[Decimal, Decimal], str] = lambda _qty, _price: ""
     ticks: bool = True
+    last: Decimal = PRICE
+    mark: Decimal = PRICE
 
     @classmethod
     def opened(cls, **settings: Any) -> Desk:
@@ -204,7 +206,7 @@ class Desk:
         return cls(main, mirror, **settings)
 
     def scene(self) -> Scene:
-        ticker = Ticker(SYMBOL, PRICE, PRICE, PRICE, PRICE, PRICE, self.now_ms) if self.ticks else None
+        ticker = Ticker(SYMBOL, self.last, self.mark, PRICE, PRICE, PRICE, self.now_ms) if self.ticks else None
         return Scene(
             now_ms=self.now_ms,
             account="mirror",

@@ -75,7 +75,7 @@ def test_what_is_under_way_is_not_sent_again_and_delays_nothing_else(busy: str, 
 
 
 @pytest.mark.proves("A24")
-@pytest.mark.parametrize(("by", "closes"), [(TriggerBy.LAST, True), (TriggerBy.MARK, True), (None, True)])
+@pytest.mark.parametrize(("by", "closes"), [(TriggerBy.LAST, True), (TriggerBy.MARK, True), (None, False)])
 def test_a_stop_that_price_has_passed_before_it_could_be_placed_closes(by: TriggerBy | None, closes: bool) -> None:
     desk = held({"stop_loss": TARGET}, {})
     if by is not None:
@@ -164,3 +164,36 @@ def test_a_stop_row_is_no_entry_and_has_no_twin() -> None:
     assert (shown.side, shown.status) == (Side.SELL, OrderStatus.UNTRIGGERED)
     desk.main.rest(shown)
     assert desk.plan().actions == []
+
+
+@pytest.mark.proves("A24")
+@pytest.mark.parametrize(
+    ("by", "last", "mark", "closes"),
+    [
+        (TriggerBy.LAST, "54999", "60000", True),
+        (TriggerBy.LAST, "60000", "54999", False),
+        (TriggerBy.MARK, "60000", "54999", True),
+        (TriggerBy.MARK, "54999", "60000", False),
+        (None, "54999", "54999", False),
+    ],
+)
+def test_a_first_stop_that_its_own_trigger_price_has_passed_closes(
+    by: TriggerBy | None, last: str, mark: str, closes: bool
+) -> None:
+    desk = held({"stop_loss": STOP}, {})
+    if by is not None:
+        desk.main.rest(stop_row(LONG, by))
+    desk.plan()
+    desk.later(1_000)
+    desk.last, desk.mark = Decimal(last), Decimal(mark)
+    plan = desk.plan()
+    assert bool(plan.passed_stops) is closes
+    assert bool(stops(plan)) is not closes
+
+
+@pytest.mark.proves("A21", "A26")
+def test_a_position_without_its_stop_is_unprotected_past_the_bound() -> None:
+    desk = held({"stop_loss": STOP}, {})
+    assert desk.plan().unprotected == []
+    desk.later(2_500)
+    assert desk.plan().unprotected == [LONG]
