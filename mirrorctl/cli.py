@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -141,7 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(as_json: bool, error: MirrorctlError) -> int:
     from mirrorctl.commands.terminal import Terminal
 
-    Terminal(as_json=as_json).error(error)
+    with suppress(OSError):  # nobody reads any more, or the disk is full: the exit code still tells
+        Terminal(as_json=as_json).error(error)
     return error.exit_code
 
 

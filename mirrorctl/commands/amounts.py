@@ -11,13 +11,14 @@ from mirrorctl.core.domain.values import PositionSide
 
 _NUMBER = re.compile(r"\d{1,18}(\.\d{1,18})?|\.\d{1,18}")
 _HUNDRED = Decimal(100)
+_ALLOWED = "a number above 0 in plain digits, such as 0.25 or 60000"
 
 
 def positive(text: str, name: str) -> str:
     """A number above zero, as the command socket takes it: plain text."""
     value = _number(text)
     if value is None or value <= 0:
-        raise UsageError(f'{name}: found "{text}"; allowed: a number above 0, such as 0.25 or 60000')
+        raise UsageError(f'{name}: found "{text}"; allowed: {_ALLOWED}')
     return plain(value)
 
 
@@ -34,7 +35,7 @@ def amount_or_percent(text: str, name: str, unit: str) -> tuple[str, bool]:
     percent = text.endswith("%")
     value = _number(text.removesuffix("%"))
     if value is None or value <= 0 or (percent and value > _HUNDRED):
-        raise UsageError(f'{name}: found "{text}"; allowed: {unit} above 0, or a percentage such as 25%')
+        raise UsageError(f'{name}: found "{text}"; allowed: {unit} above 0, or up to 100% such as 25%')
     return plain(value), percent
 
 

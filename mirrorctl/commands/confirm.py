@@ -8,13 +8,16 @@ from mirrorctl.core.domain.errors import ConfirmationMissing
 _YES = ("y", "yes")
 
 
-def check_askable(session: Session, yes: bool) -> None:
-    """Refuse before anything is read when a yes will be needed and nobody can give it."""
+def check_askable(session: Session, yes: bool, *, has_dry_run: bool = False) -> None:
+    """Refuse before anything is read when a yes will be needed and nobody can give it.
+
+    `has_dry_run`: the command takes --dry-run, so the hint may name it.
+    """
     profile = session.profile
     if profile.real and not yes and not session.terminal.can_ask:
         raise ConfirmationMissing(
             f"the profile {profile.name} trades on {profile.environment}: this needs a yes, and no terminal is there",
-            "add --yes to say it now, or --dry-run to see what would be done",
+            "add --yes to say it now" + (", or --dry-run to see what would be done" if has_dry_run else ""),
         )
 
 

@@ -58,9 +58,10 @@ def resume(
         f"ended: {row['kind']} of {row['account'] or 'every account'}, {row['symbol'] or 'every symbol'}"
         for row in result["ended"]
     ]
-    session.terminal.result(
-        {"schema": SCHEMA, "profile": session.profile.name, **result}, *(lines or ["nothing was paused or parked"])
-    )
+    nothing = "nothing was paused or parked"
+    if account or symbol:
+        nothing += " by just that name; `mirrorctl resume` ends every pause"
+    session.terminal.result({"schema": SCHEMA, "profile": session.profile.name, **result}, *(lines or [nothing]))
 
 
 def _args(session: Session, account: str | None, symbol: str | None) -> Args:

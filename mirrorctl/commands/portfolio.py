@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import typer
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from mirrorctl.commands import tables
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption, WatchOption
@@ -126,12 +127,17 @@ def _show(
     if watch and session.terminal.as_json:
         raise UsageError("--watch and --json exclude each other", "run the command with --json as often as you need it")
     if watch:
-        _watch(session, lambda: table(read()[0]))
+        _watch(session, lambda: _frame(read()[0], table))
         return
     document, code = read()
     session.terminal.result(document, table(document))
     if code:
         raise typer.Exit(code)
+
+
+def _frame(document: Document, table: Callable[[Document], RenderableType]) -> RenderableType:
+    """One look with its time: a screen that stands still must be told from figures that do."""
+    return Group(table(document), Text(f"at {document['at']}", "dim"))
 
 
 def _watch(session: Session, draw: Callable[[], RenderableType]) -> None:

@@ -69,6 +69,8 @@ def _daemon(session: Session) -> None:
         if not runtime.loop.stopping:
             ready_at = now_text()
             log.info("following %s: %s", profile.name, ", ".join(runtime.engine.accounts))
+            if not profile.policy.mirroring:
+                log.warning("ENABLE_MIRROR_TRADING is false: the mirrors are looked at, nothing is sent for them")
             session.terminal.announce("ready")
             runtime.loop.run(runtime.engine)
     if session.terminal.as_json:

@@ -50,12 +50,18 @@ class Session:
 
 
 def open_session(context: typer.Context, profile: str | None, as_json: bool) -> Session:
-    """The session of a command. A profile given after the command wins over one given before it."""
+    """The session of a command. A profile given after the command wins over one given before it.
+
+    Raises UsageError for an empty one: `-p "$UNSET"` must not fall back to another profile.
+    """
     before = context.find_root().obj
+    given = profile if profile is not None else before if isinstance(before, str) else None
+    if given is not None and not given.strip():
+        raise UsageError("--profile: found an empty name", "`mirrorctl profile list` shows the names")
     return Session(
         terminal=Terminal(as_json=as_json),
         home=find_home(os.environ),
-        reference=profile or (before if isinstance(before, str) else None),
+        reference=given,
         environ=os.environ,
     )
 

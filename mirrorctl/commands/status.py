@@ -74,7 +74,7 @@ def too_old(document: Document, age: Decimal, now: datetime) -> bool:
 def _without_daemon(session: Session) -> Document:
     """A quick look: accounts over REST, pauses and doubts from the store. Drift and holds need a daemon."""
     accounts = _read(session)
-    in_doubt, paused = _stored(session)
+    in_doubt, paused, alerts = _stored(session)
     counts = {reading.account: None if reading.value is None else len(reading.value) for reading in accounts}
     mirror = [count for name, count in counts.items() if name != MAIN]
     total = None if None in counts.values() else sum(count or 0 for count in counts.values())
@@ -102,6 +102,7 @@ def _without_daemon(session: Session) -> Document:
         "parked": None,
         "in_doubt": in_doubt,
         "alerts_waiting": 0,
+        "alerts": alerts,
     }
 
 
@@ -113,17 +114,19 @@ def _read(session: Session) -> list[Reading[tuple[Any, ...]]]:
         return [Reading(name, None, error) for name in names]
 
 
-def _stored(session: Session) -> tuple[int | None, set[str] | None]:
-    """Intents in doubt, and the accounts that are paused ("" for all); None where the store cannot be read."""
+def _stored(session: Session) -> tuple[int | None, set[str] | None, list[Document] | None]:
+    """Intents in doubt, paused accounts ("" for all) and the last alerts; None where the store cannot be read."""
     from mirrorctl.core.engine.records import StandingKind
+    from mirrorctl.core.engine.status import ALERTS_SHOWN, alert_json
     from mirrorctl.core.store.errors import StoreError
     from mirrorctl.core.store.sqlite import SqliteStore
 
     try:
         with SqliteStore(session.home.store_path(session.profile.name), read_only=True) as store:
+            alerts = [alert_json(alert) for alert in store.alerts(ALERTS_SHOWN)]
             doubt = sum(intent.state in _DOUBTFUL for intent in store.open_intents())
             paused = {s.account for s in store.standings() if s.kind is StandingKind.PAUSE and not s.symbol}
-            return doubt, paused
+            return doubt, paused, alerts
     except StoreError as error:
         session.terminal.tell(f"the store cannot be read: {error.message}", "yellow")
-        return None, None
+        return None, None, None

@@ -33,7 +33,7 @@ def sync(
     args: dict[str, Any] = {"symbol": None if symbol is None else amounts.symbol(symbol)}
     head = {"schema": SCHEMA, "profile": session.profile.name}
     if not dry_run:
-        check_askable(session, yes)
+        check_askable(session, yes, has_dry_run=True)
     found = desk.rehearse(session, "preview", args)
     if dry_run:
         session.terminal.result({**head, **found}, tables.plan(found))

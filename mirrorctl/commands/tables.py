@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from mirrorctl.commands.grid import Grid
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.policy import MAIN
 
@@ -19,11 +18,12 @@ Document = Mapping[str, Any]
 _NONE = "-"
 _UNKNOWN = "unknown"
 _CENT = Decimal("0.01")
+_SEVEN_FIGURES = Context(prec=7)
 
 
 def positions(document: Document) -> RenderableType:
     """What every account holds."""
-    table = _table(
+    table = Grid(
         ("account", "symbol", "side"),
         ("qty", "want", "entry", "mark", "pnl", "lev", "stop", "targets"),
     )
@@ -39,7 +39,7 @@ def positions(document: Document) -> RenderableType:
                 row["side"],
                 _number(row["qty"]),
                 want,
-                _number(row["entry_price"]),
+                _average(row["entry_price"]),
                 _number(row["mark_price"]),
                 _money(row["unrealised_pnl"], signed=True),
                 _number(row["leverage"]),
@@ -51,7 +51,7 @@ def positions(document: Document) -> RenderableType:
 
 def orders(document: Document) -> RenderableType:
     """Open orders of every account."""
-    table = _table(("account", "symbol", "side", "type", "role"), ("price", "trigger", "qty", "filled"), ("order id",))
+    table = Grid(("account", "symbol", "side", "type", "role"), ("price", "trigger", "qty", "filled"), ("order id",))
     for account in document["accounts"]:
         for row in account["orders"] or ():
             table.add_row(
@@ -72,7 +72,7 @@ def orders(document: Document) -> RenderableType:
 def balance(document: Document) -> RenderableType:
     """Equity and margin of every account."""
     columns = ("equity", "available", "initial_margin", "maintenance_margin", "unrealised_pnl")
-    table = _table(("account",), [name.replace("_", " ") for name in columns])
+    table = Grid(("account",), [name.replace("_", " ") for name in columns])
     for account in document["accounts"]:
         table.add_row(account["account"], *(_money(account[name]) for name in columns))
     return Group(table, *_unreadable(document))
@@ -83,15 +83,16 @@ def plan(document: Document) -> RenderableType:
     parts: list[RenderableType] = []
     rows = document["plan"]
     if rows:
-        table = _table(("account", "action", "symbol", "side"), ("qty", "price"), ("reason",))
+        table = Grid(("account", "action", "symbol", "side"), ("qty", "price"), ("reason",), prose=("reason",))
         for row in rows:
             price = row["price"] or ("market" if row["action"] in ("place", "close") else None)
+            qty = f"{row['qty']}x" if row["action"] == "set-leverage" else row["qty"]
             table.add_row(
                 row["account"],
                 row["action"],
                 row["symbol"],
                 row["side"] or _NONE,
-                row["qty"] or _NONE,
+                qty or _NONE,
                 price or _NONE,
                 row["reason"],
             )
@@ -107,7 +108,7 @@ def plan(document: Document) -> RenderableType:
 
 def held(rows: Sequence[Document]) -> RenderableType:
     """Growth that is held back, with its reason."""
-    table = _table(("held", "symbol"), ("would be", "is"), ("reason",))
+    table = Grid(("held", "symbol"), ("would be", "is"), ("reason",), prose=("reason",))
     for row in rows:
         table.add_row(row["account"], row["symbol"], row["raw_want"], row["want"], row["reason"])
     return table
@@ -115,7 +116,7 @@ def held(rows: Sequence[Document]) -> RenderableType:
 
 def expected(rows: Iterable[Document]) -> RenderableType:
     """What a trade would come to on each mirror."""
-    table = _table(("mirror",), ("factor", "qty"))
+    table = Grid(("mirror",), ("factor", "qty"))
     for row in rows:
         table.add_row(row["account"], row["factor"], row["qty"])
     return table
@@ -123,7 +124,7 @@ def expected(rows: Iterable[Document]) -> RenderableType:
 
 def mirrors(rows: Iterable[Document]) -> RenderableType:
     """How the mirrors followed one symbol."""
-    table = _table(("account",), ("have", "want"), ("state",))
+    table = Grid(("account",), ("have", "want"), ("state",), prose=("state",))
     for row in rows:
         table.add_row(row["account"], _number(row["have"]), _number(row["want"]), follow_state(row))
     return table
@@ -145,7 +146,7 @@ def status(document: Document) -> RenderableType:
     parts: list[RenderableType] = [_daemon_line(document["daemon"]), _status_accounts(document["accounts"])]
     parts.append(_in_step(document["in_sync"]))
     if document["drift"]:
-        table = _table(("drift", "symbol"), ("have", "want"), ("since",))
+        table = Grid(("drift", "symbol"), ("have", "want"), ("since",))
         for row in document["drift"]:
             table.add_row(row["account"], row["symbol"], row["have"], row["want"], row["since"] or _UNKNOWN)
         parts.append(table)
@@ -156,6 +157,9 @@ def status(document: Document) -> RenderableType:
     ]
     if document["in_doubt"]:
         parts.append(Text(f"in doubt: {document['in_doubt']} sent, outcome not known yet", "yellow"))
+    for row in document["alerts"] or ():
+        where = " ".join(part for part in (row["account"], row["symbol"]) if part)
+        parts.append(Text(f"{row['at']}  {row['severity']}: {where}: {row['text']}", "dim"))
     if document["alerts_waiting"]:
         parts.append(Text(f"alerts waiting: {document['alerts_waiting']}"))
     return Group(*parts)
@@ -163,7 +167,7 @@ def status(document: Document) -> RenderableType:
 
 def profiles(rows: Iterable[Document]) -> RenderableType:
     """The profiles that can be named."""
-    table = _table(("", "name", "environment", "path"))
+    table = Grid(("", "name", "environment", "path"), prose=("path",))
     for row in rows:
         table.add_row("*" if row["chosen"] else "", row["name"], row["environment"] or "broken", row["path"])
     return table
@@ -171,7 +175,7 @@ def profiles(rows: Iterable[Document]) -> RenderableType:
 
 def settings(rows: Iterable[Document]) -> RenderableType:
     """Keys of a profile with the value that holds and where it came from."""
-    table = _table(("key", "value", "source"))
+    table = Grid(("key", "value", "source"), prose=("value",))
     for row in rows:
         table.add_row(row["key"], _setting(row["value"]), row["source"])
     return table
@@ -179,7 +183,7 @@ def settings(rows: Iterable[Document]) -> RenderableType:
 
 def demo(rows: Iterable[Document]) -> RenderableType:
     """How the demo ended."""
-    table = _table(("account",), ("want", "have"), ("in step",), ("copies", "latency p50 ms", "max ms"))
+    table = Grid(("account",), ("want", "have"), ("in step",), ("copies", "latency p50 ms", "max ms"))
     for row in rows:
         is_main = row["role"] == MAIN
         state = Text(_NONE) if is_main else Text("yes", "green") if row["in_step"] else Text("no", "red")
@@ -197,23 +201,14 @@ def demo(rows: Iterable[Document]) -> RenderableType:
 
 def faults(rows: Iterable[Document]) -> RenderableType:
     """Standing faults of the paper exchange."""
-    table = _table(("id", "kind", "account", "target", "left"))
+    table = Grid(("id", "kind", "account", "target", "left"), prose=("target",))
     for row in rows:
         left = "until cleared" if row["left"] is None else str(row["left"])
         table.add_row(str(row["id"]), row["kind"], row["account"] or "all", row["target"] or "all", left)
     return table
 
 
-def _table(left: Iterable[str], right: Iterable[str] = (), rest: Iterable[str] = (), more: Iterable[str] = ()) -> Table:
-    """Columns of text, then of figures, then text, then figures."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for names, justify in ((left, False), (right, True), (rest, False), (more, True)):
-        for name in names:
-            table.add_column(name, justify="right" if justify else "left", overflow="fold")
-    return table
-
-
-def _with_accounts(document: Document, table: Table, what: str, nothing: str) -> RenderableType:
+def _with_accounts(document: Document, table: Grid, what: str, nothing: str) -> RenderableType:
     parts: list[RenderableType] = [table] if table.row_count else []
     empty = [account for account in document["accounts"] if account[what] is not None and not account[what]]
     parts += [Text(f"{account['account']}: {nothing}") for account in empty]
@@ -235,8 +230,8 @@ def _daemon_line(daemon: Document) -> Text:
     return Text(f"daemon: running, process {daemon['pid']} since {daemon['since']}{silent}", "yellow" if silent else "")
 
 
-def _status_accounts(rows: Iterable[Document]) -> Table:
-    table = _table(("account", "state", "stream", "last event", "paused", "error"))
+def _status_accounts(rows: Iterable[Document]) -> Grid:
+    table = Grid(("account", "state", "stream", "last event", "paused", "error"), prose=("error",))
     for row in rows:
         stream = row["stream"]
         table.add_row(
@@ -262,11 +257,17 @@ def _number(value: Decimal | str | None, missing: str = _UNKNOWN) -> Text:
     return Text(plain(value) if isinstance(value, Decimal) else value)
 
 
+def _average(value: Decimal | None) -> Text:
+    """An average price has no tick: to the figures that a trader compares. `--json` has all of them."""
+    return _number(None if value is None else _SEVEN_FIGURES.plus(value).normalize())
+
+
 def _money(value: Decimal | None, *, signed: bool = False) -> Text:
     if value is None:
         return Text(_UNKNOWN, "dim")
-    text = format(value.quantize(_CENT), "+,f" if signed else ",f")
-    return Text(text, "" if not signed or not value else "green" if value > 0 else "red")
+    cents = value.quantize(_CENT)
+    text = format(cents, "+,f" if signed else ",f") if cents else "0.00"
+    return Text(text, "" if not signed or not cents else "green" if cents > 0 else "red")
 
 
 def _setting(value: object) -> str:

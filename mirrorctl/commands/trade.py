@@ -70,7 +70,7 @@ def open_(
         "wait_s": str(amounts.seconds(wait, "--wait")),
     }
     if not dry_run:
-        check_askable(session, yes)
+        check_askable(session, yes, has_dry_run=True)
     if dry_run or (session.profile.real and not yes):
         found = desk.rehearse(session, "trade.open", {**args, "dry_run": True})
         if dry_run:
@@ -214,6 +214,8 @@ def describe(event: Args) -> str:
 
 
 def _headline(result: Args) -> str:
+    if result.get("cancelled") == 0:
+        return f"main: no entry of ours on {result['symbol']} to cancel"
     for done in ("placed", "closed", "reduced", "stop", "cancelled"):
         if done in result:
             return f"main: {result['symbol']} {done} {result[done]}"

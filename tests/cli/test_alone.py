@@ -191,3 +191,11 @@ def test_a_daemon_stops_in_time_whatever_hangs(program: Program, exchange: Runni
     began = time.monotonic()
     assert daemon.end(number) == 0
     assert time.monotonic() - began < 5
+
+
+def test_a_daemon_says_that_mirroring_is_disabled(program: Program) -> None:
+    daemon = program.start("run", env={"ENABLE_MIRROR_TRADING": "false"})
+    daemon.await_ready()
+    said = "\n".join(daemon.lines())
+    assert daemon.end() == 0
+    assert "ENABLE_MIRROR_TRADING is false" in said

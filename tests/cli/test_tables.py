@@ -1,4 +1,4 @@
-"""What people see, exactly: tables at 100 columns without colour."""
+"""What people see, exactly: tables at 100 columns without colour, and what becomes of them in a narrow terminal."""
 
 from __future__ import annotations
 
@@ -110,6 +110,16 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
         "parked": [{"account": "mirror", "symbol": "ETHUSDT", "reason": "foreign position"}],
         "in_doubt": 1,
         "alerts_waiting": 0,
+        "alerts": [
+            {
+                "at": at,
+                "severity": "critical",
+                "kind": "held",
+                "account": "mirror",
+                "symbol": "BTCUSDT",
+                "text": "naked: the long stands without its stop",
+            }
+        ],
     }
     assert printed(tables.status(document), capsys) == GOLDEN_STATUS.strip("\n")
 
@@ -127,6 +137,65 @@ def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
         ),
     ]
     assert printed(tables.demo(rows), capsys) == GOLDEN_DEMO.strip("\n")
+
+
+NARROW = [60, 80]
+
+
+@pytest.mark.parametrize("width", NARROW)
+def test_no_figure_is_broken_in_a_narrow_terminal(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    order_id = "5d338c12-aba2-d44a-8101-16e593d13fb2"
+    order = {
+        "symbol": "1000PEPEUSDT",
+        "side": "sell",
+        "type": "market",
+        "role": "stop",
+        "price": None,
+        "trigger_price": Decimal("0.0123456"),
+        "qty": Decimal(120000),
+        "filled_qty": Decimal(0),
+        "order_id": order_id,
+    }
+    shown = printed(tables.positions({"accounts": [account("mirror", positions=[MIRROR])]}), capsys)
+    shown += "\n" + printed(tables.orders({"accounts": [account("main", orders=[order])]}), capsys)
+    assert all(len(line) <= width for line in shown.splitlines())
+    words = shown.split()
+    for whole in ("main", "BTCUSDT", "0.04", "0.041", "60000.1", "60100", "-1,204.50", "0.0123456", "120000", order_id):
+        assert whole in words
+
+
+def test_an_average_price_is_shown_to_seven_figures_and_without_an_exponent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [
+        {**POSITION, "targets": [], "entry_price": Decimal(text)}
+        for text in ("59962.18275862", "0.0123456789", "60000")
+    ]
+    words = printed(tables.positions({"accounts": [account("main", positions=rows)]}), capsys).split()
+    assert {"59962.18", "0.01234568", "60000"} <= set(words)
+
+
+def test_a_fraction_of_a_cent_is_no_loss(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{**POSITION, "unrealised_pnl": Decimal("-0.001")}]
+    words = printed(tables.positions({"accounts": [account("main", positions=rows)]}), capsys).split()
+    assert "0.00" in words
+    assert "-0.00" not in words
+
+
+def test_leverage_in_a_plan_is_no_quantity(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {
+        "account": "main",
+        "action": "set-leverage",
+        "symbol": "BTCUSDT",
+        "side": None,
+        "qty": "10",
+        "price": None,
+        "reason": "asked for by the trade",
+    }
+    assert "10x" in printed(tables.plan({"plan": [row], "held": []}), capsys).split()
 
 
 GOLDEN_DEMO = """
@@ -168,4 +237,5 @@ drift    symbol    have    want   since
 mirror   BTCUSDT   0.04   0.041   2026-01-02T03:04:05.678Z
 parked: mirror ETHUSDT: foreign position
 in doubt: 1 sent, outcome not known yet
+2026-01-02T03:04:05.678Z  critical: mirror BTCUSDT: naked: the long stands without its stop
 """

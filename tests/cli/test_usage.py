@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["paper", "reset", "-p", "testnet"], "is testnet, not paper"),
         (["demo", "-p", "testnet"], "has an exchange of its own"),
         (["-p", "papr", "orders"], 'did you mean "paper"?'),
+        (["orders", "-p", ""], "--profile: found an empty name"),
+        (["-p", " ", "orders"], "--profile: found an empty name"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -54,6 +59,39 @@ def test_wrong_words(args: list[str], expected: str, capsys: pytest.CaptureFixtu
     code, out, err = run(args, capsys)
     assert code == 2
     assert expected in (out if "--json" in args else err)
+
+
+@pytest.mark.parametrize(("command", "has_dry_run"), [("open", True), ("close", False)])
+def test_a_hint_names_no_option_that_the_command_lacks(
+    command: str, has_dry_run: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    size = ["long", "--qty", "1"] if command == "open" else []
+    code, _, err = run(["trade", command, "BTCUSDT", *size, "-p", "testnet"], capsys)
+    assert code == 6
+    assert ("--dry-run" in err) == has_dry_run
+
+
+def test_resume_of_one_symbol_does_not_hide_a_wider_pause(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["pause"], capsys)[0] == 0
+    code, out, _ = run(["resume", "--symbol", "ETHUSDT"], capsys)
+    assert (code, "`mirrorctl resume` ends every pause" in out) == (0, True)
+    assert "ended: pause of every account" in run(["resume"], capsys)[1]
+
+
+def test_an_output_that_takes_nothing_leaves_no_traceback(home: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "mirrorctl", "profile", "list", "--json"],
+            env={**os.environ, "MIRRORCTL_HOME": str(home)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
 
 
 def test_an_error_is_one_document_with_json(capsys: pytest.CaptureFixture[str], program: Program) -> None:

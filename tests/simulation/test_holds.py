@@ -274,3 +274,43 @@ def test_a_lost_store_does_not_close_what_main_closed_meanwhile_until_the_trader
     stage.command("sync")
     stage.settle()
     assert stage.of("half").held() == {}
+
+
+def test_disabled_mirrors_are_looked_at_and_not_touched() -> None:
+    """ENABLE_MIRROR_TRADING=false: neither entries nor exits nor stops go out."""
+    stage = Stage(mirroring=False)
+    stage.main.buy("0.1", stop="58000")
+    stage.run(10_000)
+    stage.main.close()
+    stage.run(10_000)
+    assert stage.sent() == []
+    assert stage.status()["in_sync"] is True
+
+
+def test_a_days_loss_holds_entries_and_lets_exits_go() -> None:
+    limits = Limits(Decimal(100), None, None, None, max_daily_loss=Decimal(40))
+    stage = Stage(copying("half", limits=limits))
+    stage.main.buy("0.1")
+    stage.settle()
+    stage.price("59000")  # the mirror lost 50 of the 40 it may
+    stage.run(25_000)
+    stage.main.buy("0.1")
+    stage.run(5_000)
+    assert "lost today" in stage.held("half")[0]
+    stage.main.close()
+    stage.settle()
+    assert stage.of("half").position() == 0
+
+
+def test_a_change_that_is_accepted_and_never_shows_is_not_asked_for_in_a_storm() -> None:
+    """An exchange that answers "not modified" to a stop and goes on showing another one."""
+    stage = Stage(copying("half"))
+    stage.main.buy("0.1")
+    stage.settle()
+    stage.world.fault(
+        FaultKind.RET_CODE, "half", "/v5/position/trading-stop", count=None, code=34040, message="not modified"
+    )
+    before = len(stage.sent("half"))
+    stage.main.protect(stop="58000")
+    stage.run(60_000)
+    assert len(stage.sent("half")) - before < 12

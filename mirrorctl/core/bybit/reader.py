@@ -9,13 +9,16 @@ from collections.abc import Callable
 
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.errors import ExchangeError, Unavailable
+from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.engine.ports import (
     Answer,
     ClockMeasured,
+    DayAnswer,
     Deliver,
     ExecutionsAnswer,
     FindOrder,
     Query,
+    ReadDay,
     ReadDone,
     ReadExecutions,
     ReadFailed,
@@ -155,6 +158,8 @@ def read(rest: BybitRest, query: Query) -> Answer:
             return rest.find_order(query.symbol, link_id=query.link_id, order_id=query.order_id)
         case ReadExecutions():
             return ExecutionsAnswer(rest.executions_of(query.symbol, query.order_id))
+        case ReadDay():
+            return DayAnswer(query.start_ms, sum((row.pnl for row in rest.closed_pnl(query.start_ms)), ZERO))
         case ReadTicker():
             return rest.ticker(query.symbol)
         case ReadInstrument():

@@ -65,6 +65,7 @@ class Limits:
     max_position_notional: Decimal | None = Decimal(50_000)
     max_total_notional: Decimal | None = Decimal(200_000)
     max_open_positions: int | None = 20
+    max_daily_loss: Decimal | None = None
     max_orders_per_minute: int | None = 120
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution
 from mirrorctl.core.domain.actions import NotSent, Priority
@@ -10,9 +11,11 @@ from mirrorctl.core.domain.ids import account_tag
 from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.domain.values import Freshness, PositionSide
 from mirrorctl.core.domain.view import AccountView
-from mirrorctl.core.engine.ports import Query, Reader, Writer
+from mirrorctl.core.engine.ports import DayAnswer, Query, Reader, Writer
 
 BLIND_RELIST_MS = 2_000
+DAY_MS = 86_400_000
+_DAY_FRESH_MS = 120_000
 _BLIND_FRESH_MS = 6_000
 _EXIT_RETRY_MS = 1_000
 
@@ -38,6 +41,8 @@ class Account:
     relist_due_ms: int = 0
     error: str = ""
     clock_offset_ms: int | None = None
+    day: DayAnswer | None = None
+    day_read_ms: int = 0
     asked: dict[Query, int] = field(default_factory=dict)
     retry_at_ms: dict[Query, int] = field(default_factory=dict)
     last_asked_ms: dict[Query, int] = field(default_factory=dict)
@@ -67,6 +72,14 @@ class Account:
         else:
             fresh = self.relisted_ms >= self.stream_since_ms and age <= _BLIND_FRESH_MS
         return Freshness.FRESH if fresh else Freshness.STALE
+
+    def day_loss(self, now_ms: int, day_start_ms: int) -> Decimal | None:
+        """Loss since 00:00 UTC, closed and open together; negative when the day won. None: it cannot be computed."""
+        wallet = self.view.wallet
+        fresh = self.day is not None and self.day.start_ms == day_start_ms
+        if self.day is None or not fresh or wallet is None or now_ms - self.day_read_ms > _DAY_FRESH_MS:
+            return None
+        return -(self.day.realised + wallet.unrealised_pnl)
 
     def not_sent(self, priority: Priority, outcome: NotSent, now_ms: int) -> None:
         """A send did not reach matching. Entries wait as long as they were told; exits try again within a second."""

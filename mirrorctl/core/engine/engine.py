@@ -20,6 +20,7 @@ from mirrorctl.core.engine.ports import (
     Decoder,
     Event,
     FindOrder,
+    ReadDay,
     ReadExecutions,
     ReadInstrument,
     ReadPosition,
@@ -118,6 +119,7 @@ class Engine(EngineState):
         now = self.now_ms()
         self._ask_due_relists(now)
         self._ask_unsettled(now)
+        self._ask_days(now)
         for name, query in self.book.looks_due(now):
             if name in self.accounts:
                 self.accounts[name].ask(query, now)
@@ -138,6 +140,7 @@ class Engine(EngineState):
             self.tickers,
             lambda symbol: self._growth_block(mirror, symbol, now),
             now,
+            day_start_ms=self.day_start_ms(),
             keep=keep,
         )
 
@@ -160,7 +163,7 @@ class Engine(EngineState):
         plans = self.plan_mirror(mirror, symbols, now)
         for plan in plans:
             self._after_plan(mirror, plan, now)
-        if self._sends:
+        if self._sends and self.policy.mirroring:  # disabled mirrors are looked at and not touched
             mirror.execute(plans, now)
         self.pass_ms = self.now_ms() - now
 
@@ -208,6 +211,13 @@ class Engine(EngineState):
                 with self.store.batch():  # a cycle never stands without its copies
                     self.keeper.advance(symbol, self.main.view, mirrors, self.exchange_now_ms())
         self.keeper.explain_closes()
+
+    def _ask_days(self, now: int) -> None:
+        """Read the day's closed PnL of accounts that have a limit on it."""
+        for account in self.accounts.values():
+            limits = self.policy.main_limits if account.is_main else self.policy.mirror(account.name).limits
+            if limits.max_daily_loss is not None:
+                account.ask(ReadDay(self.day_start_ms()), now, every_ms=self.relist_ms)
 
     def _ask_due_relists(self, now: int) -> None:
         for account in self.accounts.values():

@@ -13,6 +13,7 @@ from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
 from mirrorctl.core.engine.ports import (
     ClockMeasured,
+    DayAnswer,
     Decoder,
     Event,
     ExecutionsAnswer,
@@ -189,6 +190,8 @@ class Intake:
         elif isinstance(answer, ExecutionsAnswer) and isinstance(query, ReadExecutions):
             self._apply_order_executions(account, query.order_id, answer.executions)
             self._state.mark(account, query.symbol)
+        elif isinstance(answer, DayAnswer):
+            account.day, account.day_read_ms = answer, event.requested_ms
         elif isinstance(answer, Ticker):
             self._state.tickers[answer.symbol] = answer
             self._state.mark_everywhere(answer.symbol)

@@ -29,6 +29,7 @@ from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.attempts import attempt_of, attempt_on_book
+from mirrorctl.core.engine.changes import Changes
 from mirrorctl.core.engine.ports import FindOrder, Query, ReadPosition
 from mirrorctl.core.engine.records import Intent, Store
 
@@ -69,6 +70,7 @@ class IntentBook:
         self._by_link: dict[tuple[str, str], _Tracked] = {}
         self._by_symbol: dict[tuple[str, str], dict[int, _Tracked]] = {}
         self._refusals: dict[tuple[str, str, str], int] = {}
+        self._changes = Changes()
 
     # --- life ------------------------------------------------------------------------------------------------
 
@@ -160,6 +162,7 @@ class IntentBook:
             if tracked.intent.state is not IntentState.PENDING and (_effect_seen(action, view) or read_after):
                 self._refusals.pop((account, symbol, _busy_key(action)), None)
                 self._update(tracked, now_ms, state=IntentState.DONE)
+                tracked.busy_until_ms = now_ms + self._changes.done(action, _busy_key(action), now_ms)
 
     def on_absent(self, account: str, link_id: str, requested_ms: int, now_ms: int) -> None:
         """A look-up over realtime, history and executions found nothing.
@@ -264,7 +267,8 @@ class IntentBook:
                 continue
             wait = min(_FIRST_LOOK_MS << min(tracked.looks, 8), _LONGEST_LOOK_MS)
             tracked.looks += 1
-            tracked.look_ms = now_ms + wait
+            certain_ms = tracked.sent_ms + _ABSENT_AFTER_MS  # the first look that may prove it was never placed
+            tracked.look_ms = certain_ms if now_ms < certain_ms < now_ms + wait else now_ms + wait
             action = tracked.intent.action
             yield tracked.intent.account, ReadPosition(action.symbol) if tracked.gone_ms else _question(action)
 

@@ -42,19 +42,26 @@ class Exposure:
         rate: OrderRate,
         now_ms: int,
         on_the_way: Mapping[str, Decimal] | None = None,
+        day_loss: Decimal | None = None,
     ) -> None:
-        """`on_the_way`: notional by symbol of entries that were sent and do not show in the view yet."""
+        """`on_the_way`: notional by symbol of entries that were sent and do not show in the view yet.
+
+        `day_loss`: loss since 00:00 UTC; None when it cannot be computed, which counts as reached.
+        """
         self._view = view
         self._limits = limits
         self._rate = rate
         self._now_ms = now_ms
         self._planned: dict[str, Decimal] = dict(on_the_way or {})
+        self._day_loss = day_loss
         self._orders = 0
         self._total: Decimal | str | None = "unread"
 
     def refusal(self, symbol: str, qty: Decimal, price: Decimal) -> str:
         """Why an entry of `qty` at `price` would break a limit; "" when it would not."""
         limits = self._limits
+        if lost := self._loss_refusal():
+            return lost
         if limits.max_orders_per_minute is not None:
             sent = self._rate.count(self._now_ms) + self._orders
             if sent >= limits.max_orders_per_minute:
@@ -76,6 +83,14 @@ class Exposure:
             if after > limits.max_total_notional:
                 return f"limit max_total_notional: {_money(after)} over {plain(limits.max_total_notional)}"
         return ""
+
+    def _loss_refusal(self) -> str:
+        limit = self._limits.max_daily_loss
+        if limit is None:
+            return ""
+        if self._day_loss is None:
+            return "limit max_daily_loss cannot be computed: the day's closed PnL is not read"
+        return f"limit max_daily_loss: {_money(self._day_loss)} lost today" if self._day_loss >= limit else ""
 
     def charge(self, symbol: str, qty: Decimal, price: Decimal) -> None:
         """Reserve for an entry that the pass has planned."""

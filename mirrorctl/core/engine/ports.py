@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol
 
 from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wallet
@@ -63,7 +64,14 @@ class ReadInstrument:
     symbol: str
 
 
-Query = Relist | ReadPosition | FindOrder | ReadExecutions | ReadTicker | ReadInstrument
+@dataclass(frozen=True, slots=True)
+class ReadDay:
+    """What positions closed since `start_ms` (exchange clock) have brought."""
+
+    start_ms: int
+
+
+Query = ReadDay | Relist | ReadPosition | FindOrder | ReadExecutions | ReadTicker | ReadInstrument
 
 
 # --- answers ------------------------------------------------------------------------------------------------------
@@ -106,7 +114,15 @@ class ReadFailed:
     retry_after_s: float | None = None
 
 
-Answer = RelistAnswer | PositionAnswer | OrderAnswer | ExecutionsAnswer | Ticker | Instrument | ReadFailed
+@dataclass(frozen=True, slots=True)
+class DayAnswer:
+    """Closed PnL since `start_ms`, in the settle coin, fees included."""
+
+    start_ms: int
+    realised: Decimal
+
+
+Answer = DayAnswer | RelistAnswer | PositionAnswer | OrderAnswer | ExecutionsAnswer | Ticker | Instrument | ReadFailed
 
 
 # --- events -------------------------------------------------------------------------------------------------------

@@ -56,11 +56,13 @@ class MirrorPass:
         growth_block: Callable[[str], str],
         now_ms: int,
         *,
+        day_start_ms: int,
         keep: bool = True,
     ) -> list[SymbolPlan]:
         """Decide about every symbol. Nothing is sent; the newest plan of each symbol is kept unless it is a preview."""
+        day_loss = self.mirror.day_loss(now_ms, day_start_ms)
         on_the_way = self._book.on_the_way(self.mirror.name, self.mirror.view)
-        exposure = Exposure(self.mirror.view, self.policy.limits, self.rate, now_ms, on_the_way)
+        exposure = Exposure(self.mirror.view, self.policy.limits, self.rate, now_ms, on_the_way, day_loss)
         plans = []
         for symbol in sorted(symbols):
             instrument = instruments.get(symbol)

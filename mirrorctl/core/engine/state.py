@@ -8,7 +8,7 @@ from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.policy import MAIN, Policy
 from mirrorctl.core.domain.values import Freshness
-from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.accounts import DAY_MS, Account
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.measure import CopyMeter
@@ -57,6 +57,10 @@ class EngineState:
     def exchange_now_ms(self) -> int:
         """The exchange's clock, as far as main's offset is known."""
         return self.now_ms() + (self.main.clock_offset_ms or 0)
+
+    def day_start_ms(self) -> int:
+        """00:00 UTC of today, exchange clock."""
+        return self.exchange_now_ms() // DAY_MS * DAY_MS
 
     def freshness(self, account: Account) -> Freshness:
         return account.freshness(self.now_ms(), self.relist_ms)

@@ -13,6 +13,9 @@ from mirrorctl.core.domain.scene import Held, Planned, Standing, SymbolPlan
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.reconcile import is_off
+from mirrorctl.core.engine.records import Alert
+
+ALERTS_SHOWN = 5
 
 
 def iso(ms: int | None) -> str | None:
@@ -44,6 +47,7 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         ],
         "in_doubt": in_doubt,
         "alerts_waiting": 0,
+        "alerts": [alert_json(alert) for alert in engine.store.alerts(ALERTS_SHOWN)],
         "pass_ms": engine.pass_ms,
     }
 
@@ -75,6 +79,18 @@ def plan_json(plans: Iterable[SymbolPlan]) -> dict[str, Any]:
             for plan in plans
             for h in plan.held
         ],
+    }
+
+
+def alert_json(alert: Alert) -> dict[str, Any]:
+    """One row of the outbox."""
+    return {
+        "at": iso(alert.at_ms),
+        "severity": alert.severity.value,
+        "kind": alert.kind,
+        "account": alert.account,
+        "symbol": alert.symbol,
+        "text": alert.text,
     }
 
 

@@ -190,7 +190,9 @@ def _check_limits(
     engine: Engine, request: OpenRequest, part: Decimal, prices: list[Decimal], leverage: Decimal | None
 ) -> None:
     limits = engine.policy.main_limits
-    exposure = Exposure(engine.main.view, limits, OrderRate(), engine.now_ms())
+    now = engine.now_ms()
+    day_loss = engine.main.day_loss(now, engine.day_start_ms())
+    exposure = Exposure(engine.main.view, limits, OrderRate(), now, day_loss=day_loss)
     for price in prices:
         refusal = exposure.refusal(request.symbol, part, price)
         if refusal:

@@ -106,6 +106,7 @@ def _limits(table: LimitsTable) -> Limits:
         max_position_notional=table.max_position_notional,
         max_total_notional=table.max_total_notional,
         max_open_positions=table.max_open_positions,
+        max_daily_loss=table.max_daily_loss,
         max_orders_per_minute=table.max_orders_per_minute,
     )
 

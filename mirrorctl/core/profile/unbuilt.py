@@ -29,7 +29,6 @@ class Unbuilt:
 
 
 _LIMITS = (
-    Unbuilt("limits.max_daily_loss"),
     Unbuilt("limits.max_drawdown_pct", (Decimal(0),)),
     Unbuilt("limits.on_breach", ("pause",)),
 )

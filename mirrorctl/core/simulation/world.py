@@ -330,7 +330,9 @@ class _Port:
 class _CountedStore:
     """The store as the engine's port, each write of it a port call."""
 
-    _READS = frozenset(("fresh", "batch", "fact", "cycles", "copies", "open_intents", "recent_intents", "standings"))
+    _READS = frozenset(
+        ("fresh", "batch", "fact", "cycles", "copies", "open_intents", "recent_intents", "standings", "alerts")
+    )
 
     def __init__(self, store: Store, world: World) -> None:
         self._store = store

@@ -350,6 +350,29 @@ def test_a_refused_change_waits_longer_each_time_and_starts_over_after_a_success
     assert desk.book.busy("mirror", SYMBOL, desk.now)[1] == desk.now + 1_000
 
 
+@pytest.mark.proves("A51")
+@pytest.mark.parametrize("action", [STOP, LEVERAGE, CANCEL, AMEND], ids=lambda action: type(action).__name__)
+def test_a_change_that_is_done_and_does_not_show_is_repeated_ever_more_rarely(desk: Desk, action: Action) -> None:
+    waits = []
+    for number in range(1, 9):
+        desk.send(replace(action, reason=f"again {number}"))
+        desk.answer(number, Accepted())
+        desk.book.confirm("mirror", SYMBOL, desk.view, desk.now, read_ms=desk.now)
+        busy, wake = desk.book.busy("mirror", SYMBOL, desk.now)
+        waits.append((wake or desk.now) - desk.now)
+        assert bool(busy) is (number > 1), "what is asked for once is not delayed"
+        desk.now = wake or desk.now
+    assert waits == [0, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
+
+
+def test_another_change_of_the_same_kind_does_not_wait(desk: Desk) -> None:
+    for number, price in enumerate((55_000, 55_100, 55_000, 55_100), 1):
+        desk.send(replace(STOP, stop_loss=Decimal(price)))
+        desk.answer(number, Accepted())
+        desk.book.confirm("mirror", SYMBOL, desk.view, desk.now, read_ms=desk.now)
+        assert desk.book.busy("mirror", SYMBOL, desk.now) == (frozenset(), None)
+
+
 def test_a_twin_that_we_cancel_is_marked_as_ended_by_us(desk: Desk) -> None:
     desk.send()
     desk.show()

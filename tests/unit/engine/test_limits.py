@@ -102,3 +102,17 @@ def test_what_a_pass_has_planned_counts_towards_the_rate() -> None:
     for expected in ("", "", "limit max_orders_per_minute: 2 of 2 sent"):
         assert found.refusal(SYMBOL, Decimal("0.001"), PRICE) == expected
         found.charge(SYMBOL, Decimal("0.001"), PRICE)
+
+
+@pytest.mark.proves("A75")
+@pytest.mark.parametrize(
+    ("loss", "refused"),
+    [(None, "cannot be computed"), (Decimal(999), ""), (Decimal(1_000), "1000 lost today"), (Decimal(-5), "")],
+)
+def test_a_days_loss_that_is_reached_or_unreadable_refuses(loss: Decimal | None, refused: str) -> None:
+    limits = replace(OPEN, max_daily_loss=Decimal(1_000))
+    found = Exposure(AccountView("mirror"), limits, OrderRate(), NOW, day_loss=loss).refusal(
+        SYMBOL, Decimal("0.1"), PRICE
+    )
+    assert refused in found
+    assert bool(found) is bool(refused)

@@ -223,12 +223,6 @@ def test_mirror_defaults_are_merged_key_by_key() -> None:
     assert rows["mirrors.a.follow.max_age_s"] == (Decimal(60), "default")
 
 
-def test_resolved_names_limits_that_do_not_act_yet() -> None:
-    rows = resolved(load(WHOLE))
-    for section in ("main", "mirrors.mirror"):
-        assert rows[f"{section}.limits.max_daily_loss"] == (None, "not built")
-
-
 def test_resolved_holds_every_key_of_the_file() -> None:
     """A key that is read and not shown would be a key nobody can check."""
     keys = set(resolved(load(WHOLE)))

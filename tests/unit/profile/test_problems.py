@@ -152,7 +152,6 @@ REFUSED = {
     "follow.manual_edit": '"respect"',
     "follow.foreign": '"adopt"',
     "protection.on_unprotected": '"close"',
-    "limits.max_daily_loss": '"1000"',
     "limits.max_drawdown_pct": "5",
     "limits.on_breach": '"warn"',
 }

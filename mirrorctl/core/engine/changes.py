@@ -1,0 +1,42 @@
+"""The pace of changes that are accepted and do not show: a stop that the exchange takes and never displays as asked.
+
+The state a change was to bring about is read after it. Where it is not what was asked, the next pass asks again; this
+keeps that from becoming a storm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mirrorctl.core.domain.actions import Action
+
+_FIRST_MS = 1_000
+_LONGEST_MS = 30_000
+_FORGOTTEN_MS = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    action: Action
+    times: int
+    at_ms: int
+
+
+class Changes:
+    """Changes that were done lately, by account, symbol and kind."""
+
+    def __init__(self) -> None:
+        self._done: dict[tuple[str, str, str], _Done] = {}
+
+    def done(self, action: Action, kind: str, now_ms: int) -> int:
+        """A change is over. Returns for how many ms the same kind of change has to wait.
+
+        Nothing for a new one; doubled each time the very same was done again.
+        """
+        key = (action.account, action.symbol, kind)
+        plain = replace(action, reason="")
+        before = self._done.get(key)
+        again = before is not None and before.action == plain and now_ms - before.at_ms < _FORGOTTEN_MS
+        times = before.times + 1 if before is not None and again else 0
+        self._done[key] = _Done(plain, times, now_ms)
+        return min(_FIRST_MS << min(times - 1, 8), _LONGEST_MS) if times else 0
