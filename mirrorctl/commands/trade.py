@@ -214,6 +214,8 @@ def describe(event: Args) -> str:
 
 
 def _headline(result: Args) -> str:
+    if result.get("already"):
+        return f"main: this client id was used: order {result['already']} is {result['state']}; nothing was sent"
     if result.get("cancelled") == 0:
         return f"main: no entry of ours on {result['symbol']} to cancel"
     for done in ("placed", "closed", "reduced", "stop", "cancelled"):

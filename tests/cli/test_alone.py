@@ -195,7 +195,6 @@ def test_a_daemon_stops_in_time_whatever_hangs(program: Program, exchange: Runni
 
 def test_a_daemon_says_that_mirroring_is_disabled(program: Program) -> None:
     daemon = program.start("run", env={"ENABLE_MIRROR_TRADING": "false"})
-    daemon.await_ready()
     said = "\n".join(daemon.lines())
     assert daemon.end() == 0
     assert "ENABLE_MIRROR_TRADING is false" in said

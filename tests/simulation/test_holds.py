@@ -18,14 +18,24 @@ NONE = Limits(Decimal(100), None, None, None)
 
 
 @pytest.mark.proves("A4")
-def test_an_empty_wallet_takes_no_entry_shows_the_reason_and_is_tried_ever_more_rarely() -> None:
-    """Proportion does not look at the balance, so main's is never used instead: the exchange refuses, and we hold."""
+def test_an_empty_wallet_takes_no_entry_and_shows_the_reason() -> None:
+    """Proportion does not look at the balance, and main's is never used instead."""
     stage = Stage(copying("half", "0.5"), balances={"half": Decimal(0)})
     stage.main.buy("0.1")
     stage.run(600_000)
     assert stage.of("half").held() == {}
-    assert any("110007" in reason for reason in stage.held("half"))
+    assert stage.held("half") == ["the wallet is empty"]
     assert stage.drift("half") == []
+    assert stage.sent("half", PlaceOrder) == []
+
+
+@pytest.mark.proves("A4")
+def test_a_refused_margin_is_held_with_the_exchanges_reason_and_tried_ever_more_rarely() -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.world.fault(FaultKind.RET_CODE, "half", CREATE, count=None, code=110007, message="ab not enough")
+    stage.main.buy("0.1")
+    stage.run(600_000)
+    assert any("110007" in reason for reason in stage.held("half"))
     tries = stage.sent("half", PlaceOrder)
     pauses = [b.at_ms - a.at_ms for a, b in pairwise(tries)]
     assert 5 < len(tries) < 20

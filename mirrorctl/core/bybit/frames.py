@@ -19,7 +19,8 @@ Value = Order | Execution | Position | Wallet
 def decode_frame(payload: Any) -> Sequence[Value]:
     """The values of one message `{"topic": str, "data": [row, ...]}`, in its order.
 
-    All-in-one topics carry every product: rows of another category than linear are left out. A message of an unknown
+    All-in-one topics carry every product: rows of another category than linear, or of linear contracts that settle
+    in another coin, are left out. A message of an unknown
     topic, or none at all, gives (). Raises Malformed for a known topic that cannot be read: the account's state is then
     unknown until the next relist.
     """
@@ -34,8 +35,17 @@ def decode_frame(payload: Any) -> Sequence[Value]:
     rows = payload.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Malformed(f"a message of topic {topic} has no rows", "the state is unknown")
-    linear = [row for row in rows if row.get("category", "linear") in ("linear", "")]
+    linear = [row for row in rows if row.get("category", "linear") in ("linear", "") and _is_ours(row)]
     return decode.executions(linear) if read is decode.execution else [read(row) for row in linear]
+
+
+def _is_ours(row: Row) -> bool:
+    """Linear is USDT and USDC together and no row names its settle coin; the symbol does: BTCPERP (enum, symbol).
+
+    Relists are by settle coin, so what they never name must not come in by the stream.
+    """
+    symbol = row.get("symbol")
+    return not isinstance(symbol, str) or symbol.partition("-")[0].endswith(decode.SETTLE_COIN)
 
 
 _READERS: dict[str, Callable[[Row], Value]] = {

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from mirrorctl.core.domain.actions import SetLeverage
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.refusals import heals
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import PositionMode, PositionSide
@@ -22,6 +22,8 @@ def standing_block(scene: Scene, copy: Copy) -> str:
     """Why this side may not grow at all, whatever the size; "" when it may."""
     if scene.growth_block:
         return scene.growth_block
+    if _is_broke(scene):
+        return "the wallet is empty"
     if copy.ended:
         return "main is flat"
     if copy.out:
@@ -31,6 +33,15 @@ def standing_block(scene: Scene, copy: Copy) -> str:
     if not scene.instrument.trading:
         return f"{scene.symbol} is not trading"
     return ""
+
+
+def _is_broke(scene: Scene) -> bool:
+    """No equity, or nothing available although neither a position nor a resting order ties anything up (A4)."""
+    wallet = scene.mirror.wallet
+    if wallet is None:
+        return False  # a known view has one: a relist without a wallet is no relist
+    idle = not any(scene.mirror.positions()) and not any(scene.mirror.all_orders())
+    return wallet.equity <= ZERO or (wallet.available <= ZERO and idle)
 
 
 def other_side_block(scene: Scene, side: PositionSide) -> str:

@@ -45,6 +45,7 @@ class Account:
     day_read_ms: int = 0
     asked: dict[Query, int] = field(default_factory=dict)
     retry_at_ms: dict[Query, int] = field(default_factory=dict)
+    read_errors: dict[Query, str] = field(default_factory=dict)
     last_asked_ms: dict[Query, int] = field(default_factory=dict)
     openers: dict[tuple[str, PositionSide], str] = field(default_factory=dict)
     hold_entries_until_ms: int = 0
@@ -106,5 +107,6 @@ class Account:
 
     def forget_asks(self, before_ms: int) -> None:
         """Forget when questions were asked and refused that long ago."""
+        self.read_errors = {query: text for query, text in self.read_errors.items() if query in self.retry_at_ms}
         self.last_asked_ms = {query: at for query, at in self.last_asked_ms.items() if at > before_ms}
         self.retry_at_ms = {query: at for query, at in self.retry_at_ms.items() if at > before_ms}

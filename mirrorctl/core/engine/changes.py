@@ -13,6 +13,7 @@ from mirrorctl.core.domain.actions import Action
 _FIRST_MS = 1_000
 _LONGEST_MS = 30_000
 _FORGOTTEN_MS = 120_000
+_KEPT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +40,6 @@ class Changes:
         again = before is not None and before.action == plain and now_ms - before.at_ms < _FORGOTTEN_MS
         times = before.times + 1 if before is not None and again else 0
         self._done[key] = _Done(plain, times, now_ms)
+        if len(self._done) > _KEPT:
+            self._done = {k: done for k, done in self._done.items() if now_ms - done.at_ms < _FORGOTTEN_MS}
         return min(_FIRST_MS << min(times - 1, 8), _LONGEST_MS) if times else 0

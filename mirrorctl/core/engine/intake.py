@@ -35,6 +35,7 @@ from mirrorctl.core.engine.records import Severity
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 
 _LIST_LAG_MS = 5_000
+_NOTHING_TO_REDUCE = 110017
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,8 @@ class Intake:
         self._state.mark(account, action.symbol)
         if isinstance(event.outcome, NotSent):
             account.not_sent(action.priority, event.outcome, now)
+        elif isinstance(event.outcome, RejectedOutcome) and event.outcome.code == _NOTHING_TO_REDUCE:
+            account.ask(ReadPosition(action.symbol), now)  # its own stop was faster: nothing to tell
         elif isinstance(event.outcome, RejectedOutcome):
             text = f"{type(action).__name__} refused ({event.outcome.code}): {event.outcome.message}"
             severity = Severity.WARNING if action.priority is Priority.ENTRY else Severity.CRITICAL
@@ -169,13 +172,16 @@ class Intake:
         now = self._state.now_ms()
         answer, query = event.answer, event.query
         if isinstance(answer, ReadFailed):
-            account.error = answer.message
+            account.read_errors[query] = answer.message
+            if isinstance(query, Relist):
+                account.error = answer.message
             wait = READ_RETRY_MS if answer.retry_after_s is None else int(answer.retry_after_s * 1000)
             account.retry_at_ms[query] = now + wait
             if isinstance(query, Relist):
                 account.relist_due_ms = now + wait
             return
         account.retry_at_ms.pop(query, None)
+        account.read_errors.pop(query, None)
         if isinstance(answer, RelistAnswer):
             self._on_relist(account, answer, event)
         elif isinstance(answer, PositionAnswer) and isinstance(query, ReadPosition):

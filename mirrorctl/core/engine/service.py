@@ -14,7 +14,7 @@ from mirrorctl.core.engine.flatten import flatten, plan_flatten
 from mirrorctl.core.engine.records import StandingKind
 from mirrorctl.core.engine.status import action_json, converged, plan_json, snapshot, wants
 from mirrorctl.core.engine.tasks import Steps, Wait
-from mirrorctl.core.engine.trade_plan import OpenRequest, known_main, plan_open
+from mirrorctl.core.engine.trade_plan import OpenRequest, instrument_of, known_main, plan_open
 from mirrorctl.core.engine.trading import (
     Progress,
     cancel_orders,
@@ -104,6 +104,8 @@ def _sync(engine: Engine, args: Args, progress: Progress) -> Steps:
     if not engine.is_known(engine.main):
         yield from known_main(engine)
     symbol = args.get("symbol")
+    if symbol:
+        yield from instrument_of(engine, symbol)
     before = preview(engine, symbol)
     released = engine.keeper.release(symbol)
     for mirror in engine.passes.values():

@@ -9,6 +9,7 @@ from typing import Any
 
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder, SetLeverage
 from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.scene import Held, Planned, Standing, SymbolPlan
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
@@ -32,11 +33,12 @@ def snapshot(engine: Engine) -> dict[str, Any]:
     known = not engine.absent and all(engine.is_known(account) for account in engine.accounts.values())
     lacking = any(row["lacks"] for row in parked)
     in_doubt = len(engine.book.in_doubt())
+    unanswered = any(intent.state is IntentState.PENDING for intent in engine.book.open_intents())
     return {
         "accounts": [_account(engine, account) for account in engine.accounts.values()]
         + [_absent(name, error) for name, error in engine.absent.items()],
         "monitors": _monitors(engine),
-        "in_sync": known and not drift and not lacking and not in_doubt and not _undecided(engine),
+        "in_sync": known and not drift and not lacking and not in_doubt and not unanswered and not _undecided(engine),
         "drift": drift,
         "held": [held_json(held) for plan in _plans(engine) for held in plan.held],
         "parked": [{k: v for k, v in row.items() if k != "lacks"} for row in parked],

@@ -11,7 +11,7 @@ from mirrorctl.core.domain.actions import PlaceOrder, SetLeverage
 from mirrorctl.core.domain.errors import LimitReached, Unavailable, UsageError
 from mirrorctl.core.domain.ids import LinkId, Role, step_tag, trade_tag
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
-from mirrorctl.core.domain.values import OrderType, PositionSide, TimeInForce
+from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, TimeInForce
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.limits import Exposure, OrderRate
 from mirrorctl.core.engine.ports import ReadInstrument, ReadPosition, ReadTicker
@@ -65,7 +65,7 @@ def instrument_of(engine: Engine, symbol: str) -> Generator[Wait, bool, Instrume
     found = engine.instruments.get(symbol)
     if found is None:
         raise UsageError(
-            f"{symbol}: {engine.main.error or 'its trading rules could not be read'}",
+            f"{symbol}: {engine.main.read_errors.get(ReadInstrument(symbol), 'its trading rules could not be read')}",
             "symbols are written as on Bybit, for example BTCUSDT",
         )
     return found
@@ -84,7 +84,9 @@ def ticker_of(engine: Engine, symbol: str) -> Generator[Wait, bool, Ticker]:
     )
     ticker = engine.tickers.get(symbol)
     if ticker is None or ticker.at_ms < asked_ms:
-        raise Unavailable(f"the price of {symbol} could not be read: {engine.main.error}", "try again")
+        raise Unavailable(
+            f"the price of {symbol} could not be read: {engine.main.read_errors.get(query, 'no answer')}", "try again"
+        )
     return ticker
 
 
@@ -97,6 +99,11 @@ def plan_open(engine: Engine, request: OpenRequest) -> Generator[Wait, bool, Ope
     if not view.proven(request.symbol):
         engine.main.ask(ReadPosition(request.symbol), engine.now_ms())
         yield Wait(lambda: view.proven(request.symbol), engine.now_ms() + READ_MS)
+    if view.mode(request.symbol) is PositionMode.ONE_WAY and view.size(request.symbol, request.side.opposite):
+        raise UsageError(
+            f"main holds a {request.side.opposite} {request.symbol}, and it is one-way: this would reduce it",
+            "use `mirrorctl trade reduce` or `mirrorctl trade close` first",
+        )
     market = (ticker.ask if request.side is PositionSide.LONG else ticker.bid) or ticker.last
     prices = [instrument.round_price(price) for price in request.entries] or [market]
     leverage = _leverage(engine, request, instrument)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from decimal import Decimal
 
 from mirrorctl.core.domain.actions import Action, CancelOrder, PlaceOrder, SetTradingStop
-from mirrorctl.core.domain.errors import ExchangeError, LimitReached, Rejected, Unavailable, UsageError
+from mirrorctl.core.domain.errors import ExchangeError, LimitReached, Refused, Rejected, Unavailable, UsageError
 from mirrorctl.core.domain.errors import InDoubt as InDoubtError
 from mirrorctl.core.domain.ids import LinkId, Role, parse, step_tag, trade_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
@@ -39,7 +39,11 @@ def open_trade(engine: Engine, request: OpenRequest, progress: Progress) -> Step
     blocked = engine.standings.growth_block(engine.main.name, request.symbol)
     if blocked:
         raise LimitReached(f"{request.symbol} on main is {blocked}", "`mirrorctl resume` ends a pause")
+    if (before := _said_before(engine, request)) is not None:
+        return before
     plan = yield from plan_open(engine, request)
+    if request.client_id:
+        engine.store.set_fact(_client_key(request), f"{_described(request)}\n{plan.orders[0].link_id}")
     if plan.leverage is not None:
         yield from send_and_wait(engine, plan.leverage)
     placed = []
@@ -53,9 +57,42 @@ def open_trade(engine: Engine, request: OpenRequest, progress: Progress) -> Step
     return (yield from _follow(engine, request.symbol, request.wait_s, progress, {"placed": plain(total)}))
 
 
+def _said_before(engine: Engine, request: OpenRequest) -> dict[str, object] | None:
+    """What stands for a client id that was used before: the same request opens nothing more, another one is refused."""
+    known = engine.store.fact(_client_key(request)) if request.client_id else None
+    if not known:
+        return None
+    described, _, link_id = known.partition("\n")
+    if described != _described(request):
+        raise Refused(
+            f"client id {request.client_id!r} stands for another trade: {described}",
+            "every trade needs an id of its own; nothing was sent",
+        )
+    order = engine.main.view.by_link(link_id)
+    state = order.status.value if order is not None else "not on the book any more"
+    return {"already": link_id, "state": state, "placed": "0", "symbol": request.symbol, "mirrors": []}
+
+
+def _client_key(request: OpenRequest) -> str:
+    return f"client.{request.client_id}"
+
+
+def _described(request: OpenRequest) -> str:
+    """The request in words, without what does not change the trade."""
+    size = next(
+        f"{name} {plain(value)}"
+        for name in ("margin", "margin_percent", "qty", "notional")
+        if (value := getattr(request, name)) is not None
+    )
+    entries = " ".join(f"entry {plain(price)}" for price in request.entries)
+    rest = [f"{name} {plain(v)}" for name in ("leverage", "stop") if (v := getattr(request, name)) is not None]
+    return " ".join(filter(None, [request.symbol, request.side.value, size, entries, *rest]))
+
+
 def close_trade(engine: Engine, symbol: str, side: PositionSide | None, wait_s: Decimal, progress: Progress) -> Steps:
     """Cancel our resting entries and close main's position with a reduce-only market order."""
     yield from known_main(engine)
+    yield from instrument_of(engine, symbol)
     yield from _cancel_entries(engine, symbol)
     holding = _holding(engine, symbol, side)
     result: dict[str, object] = {"closed": plain(engine.main.view.size(symbol, holding))}
@@ -77,6 +114,11 @@ def reduce_trade(
     holding = _holding(engine, symbol, side)
     size = engine.main.view.size(symbol, holding)
     value, percent = amount
+    if not percent and value > size:
+        raise UsageError(
+            f"{plain(value)} is more than the {plain(size)} {symbol} that main holds",
+            f"{plain(value)}% is a percentage; `mirrorctl trade close` closes all of it",
+        )
     qty = instrument.floor_qty(min(size * value / 100 if percent else value, size))
     if qty <= 0:
         raise UsageError(
@@ -109,6 +151,7 @@ def move_stop(engine: Engine, symbol: str, side: PositionSide | None, price: Dec
 def cancel_orders(engine: Engine, symbol: str, wanted: str, progress: Progress) -> Steps:
     """Cancel our resting entries of a symbol on main, or the one order named by its id or link id."""
     yield from known_main(engine)
+    yield from instrument_of(engine, symbol)
     cancelled = yield from _cancel_entries(engine, symbol, wanted)
     if wanted and not cancelled:
         raise UsageError(f"main has no open order {wanted} on {symbol}", "`mirrorctl orders` lists them")

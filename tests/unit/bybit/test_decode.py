@@ -319,6 +319,12 @@ def test_frames_hold_several_rows_and_other_products_are_left_out() -> None:
     assert decode_frame(frame("wallet", WALLET)) == [decode.wallet(WALLET)]
 
 
+@pytest.mark.parametrize(("symbol", "taken"), [("BTCUSDT-21FEB25", True), ("BTCPERP", False), ("BTC-24MAR23", False)])
+def test_contracts_that_settle_in_another_coin_are_left_out_as_relists_leave_them_out(symbol: str, taken: bool) -> None:
+    found = decode_frame(frame("position", {**POSITION, "symbol": symbol, "category": "linear"}))
+    assert list(found) == ([decode.position({**POSITION, "symbol": symbol})] if taken else [])
+
+
 @pytest.mark.parametrize(
     "payload",
     [None, "text", 5, [], {}, {"op": "pong"}, {"topic": None}, frame("greeks", 1), frame("execution.fast", {})],

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from mirrorctl.core.domain.account import Wallet
 from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE
+from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.policy import Limits, MirrorPolicy, Sizing
 from mirrorctl.core.domain.scene import NeedKind
 from mirrorctl.core.domain.values import PositionSide
@@ -52,6 +54,29 @@ def test_no_gate_holds_a_reduction_or_a_stop(settings: dict[str, Any], changes: 
     desk.main.hold(LONG, "0.1", stop_loss=Decimal(50_000))
     desk.mirror.hold(LONG, "0.07")
     assert told(desk.plan()) == ["SetTradingStop", "reduction sell 0.020"]
+
+
+@pytest.mark.proves("A4")
+@pytest.mark.parametrize(
+    ("equity", "available", "held"),
+    [("0", "0", True), ("-1", "5", True), ("100", "0", True), ("100", "1", False), (None, None, False)],
+)
+def test_an_empty_wallet_holds_entries(equity: str | None, available: str | None, held: bool) -> None:
+    desk = Desk.opened()
+    if equity is not None and available is not None:
+        desk.mirror.view.apply_wallet(Wallet(Decimal(equity), Decimal(available), ZERO, ZERO, ZERO))
+    desk.main.hold(LONG, "0.2")
+    plan = desk.plan()
+    assert [h.reason for h in plan.held] == (["the wallet is empty"] if held else [])
+    assert bool(plan.actions) is not held
+
+
+def test_a_wallet_that_is_tied_up_is_not_empty() -> None:
+    desk = Desk.opened()
+    desk.mirror.view.apply_wallet(Wallet(Decimal(100), ZERO, Decimal(100), ZERO, ZERO))
+    desk.main.rest(order("a", "0.2"))
+    desk.twin("a", "0.100")
+    assert told(desk.plan()) == [], "the twin itself holds the margin"
 
 
 @pytest.mark.parametrize("reason", ["paused: by hand", ""])
