@@ -83,7 +83,7 @@ def _without_daemon(session: Session) -> Document:
             {
                 **reading.head(),
                 "stream": "down",
-                "breaker": "closed",
+                "breaker": None,
                 "last_event_at": None,
                 "last_read_at": now_text() if reading.value is not None else None,
                 "clock_skew_ms": None,

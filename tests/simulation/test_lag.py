@@ -82,3 +82,13 @@ def test_a_mirror_that_is_absent_at_the_start_follows_what_began_without_it() ->
     stage.settle()
     assert stage.of("half").position() == Decimal("0.05")
     assert all(isinstance(order, PlaceOrder) and order.stop_loss for order in stage.placed("half"))
+
+
+def test_the_breaker_of_a_mirror_that_is_gone_shows_open() -> None:
+    stage = Stage()
+    stage.world.go_down("half")
+    stage.run(30_000)
+    assert [row["breaker"] for row in stage.status()["accounts"]] == ["closed", "open", "closed"]
+    stage.world.come_back("half")
+    stage.settle()
+    assert [row["breaker"] for row in stage.status()["accounts"]] == ["closed"] * 3

@@ -161,13 +161,19 @@ def _account(engine: Engine, account: Account) -> dict[str, Any]:
         "role": "main" if account.is_main else "mirror",
         "state": engine.freshness(account).value,
         "stream": "up" if account.stream_up else "down",
-        "breaker": "closed",
+        "breaker": "open" if _is_cut_off(engine, account) else "closed",
         "last_event_at": iso(account.last_event_ms),
         "last_read_at": iso(account.relisted_ms),
         "clock_skew_ms": account.clock_offset_ms,
         "paused": engine.standings.is_paused(account.name),
         "error": account.error or None,
     }
+
+
+def _is_cut_off(engine: Engine, account: Account) -> bool:
+    """Whether nothing is sent to an account for now: it cannot be read, or the last entry did not reach it."""
+    unread = bool(account.error) and not engine.is_known(account)
+    return unread or engine.now_ms() < account.hold_entries_until_ms
 
 
 def _absent(name: str, error: str) -> dict[str, Any]:
@@ -178,7 +184,7 @@ def _absent(name: str, error: str) -> dict[str, Any]:
         "role": "mirror",
         "state": "unknown",
         "stream": "down",
-        "breaker": "closed",
+        "breaker": "open",
         **unknown,
         "error": error,
     }
