@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from mirrorctl.core.domain.actions import CancelOrder, Priority
+from mirrorctl.core.domain.actions import Priority
 from mirrorctl.core.domain.corrections import plan_side
 from mirrorctl.core.domain.ids import Role
-from mirrorctl.core.domain.ours import OurOrder
 from mirrorctl.core.domain.protection import plan_protection
-from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, Standing, SymbolPlan
-from mirrorctl.core.domain.twins import TwinBalance, plan_twins
+from mirrorctl.core.domain.scene import Need, NeedKind, Scene, Standing, SymbolPlan
+from mirrorctl.core.domain.twins import TwinBalance, cancel_twin, plan_twins
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 HEDGE_REFUSED = "hedge"
@@ -111,7 +110,7 @@ def _freeze(scene: Scene, plan: SymbolPlan) -> None:
         plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
     for ours in scene.ours:
         if ours.is_live and ours.link.role is Role.TWIN:
-            _cancel(scene, plan, ours, "main holds both legs: frozen")
+            cancel_twin(scene, plan, ours, "main holds both legs: frozen")
 
 
 def _standings_only(scene: Scene, plan: SymbolPlan) -> None:
@@ -130,12 +129,6 @@ def _cancel_strays(scene: Scene, plan: SymbolPlan) -> None:
     for ours in scene.ours:
         if not ours.is_live or ours.link.role is not Role.TWIN:
             continue
-        side = next(side for side in PositionSide if side.entry is ours.side)
+        side = PositionSide.grown_by(ours.side)
         if side not in scene.copies:
-            _cancel(scene, plan, ours, "main has no such trade")
-
-
-def _cancel(scene: Scene, plan: SymbolPlan, ours: OurOrder, reason: str) -> None:
-    placed = scene.mirror.by_link(str(ours.link))
-    if placed is not None and placed.is_open and f"cancel:{placed.order_id}" not in scene.busy:
-        plan.actions.append(Planned(CancelOrder(scene.account, scene.symbol, placed.order_id, placed.link_id, reason)))
+            cancel_twin(scene, plan, ours, "main has no such trade")

@@ -109,16 +109,16 @@ def _keep(
 ) -> None:
     """A live twin of a resting order: in step with it, or gone. It stands for `behind` and what is open on main."""
     if block:
-        _cancel(scene, plan, twin, f"growth is held: {block}")
+        cancel_twin(scene, plan, twin, f"growth is held: {block}")
         return
     if behind and _grace_over(scene, plan, twin):
-        _cancel(scene, plan, twin, f"main filled, the twin lags by {plain(behind)}: catch up")
+        cancel_twin(scene, plan, twin, f"main filled, the twin lags by {plain(behind)}: catch up")
         return
     matched = _matched(scene, copy, order, twin)
     needless = max(scene.instrument.floor_qty(matched) - twin.filled - behind, ZERO)
     qty = scene.instrument.floor_qty(copy.ratio * scene.main.leaves(order) + matched) - needless
     if qty <= twin.filled:
-        _cancel(scene, plan, twin, "main's order shrank")
+        cancel_twin(scene, plan, twin, "main's order shrank")
         return
     _amend(scene, plan, copy, order, twin, qty)
 
@@ -160,15 +160,15 @@ def _finish(
         if not twin.is_live:
             continue
         if order is None or copy.ended:
-            _cancel(scene, plan, twin, "main's order is gone")
+            cancel_twin(scene, plan, twin, "main's order is gone")
             continue
         lacking = max(short - balance.lag, ZERO)
         behind = lacking if _is_amending(scene, twin) else min(twin.open_qty, lacking)
         balance.lag += behind
         if order.status is not OrderStatus.FILLED:
-            _cancel(scene, plan, twin, "main's order is gone")
+            cancel_twin(scene, plan, twin, "main's order is gone")
         elif behind < twin.open_qty or _grace_over(scene, plan, twin):
-            _cancel(scene, plan, twin, "main's order is filled: what the twin lacks is ordered")
+            cancel_twin(scene, plan, twin, "main's order is filled: what the twin lacks is ordered")
 
 
 def _is_unknown(scene: Scene, copy: Copy, twin: OurOrder) -> bool:
@@ -198,7 +198,8 @@ def _grace_over(scene: Scene, plan: SymbolPlan, twin: OurOrder) -> bool:
     return False
 
 
-def _cancel(scene: Scene, plan: SymbolPlan, twin: OurOrder, reason: str) -> None:
+def cancel_twin(scene: Scene, plan: SymbolPlan, twin: OurOrder, reason: str) -> None:
+    """Cancel a twin that stands on the book, unless its cancel is on the way."""
     placed = scene.mirror.by_link(str(twin.link))
     if placed is None or not placed.is_open or f"cancel:{placed.order_id}" in scene.busy:
         return

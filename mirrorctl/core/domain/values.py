@@ -44,6 +44,16 @@ class PositionSide(StrEnum):
         """The order side that shrinks a position on this side."""
         return self.entry.opposite
 
+    @classmethod
+    def grown_by(cls, side: Side) -> PositionSide:
+        """The position side that an order on `side` grows."""
+        return cls.LONG if side is Side.BUY else cls.SHORT
+
+    @classmethod
+    def shrunk_by(cls, side: Side) -> PositionSide:
+        """The position side that an order on `side` shrinks."""
+        return cls.grown_by(side.opposite)
+
     @property
     def sign(self) -> int:
         return self.entry.sign

@@ -93,7 +93,7 @@ class Account:
 
     def note_opener(self, execution: Execution) -> None:
         """Remember whose execution grew the position last; executions come in the order of their time."""
-        side = next(side for side in PositionSide if side.entry is execution.side)
+        side = PositionSide.grown_by(execution.side)
         self.openers[(execution.symbol, side)] = execution.link_id
 
     def ask(self, query: Query, now_ms: int, *, every_ms: int = 0) -> None:

@@ -55,10 +55,10 @@ class Keeper:
         fill = MainFill(execution.price, at_ms, execution.time_ms)
         opened = execution.qty - execution.closed_qty
         if execution.closed_qty:
-            closed = next(side for side in PositionSide if side.exit is execution.side)
+            closed = PositionSide.shrunk_by(execution.side)
             self.exit_fill[(execution.symbol, closed)] = fill
         if opened > 0:
-            grown = (execution.symbol, next(side for side in PositionSide if side.entry is execution.side))
+            grown = (execution.symbol, PositionSide.grown_by(execution.side))
             self.growth_fill[grown] = fill
             if grown not in self.cycles or not self.cycles[grown].opened:
                 self.openers[grown] = execution.order_id
@@ -158,7 +158,7 @@ class Keeper:
         by_itself = execution.kind is not ExecutionKind.TRADE or execution.stop_kind.position_bound
         if not execution.closed_qty and not by_itself:
             return None
-        side = next(side for side in PositionSide if side.exit is execution.side)
+        side = PositionSide.shrunk_by(execution.side)
         copy = self.copies.get((account, execution.symbol, side))
         cycle = self.cycles.get((execution.symbol, side))
         if copy is None or copy.ended or cycle is None:

@@ -26,10 +26,10 @@ class CopyMeter:
         if link is None or execution.link_id in self._measured:
             return
         if link.role is Role.CORRECTION:
-            side = next(side for side in PositionSide if side.entry is execution.side)
+            side = PositionSide.grown_by(execution.side)
             fill = keeper.growth_fill.get((execution.symbol, side))
         elif link.role is Role.REDUCTION:
-            side = next(side for side in PositionSide if side.exit is execution.side)
+            side = PositionSide.shrunk_by(execution.side)
             fill = keeper.exit_fill.get((execution.symbol, side))
         else:
             return

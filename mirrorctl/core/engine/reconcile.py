@@ -11,7 +11,7 @@ from decimal import Decimal
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import PlaceOrder, Priority
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.planner import apply_brake, plan_symbol
 from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill, Need, NeedKind, Planned, Scene, SymbolPlan
@@ -113,7 +113,7 @@ class MirrorPass:
         """Before an entry goes out it is written down that the position it makes is ours."""
         action = item.action
         if isinstance(action, PlaceOrder) and action.priority is Priority.ENTRY:
-            side = next(side for side in PositionSide if side.entry is action.side)
+            side = PositionSide.grown_by(action.side)
             self._keeper.mark_opened(self.mirror.name, action.symbol, side)
 
     def _scene(
@@ -196,8 +196,3 @@ def is_off(plan: SymbolPlan, side: PositionSide, instrument: Instrument) -> bool
         return False
     held = any(h.side is side for h in plan.held)
     return not (held and standing.want > standing.have)
-
-
-def difference(plan: SymbolPlan) -> Decimal:
-    """The largest difference to a target in the plan, whatever explains it."""
-    return max((abs(s.have - s.want) for s in plan.standings), default=ZERO)
