@@ -1,6 +1,7 @@
 """Writes the reference pages from the code: `make docs`. A test fails when a page and the code disagree.
 
-docs/profiles.md from the profile schema, docs/troubleshooting.md from the retCode table.
+docs/profiles.md from the profile schema, docs/troubleshooting.md from the retCode table, docs/audit.md from the table
+of findings.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from mirrorctl.core.bybit.retcodes import TABLE, Reaction
+from mirrorctl.core.domain.approach import BUILT_IN
+from mirrorctl.core.domain.audit.findings import TABLE as FINDINGS
 from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.profile.approaches import settings_of
 from mirrorctl.core.profile.kinds import kind_of
-from mirrorctl.core.profile.schema import MirrorTable, ProfileFile, Table
+from mirrorctl.core.profile.schema import ApproachTable, MirrorTable, ProfileFile, Table
 from mirrorctl.core.profile.unbuilt import MAIN, MIRROR, TOP
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -75,11 +79,11 @@ MEANINGS = {
     "limits.max_drawdown_pct": "fall from the day's highest equity that stops entries",
     "limits.max_orders_per_minute": "placements in a minute; holds back entries only",
     "limits.on_breach": "what happens at a limit; pause holds the entry",
-    "approaches.entries": "kinds of entry orders, in equal parts",
-    "approaches.targets": "percentages of the rungs",
-    "approaches.breakeven_after": "rung that moves the stop to breakeven",
-    "approaches.breakeven_margin_bps": "margin beyond fees at breakeven",
-    "approaches.cancel_entries_after": "rung that cancels unfilled entries",
+    "approaches.NAME.entries": "kinds of entry orders (market, limit), in equal parts; market only as the first",
+    "approaches.NAME.targets": "percentages of the rungs, nearest to entry first; they sum to 100, at most 10",
+    "approaches.NAME.breakeven_after": "rungs done when the stop goes to breakeven; 0: never",
+    "approaches.NAME.breakeven_margin_bps": "margin beyond fees at breakeven",
+    "approaches.NAME.cancel_entries_after": "rungs done when unfilled entries are cancelled; 0: never",
     "daemon.relist_s": "every account is read in full this often",
     "daemon.tick_s": "longest pause between two looks",
     "daemon.order_entry": "how orders are sent",
@@ -119,7 +123,30 @@ def profiles_page() -> str:
     ]
     for path, takes, default in keys():
         lines.append(f"| `{path}` | {takes} | {default} | {meaning(path)}{_unbuilt(path)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + _approaches()) + "\n"
+
+
+def _approaches() -> list[str]:
+    """The built-in approaches, by the keys a profile may overlay."""
+    rows = {name: settings_of(approach) for name, approach in BUILT_IN.items()}
+    names = " | ".join(f"`{name}`" for name in rows)
+    return [
+        "",
+        "## Approaches",
+        "",
+        "`[approaches.NAME]` adds an approach, or changes a built-in one key by key. What it leaves out is as in the",
+        "built-in approach of that name, else as in `fast`. A custom NAME is anything but main, adopted and followed.",
+        "",
+        f"| key | {names} |",
+        "|---" * (len(rows) + 1) + "|",
+        *(f"| `{key}` | " + " | ".join(_listed(row[key]) for row in rows.values()) + " |" for key in rows["fast"]),
+    ]
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, list):
+        return f"`[{', '.join(plain(item) if isinstance(item, Decimal) else str(item) for item in value)}]`"
+    return _text(value)
 
 
 def troubleshooting_page() -> str:
@@ -135,6 +162,36 @@ def troubleshooting_page() -> str:
     ]
     for code, row in sorted(TABLE.items()):
         lines.append(f"| {code} | {row.meaning} | {_REACTIONS[row.reaction]} | {row.hint or '–'} |")
+    return "\n".join(lines) + "\n"
+
+
+def audit_page() -> str:
+    """What an audit may find."""
+    lines = [
+        "# Audit",
+        "",
+        "Written by `make docs` from the table that the program itself uses.",
+        "",
+        "`mirrorctl audit` reads every account itself, compares what stands with what should, and sends nothing: it",
+        "has no way to. It runs beside a daemon, from cron for example, or without one. What it compares with are",
+        "main's positions, orders and trades, and what `sync` would do: the same planner, rehearsed.",
+        "",
+        "A look that finds something is followed by another one and a half seconds later, and only what both saw is",
+        "reported: what a daemon mends meanwhile is no finding. Nothing is concluded from unknown: of an account that",
+        "cannot be read, only that is said, and while main is unknown nothing is said of drift.",
+        "",
+        "It exits 0 when clean (findings of severity info leave it clean), 3 with findings, 4 when no account can",
+        "be read. `mirrorctl audit --fix` shows the plan, carries out what `mirrorctl sync` would, audits again, and",
+        "exits by what is left. What a new store holds back it does not release; `mirrorctl sync --yes` does.",
+        "",
+        "That a daemon runs is not audited; `mirrorctl status --max-age 60` tells.",
+        "",
+        "| code | severity | means | mended by |",
+        "|---|---|---|---|",
+    ]
+    for code, row in FINDINGS.items():
+        severity = "; ".join([row.severity.value, *(f"{other.value}: {when}" for other, when in row.otherwise.items())])
+        lines.append(f"| `{code}` | {severity} | {row.meaning} | {row.remedy} |")
     return "\n".join(lines) + "\n"
 
 
@@ -160,7 +217,7 @@ def _walk(table: type[Table], prefix: str) -> Iterator[tuple[str, str, str]]:
             continue
         inner = MirrorTable if path == "mirrors" else _table_in(field.type)
         if inner is not None:
-            yield from _walk(inner, f"{path}.")
+            yield from _walk(inner, f"{path}.NAME." if inner is ApproachTable else f"{path}.")
         else:
             default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory
             required = (kind := kind_of(_extra(field.type))) is not None and kind.required
@@ -175,7 +232,7 @@ def _table_in(kind: Any) -> type[Table] | None:
     if isinstance(kind, type) and issubclass(kind, Table):
         return kind
     inner = [arg for arg in get_args(kind) if isinstance(arg, type) and issubclass(arg, Table)]
-    return inner[0] if inner and inner[0].__name__ == "ApproachTable" else None
+    return ApproachTable if ApproachTable in inner else None
 
 
 def _takes(kind: Any) -> str:
@@ -218,7 +275,7 @@ def _unbuilt(path: str) -> str:
     return f"; *not built: only {_text(found.neutral[0])}*"
 
 
-PAGES = {"profiles.md": profiles_page, "troubleshooting.md": troubleshooting_page}
+PAGES = {"profiles.md": profiles_page, "troubleshooting.md": troubleshooting_page, "audit.md": audit_page}
 
 
 def main() -> int:

@@ -43,14 +43,22 @@ def endpoints_of(profile: Profile, home: Home) -> Endpoints:
 
 
 def clients(
-    profile: Profile, home: Home, *, names: Collection[str] | None = None, timeout_s: float = 5.0
+    profile: Profile,
+    home: Home,
+    *,
+    names: Collection[str] | None = None,
+    timeout_s: float = 5.0,
+    disabled: bool = False,
 ) -> dict[str, BybitRest]:
-    """One client for each account in use (of `names`), main first; bound to its account. Nothing is sent yet."""
+    """One client for each account in use (of `names`), main first; bound to its account. Nothing is sent yet.
+
+    With `disabled` those that are named, in use or not.
+    """
     endpoints = endpoints_of(profile, home)
     gate = Gate()
     made = {}
     for account in profile.accounts:
-        if not account.enabled or (names is not None and account.name not in names):
+        if not (account.enabled or disabled) or (names is not None and account.name not in names):
             continue
         keys = profile.credentials(account.name)
         made[account.name] = BybitRest(
@@ -134,9 +142,13 @@ def _forget_account(store: Store, name: str, roles: Collection[str]) -> None:
     if name == MAIN:
         for cycle in store.cycles():
             store.end_cycle(cycle.key, cycle.started_ms)
+    for row in store.open_positions():
+        if row.account == name:
+            store.drop_open(row.key)
     for role in roles if name == MAIN else (name,):
         store.set_fact(f"seen.{role}", "")
     store.set_fact(f"executions.{name}", "")
+    store.set_fact(f"told.{name}", "")
 
 
 def pin_key(name: str) -> str:

@@ -13,7 +13,15 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mirrorctl.bootstrap.accounts import Connected, check_distinct, check_pin, clients, identify, require_main
+from mirrorctl.bootstrap.accounts import (
+    Connected,
+    check_distinct,
+    check_pin,
+    clients,
+    identify,
+    pin_key,
+    require_main,
+)
 from mirrorctl.bootstrap.paper import find_paper, start_paper, stop_paper
 from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.bybit.link import wall_ms
@@ -22,13 +30,15 @@ from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.bybit.streams import PrivateStream
 from mirrorctl.core.bybit.writer import AccountWriter
 from mirrorctl.core.domain.actions import Action
-from mirrorctl.core.domain.errors import MirrorctlError, Refused
+from mirrorctl.core.domain.errors import ExchangeError, MirrorctlError, Refused
+from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.engine import service
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.command_socket import CommandRequest, CommandServer
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.loop import Loop
-from mirrorctl.core.engine.trading import Progress
+from mirrorctl.core.engine.ports import Deliver, Query, ReadDone, ReadFailed
+from mirrorctl.core.engine.tasks import Progress
 from mirrorctl.core.profile.catalogue import Home
 from mirrorctl.core.profile.model import Profile
 from mirrorctl.core.store.locks import Holder, Lock, LockDirectory
@@ -58,6 +68,19 @@ class NoWriter:
         raise RuntimeError(f"a rehearsal was about to send {type(action).__name__} {intent_id}")
 
 
+class NoReader:
+    """The reader of an account that cannot be read (ports.Reader): every question fails with the same reason."""
+
+    def __init__(self, account: str, reason: str, deliver: Deliver) -> None:
+        self._account = account
+        self._reason = reason
+        self._deliver = deliver
+
+    def ask(self, query: Query) -> None:
+        now = wall_ms()
+        self._deliver(ReadDone(self._account, query, ReadFailed(self._reason), now, now))
+
+
 class Runtime:
     """Everything one process needs to run a profile. A context manager; only one exists per profile (rule 12).
 
@@ -65,10 +88,18 @@ class Runtime:
 
     Without `sends` it is a rehearsal: it holds no lock and no writer, and its store is a private copy in memory, so it
     may stand beside a daemon. Without `hosts_paper` a paper exchange that does not run is an error, not started.
+    Without `needs_main`, for a rehearsal, one account that can be read is enough: a main that cannot stays unknown.
     """
 
     def __init__(
-        self, profile: Profile, home: Home, command: str, *, sends: bool = True, hosts_paper: bool = True
+        self,
+        profile: Profile,
+        home: Home,
+        command: str,
+        *,
+        sends: bool = True,
+        hosts_paper: bool = True,
+        needs_main: bool = True,
     ) -> None:
         self.profile = profile
         self.home = home
@@ -78,6 +109,7 @@ class Runtime:
         self._command = command
         self._sends = sends
         self._hosts_paper = hosts_paper
+        self._needs_main = needs_main
         self._exit = contextlib.ExitStack()
         self._locks = LockDirectory(home.locks_dir)
         self._lock: Lock | None = None
@@ -170,7 +202,8 @@ class Runtime:
         for rest in rests.values():
             self._exit.callback(rest.close)
         connected, failed = identify(rests.values())
-        require_main(connected, failed)
+        if self._needs_main or not connected:
+            require_main(connected, failed)
         check_distinct(connected)
         for account in connected:
             self._lock_account(account)
@@ -179,6 +212,8 @@ class Runtime:
             check_pin(store, account, self._roles)
         self._exit.callback(self._closed.set)
         accounts = [self._account(account) for account in connected]
+        if MAIN in failed:
+            accounts.insert(0, self._unread_main(store, failed.pop(MAIN)))
         self.engine = Engine(self.profile.policy, accounts, store, WallClock(), decode_frame, sends=self._sends)
         self.engine.start()
         for account in connected:
@@ -209,6 +244,11 @@ class Runtime:
         writer = AccountWriter(connected.rest, self.loop.deliver)
         self._exit.callback(writer.close)
         return Account.create(connected.name, connected.identity.uid, reader, writer)
+
+    def _unread_main(self, store: SqliteStore, error: ExchangeError) -> Account:
+        """A main that could not say who it is: nothing is asked of it, everything about it stays unknown."""
+        reader = NoReader(MAIN, error.message, self.loop.deliver)
+        return Account.create(MAIN, int(store.fact(pin_key(MAIN)) or 0), reader, NoWriter())
 
     def _stream(self, connected: Connected) -> None:
         stream = PrivateStream(connected.rest, self.loop.deliver)

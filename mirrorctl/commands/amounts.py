@@ -39,6 +39,25 @@ def amount_or_percent(text: str, name: str, unit: str) -> tuple[str, bool]:
     return plain(value), percent
 
 
+def percent(text: str, name: str) -> str:
+    """N% with N above 0 and up to 100, as plain text without the sign."""
+    value, is_percent = amount_or_percent(text, name, "a percentage")
+    if not is_percent:
+        raise UsageError(f'{name}: found "{text}"; allowed: a percentage such as 1%', f"{name} {text}%")
+    return value
+
+
+def target(text: str, name: str) -> dict[str, str | None]:
+    """PRICE or PRICE:PERCENT, the sign left out or not: {"price", "percent"}."""
+    price, colon, share = text.partition(":")
+    if not colon:
+        return {"price": positive(price, name), "percent": None}
+    value = _number(share.removesuffix("%"))
+    if value is None or not 0 < value <= _HUNDRED:
+        raise UsageError(f'{name}: found "{text}"; allowed: PRICE or PRICE:PERCENT, such as 62000:85')
+    return {"price": positive(price, name), "percent": plain(value)}
+
+
 def position_side(text: str | None, name: str = "--side") -> str | None:
     """long or short."""
     if text is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption,
 from mirrorctl.commands.reading import Reading, exit_code, read_accounts
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.commands.terminal import error_document
-from mirrorctl.commands.wants import find_wants
+from mirrorctl.commands.wants import Known, find_known
 from mirrorctl.core.domain.account import Order, Position, Wallet
 from mirrorctl.core.domain.errors import UsageError
 from mirrorctl.core.domain.ids import Role, parse
@@ -89,15 +89,14 @@ def read_positions(session: Session, only: str | None) -> tuple[Document, int]:
     asked = names if MAIN in names else [MAIN, *names]
     readings = read_accounts(session, asked, lambda rest: rest.relist())
     main = next((r.value for r in readings if r.account == MAIN), None)
-    wants = find_wants(session, None if main is None else main.positions)
+    known = find_known(session, None if main is None else main.positions)
     readings = [reading for reading in readings if reading.account in names]
 
     def body(reading: Reading[Any]) -> Document:
         answer = reading.value
         if answer is None:
             return {"positions": None}
-        known = wants.get(reading.account, {})
-        return {"positions": [_position(row, answer.orders, reading.account, known) for row in answer.positions]}
+        return {"positions": [position_row(row, answer.orders, reading.account, known) for row in answer.positions]}
 
     return _document(session, readings, body)
 
@@ -169,8 +168,9 @@ def _document(
     return document, code
 
 
-def _position(row: Position, orders: Sequence[Order], account: str, wants: Mapping[str, Decimal]) -> Document:
-    want = wants.get(f"{row.symbol} {row.side}") if account != MAIN else None
+def position_row(row: Position, orders: Sequence[Order], account: str, known: Known) -> Document:
+    """One position of the `positions` document, with the orders that protect it and what should stand."""
+    want = known.want(account, row)
     return {
         "symbol": row.symbol,
         "side": row.side,
@@ -180,32 +180,50 @@ def _position(row: Position, orders: Sequence[Order], account: str, wants: Mappi
         "mark_price": row.mark_price,
         "unrealised_pnl": row.unrealised_pnl,
         "leverage": row.leverage,
-        "stop": {"price": row.stop_loss, "qty": row.size} if row.stop_loss else None,
+        "stop": _stop(row, orders),
         "targets": _targets(row, orders),
-        "monitor": None,
+        "monitor": known.phase(account, row, orders),
         "want_qty": want,
         "drift_qty": None if want is None else abs(row.size - want),
     }
 
 
-def _targets(row: Position, orders: Sequence[Order]) -> list[Document]:
-    """The position's own take-profit, then reduce-only limits on its exit side, nearest first."""
-    side = row.side
-    if side is None:
-        return []
-    rungs = [
-        order
-        for order in orders
-        if order.symbol == row.symbol
-        and order.position_idx == row.idx
-        and order.side is side.exit
-        and order.reduce_only
-        and order.price is not None
-        and not order.stop_kind.position_bound
+def _stop(row: Position, orders: Sequence[Order]) -> Document | None:
+    """The position's own stop; without one the Partial stop that comes first, with the quantity it covers."""
+    if row.stop_loss:
+        return {"price": row.stop_loss, "qty": row.size}
+    partial = [
+        (o.trigger_price, o.leaves_qty) for o in _exits(row, orders) if o.stop_kind is StopKind.PARTIAL_STOP_LOSS
     ]
-    rungs.sort(key=lambda order: (order.price or Decimal(0)) * side.sign)
+    known = [(price, qty) for price, qty in partial if price is not None]
+    if not known or row.side is None:
+        return None
+    sign = row.side.sign
+    price, qty = max(known, key=lambda pair: pair[0] * sign)
+    return {"price": price, "qty": qty}
+
+
+def _targets(row: Position, orders: Sequence[Order]) -> list[Document]:
+    """The position's own take-profit, then reduce-only limits and Partial take-profits, nearest first."""
+    if row.side is None:
+        return []
+    sign = row.side.sign
+    rungs: list[tuple[Decimal, Decimal]] = []
+    for order in _exits(row, orders):
+        partial = order.stop_kind is StopKind.PARTIAL_TAKE_PROFIT
+        price = order.trigger_price if partial else order.price
+        if price is not None and (partial or (order.reduce_only and not order.stop_kind.position_bound)):
+            rungs.append((price, order.leaves_qty))
+    rungs.sort(key=lambda rung: rung[0] * sign)
     found: list[Document] = [{"price": row.take_profit, "qty": row.size}] if row.take_profit else []
-    return found + [{"price": order.price, "qty": order.leaves_qty} for order in rungs]
+    return found + [{"price": price, "qty": qty} for price, qty in rungs]
+
+
+def _exits(row: Position, orders: Sequence[Order]) -> Iterator[Order]:
+    """Open orders on the exit side of a position."""
+    for order in orders:
+        if (order.symbol, order.position_idx) == row.key and row.side is not None and order.side is row.side.exit:
+            yield order
 
 
 def _order(row: Order) -> Document:

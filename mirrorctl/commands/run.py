@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mirrorctl.commands import desk, logs, tables
+from mirrorctl.commands import desk, logs, status_tables, tables
 from mirrorctl.commands.options import DryRunOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.commands.signals import stopping_on_signals
@@ -105,6 +105,6 @@ def _once(session: Session) -> None:
         "daemon": {"running": False, "pid": None, "since": None},
         **found,
     }
-    session.terminal.result(document, tables.status(document))
+    session.terminal.result(document, status_tables.status(document))
     if not in_step:
         raise typer.Exit(PartlyDone.exit_code)

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from mirrorctl.commands import amounts, desk, tables
+from mirrorctl.commands import amounts, desk, status_tables
+from mirrorctl.commands.disabled import with_holdings
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.reading import Reading, read_accounts
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.engine.status import disabled_json, total
 
 _ANSWER_S = 3.0
 _READ_S = 2.0
 _DOUBTFUL = (IntentState.PENDING, IntentState.DOUBT)  # a journaled send without an answer is in doubt once nobody waits
 _FINDINGS = 3
+_FOR_OTHERS = frozenset(("wants", "phases"))  # what the daemon's answer holds for `positions`
 
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store tells without a daemon. `covered`: (account, symbol, side) of every cycle and opened copy."""
+
+    covered: frozenset[tuple[str, str, Any]]
+    in_doubt: int
+    pauses: list[Document]
+    alerts: list[Document]
+
+    def is_paused(self, account: str) -> bool:
+        """Whether the whole account is paused."""
+        return any(row["account"] in (None, account) and row["symbol"] is None for row in self.pauses)
 
 
 def status(
@@ -40,7 +58,7 @@ def status(
     session = open_session(context, profile, as_json)
     age = None if max_age is None else amounts.seconds(max_age, "--max-age")
     document = read_status(session)
-    session.terminal.result(document, tables.status(document))
+    session.terminal.result(document, status_tables.status(document))
     if age is not None and too_old(document, age, datetime.now(UTC)):
         raise typer.Exit(_FINDINGS)
 
@@ -48,23 +66,27 @@ def status(
 def read_status(session: Session) -> Document:
     """The `status` document. Without a daemon that answers, what only it knows is null."""
     holder = desk.holder_of(session)
-    head = {"schema": SCHEMA, "profile": session.profile.name, "at": now_text()}
-    if holder is None or (holder.socket is None and holder.command != "run"):
-        return {**head, "daemon": {"running": False, "pid": None, "since": None}, **_without_daemon(session)}
-    daemon = {"running": True, "pid": holder.pid, "since": holder.since}
-    found = desk.ask_status(holder, _ANSWER_S)
+    daemon: Document = {"running": False, "pid": None, "since": None}
+    found = None
+    if holder is not None and (holder.socket is not None or holder.command == "run"):
+        found = desk.ask_status(holder, _ANSWER_S)
+        daemon = {"running": True, "pid": holder.pid, "since": holder.since, "answering": found is not None}
     if found is None:
-        return {**head, "daemon": {**daemon, "answering": False}, **_without_daemon(session)}
-    found.pop("wants", None)
-    return {**head, "daemon": {**daemon, "answering": True}, **found}
+        found = _without_daemon(session)
+    else:
+        found = {name: value for name, value in found.items() if name not in _FOR_OTHERS}
+    head = {"schema": SCHEMA, "profile": session.profile.name, "at": now_text()}
+    return {**head, "daemon": daemon, **found, "accounts": with_holdings(session, found["accounts"])}
 
 
 def too_old(document: Document, age: Decimal, now: datetime) -> bool:
-    """Whether the daemon is gone or silent, or an account was neither heard nor read within `age` seconds."""
+    """Whether the daemon is gone or silent, or an account in use was neither heard nor read within `age` seconds."""
     daemon = document["daemon"]
     if not (daemon["running"] and daemon.get("answering")):
         return True
     for account in document["accounts"]:
+        if account["state"] == "disabled":
+            continue
         seen = [text for text in (account["last_event_at"], account["last_read_at"]) if text]
         if not seen or Decimal((now - datetime.fromisoformat(max(seen))).total_seconds()) > age:
             return True
@@ -72,13 +94,13 @@ def too_old(document: Document, age: Decimal, now: datetime) -> bool:
 
 
 def _without_daemon(session: Session) -> Document:
-    """A quick look: accounts over REST, pauses and doubts from the store. Drift and holds need a daemon."""
-    accounts = _read(session)
-    in_doubt, paused, alerts = _stored(session)
-    counts = {reading.account: None if reading.value is None else len(reading.value) for reading in accounts}
-    mirror = [count for name, count in counts.items() if name != MAIN]
-    total = None if None in counts.values() else sum(count or 0 for count in counts.values())
+    """A quick look: accounts over REST, the rest from the store. Drift, holds and naked times need a daemon."""
+    readings = _read(session)
+    stored = _stored(session)
+    counts = {reading.account: _covered(stored, reading) for reading in readings}
+    main, mirror = counts.get(MAIN), total([count for name, count in counts.items() if name != MAIN])
     return {
+        "mirroring": session.profile.policy.mirroring,
         "accounts": [
             {
                 **reading.head(),
@@ -87,23 +109,31 @@ def _without_daemon(session: Session) -> Document:
                 "last_event_at": None,
                 "last_read_at": now_text() if reading.value is not None else None,
                 "clock_skew_ms": None,
-                "paused": None if paused is None else bool(paused & {"", reading.account}),
+                "paused": None if stored is None else stored.is_paused(reading.account),
+                "monitors": counts[reading.account],
             }
-            for reading in accounts
-        ],
-        "monitors": {
-            "total": total,
-            "main": counts.get(MAIN),
-            "mirror": None if None in mirror else sum(count or 0 for count in mirror),
-        },
+            for reading in readings
+        ]
+        + [disabled_json(account.name) for account in session.profile.accounts if not account.enabled],
+        "monitors": {"total": total([main, mirror]), "main": main, "mirror": mirror},
         "in_sync": None,
         "drift": None,
         "held": None,
         "parked": None,
-        "in_doubt": in_doubt,
+        "pauses": None if stored is None else stored.pauses,
+        "unprotected": None,
+        "naked": None,
+        "in_doubt": None if stored is None else stored.in_doubt,
         "alerts_waiting": 0,
-        "alerts": alerts,
+        "alerts": None if stored is None else stored.alerts,
     }
+
+
+def _covered(stored: Stored | None, reading: Reading[tuple[Any, ...]]) -> int | None:
+    """How many positions of an account something stands for, by what was written down (A66)."""
+    if stored is None or reading.value is None:
+        return None
+    return sum((reading.account, row.symbol, row.side) in stored.covered for row in reading.value if row.size)
 
 
 def _read(session: Session) -> list[Reading[tuple[Any, ...]]]:
@@ -114,19 +144,22 @@ def _read(session: Session) -> list[Reading[tuple[Any, ...]]]:
         return [Reading(name, None, error) for name in names]
 
 
-def _stored(session: Session) -> tuple[int | None, set[str] | None, list[Document] | None]:
-    """Intents in doubt, paused accounts ("" for all) and the last alerts; None where the store cannot be read."""
+def _stored(session: Session) -> Stored | None:
+    """What the store knows; None where it cannot be read."""
     from mirrorctl.core.engine.records import StandingKind
-    from mirrorctl.core.engine.status import ALERTS_SHOWN, alert_json
+    from mirrorctl.core.engine.status import ALERTS_SHOWN, alert_json, pause_json
     from mirrorctl.core.store.errors import StoreError
     from mirrorctl.core.store.sqlite import SqliteStore
 
     try:
         with SqliteStore(session.home.store_path(session.profile.name), read_only=True) as store:
-            alerts = [alert_json(alert) for alert in store.alerts(ALERTS_SHOWN)]
-            doubt = sum(intent.state in _DOUBTFUL for intent in store.open_intents())
-            paused = {s.account for s in store.standings() if s.kind is StandingKind.PAUSE and not s.symbol}
-            return doubt, paused, alerts
+            copies = {copy.key for copy in store.copies() if copy.opened}
+            return Stored(
+                covered=frozenset(copies | {(MAIN, *cycle.key) for cycle in store.cycles()}),
+                in_doubt=sum(intent.state in _DOUBTFUL for intent in store.open_intents()),
+                pauses=[pause_json(row) for row in store.standings() if row.kind is StandingKind.PAUSE],
+                alerts=[alert_json(alert) for alert in store.alerts(ALERTS_SHOWN)],
+            )
     except StoreError as error:
         session.terminal.tell(f"the store cannot be read: {error.message}", "yellow")
-        return None, None, None
+        return None

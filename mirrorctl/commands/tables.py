@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from mirrorctl.commands.cells import NONE, UNKNOWN, average, money, number
 from mirrorctl.commands.grid import Grid
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.policy import MAIN
 
 Document = Mapping[str, Any]
-
-_NONE = "-"
-_UNKNOWN = "unknown"
-_CENT = Decimal("0.01")
-_SEVEN_FIGURES = Context(prec=7)
 
 
 def positions(document: Document) -> RenderableType:
@@ -30,21 +26,21 @@ def positions(document: Document) -> RenderableType:
     for account in document["accounts"]:
         for row in account["positions"] or ():
             is_main = account["account"] == MAIN
-            want = Text(_NONE) if is_main else _number(row["want_qty"])
+            want = Text(NONE) if is_main else number(row["want_qty"])
             if row["drift_qty"]:
                 want.stylize("yellow")
             table.add_row(
                 account["account"],
                 row["symbol"],
                 row["side"],
-                _number(row["qty"]),
+                number(row["qty"]),
                 want,
-                _average(row["entry_price"]),
-                _number(row["mark_price"]),
-                _money(row["unrealised_pnl"], signed=True),
-                _number(row["leverage"]),
-                _number(row["stop"]["price"]) if row["stop"] else Text("none", "red"),
-                " ".join(plain(target["price"]) for target in row["targets"]) or _NONE,
+                average(row["entry_price"]),
+                number(row["mark_price"]),
+                money(row["unrealised_pnl"], signed=True),
+                number(row["leverage"]),
+                number(row["stop"]["price"]) if row["stop"] else Text("none", "red"),
+                " ".join(plain(target["price"]) for target in row["targets"]) or NONE,
             )
     return _with_accounts(document, table, "positions", "no open position")
 
@@ -60,10 +56,10 @@ def orders(document: Document) -> RenderableType:
                 row["side"],
                 row["type"],
                 row["role"],
-                _number(row["price"], _NONE),
-                _number(row["trigger_price"], _NONE),
-                _number(row["qty"]),
-                _number(row["filled_qty"]),
+                number(row["price"], NONE),
+                number(row["trigger_price"], NONE),
+                number(row["qty"]),
+                number(row["filled_qty"]),
                 row["order_id"],
             )
     return _with_accounts(document, table, "orders", "no open order")
@@ -74,7 +70,7 @@ def balance(document: Document) -> RenderableType:
     columns = ("equity", "available", "initial_margin", "maintenance_margin", "unrealised_pnl")
     table = Grid(("account",), [name.replace("_", " ") for name in columns])
     for account in document["accounts"]:
-        table.add_row(account["account"], *(_money(account[name]) for name in columns))
+        table.add_row(account["account"], *(money(account[name]) for name in columns))
     return Group(table, *_unreadable(document))
 
 
@@ -85,17 +81,8 @@ def plan(document: Document) -> RenderableType:
     if rows:
         table = Grid(("account", "action", "symbol", "side"), ("qty", "price"), ("reason",), prose=("reason",))
         for row in rows:
-            price = row["price"] or ("market" if row["action"] in ("place", "close") else None)
-            qty = f"{row['qty']}x" if row["action"] == "set-leverage" else row["qty"]
-            table.add_row(
-                row["account"],
-                row["action"],
-                row["symbol"],
-                row["side"] or _NONE,
-                qty or _NONE,
-                price or _NONE,
-                row["reason"],
-            )
+            reason = f"{row['reason']}, stop {row['stop']}" if row.get("stop") else row["reason"]
+            table.add_row(row["account"], row["action"], row["symbol"], row["side"] or NONE, *asked(row), reason)
         parts.append(table)
     else:
         parts.append(Text("nothing to do"))
@@ -106,6 +93,18 @@ def plan(document: Document) -> RenderableType:
     return Group(*parts)
 
 
+def asked(action: Document) -> tuple[str, str]:
+    """Quantity and price of an action, as people read them."""
+    qty, price = action["qty"], action["price"]
+    if action["action"] == "set-leverage":
+        return f"{qty}x", NONE
+    if price is None and action["action"] in ("place", "close"):
+        price = "market"
+    if price is None and "trailing" in action.get("sets", ()):
+        price = f"trailing {action['sets']['trailing']}"
+    return qty or NONE, price or NONE
+
+
 def held(rows: Sequence[Document]) -> RenderableType:
     """Growth that is held back, with its reason."""
     table = Grid(("held", "symbol"), ("would be", "is"), ("reason",), prose=("reason",))
@@ -114,19 +113,30 @@ def held(rows: Sequence[Document]) -> RenderableType:
     return table
 
 
-def expected(rows: Iterable[Document]) -> RenderableType:
-    """What a trade would come to on each mirror."""
-    table = Grid(("mirror",), ("factor", "qty"))
-    for row in rows:
-        table.add_row(row["account"], row["factor"], row["qty"])
-    return table
+def audit(document: Document) -> RenderableType:
+    """What an audit found, the gravest first, and what mends it."""
+    if not document["findings"]:
+        return Text("clean: nothing found", "green")
+    table = Grid(("severity", "code", "account", "position", "expected", "actual"), prose=("expected", "actual"))
+    remedies: dict[str, None] = {}
+    for row in document["findings"]:
+        about = " ".join(row[name] for name in ("symbol", "side") if row[name]) or NONE
+        severity = Text(row["severity"], _SEVERITIES[row["severity"]])
+        table.add_row(severity, row["code"], row["account"], about, row["expected"], row["actual"])
+        if not row["remedy"].startswith("none"):
+            remedies[f"{row['code']}: {row['remedy']}"] = None
+    state = [Text("clean: nothing has to be done", "green")] if document["clean"] else []
+    return Group(table, *(Text(remedy) for remedy in remedies), *state)
+
+
+_SEVERITIES = {"critical": "red", "warning": "yellow", "info": "dim"}
 
 
 def mirrors(rows: Iterable[Document]) -> RenderableType:
     """How the mirrors followed one symbol."""
     table = Grid(("account",), ("have", "want"), ("state",), prose=("state",))
     for row in rows:
-        table.add_row(row["account"], _number(row["have"]), _number(row["want"]), follow_state(row))
+        table.add_row(row["account"], number(row["have"]), number(row["want"]), follow_state(row))
     return table
 
 
@@ -137,32 +147,8 @@ def follow_state(row: Document) -> str:
     if row["parked"]:
         return f"parked: {row['parked']}"
     if row["have"] is None:
-        return _UNKNOWN
+        return UNKNOWN
     return "in step" if row["have"] == row["want"] else "on its way"
-
-
-def status(document: Document) -> RenderableType:
-    """The daemon, the accounts, and everything that is not in step."""
-    parts: list[RenderableType] = [_daemon_line(document["daemon"]), _status_accounts(document["accounts"])]
-    parts.append(_in_step(document["in_sync"]))
-    if document["drift"]:
-        table = Grid(("drift", "symbol"), ("have", "want"), ("since",))
-        for row in document["drift"]:
-            table.add_row(row["account"], row["symbol"], row["have"], row["want"], row["since"] or _UNKNOWN)
-        parts.append(table)
-    if document["held"]:
-        parts.append(held(document["held"]))
-    parts += [
-        Text(f"parked: {row['account']} {row['symbol']}: {row['reason']}", "yellow") for row in document["parked"] or ()
-    ]
-    if document["in_doubt"]:
-        parts.append(Text(f"in doubt: {document['in_doubt']} sent, outcome not known yet", "yellow"))
-    for row in document["alerts"] or ():
-        where = " ".join(part for part in (row["account"], row["symbol"]) if part)
-        parts.append(Text(f"{row['at']}  {row['severity']}: {where}: {row['text']}", "dim"))
-    if document["alerts_waiting"]:
-        parts.append(Text(f"alerts waiting: {document['alerts_waiting']}"))
-    return Group(*parts)
 
 
 def profiles(rows: Iterable[Document]) -> RenderableType:
@@ -186,15 +172,15 @@ def demo(rows: Iterable[Document]) -> RenderableType:
     table = Grid(("account",), ("want", "have"), ("in step",), ("copies", "latency p50 ms", "max ms"))
     for row in rows:
         is_main = row["role"] == MAIN
-        state = Text(_NONE) if is_main else Text("yes", "green") if row["in_step"] else Text("no", "red")
+        state = Text(NONE) if is_main else Text("yes", "green") if row["in_step"] else Text("no", "red")
         table.add_row(
             row["account"],
-            Text(_NONE) if is_main else _number(row["want_qty"]),
-            _number(row["have_qty"]),
+            Text(NONE) if is_main else number(row["want_qty"]),
+            number(row["have_qty"]),
             state,
-            _NONE if is_main else str(row["copies"]),
-            _NONE if row["latency_ms"] is None else str(row["latency_ms"]["p50"]),
-            _NONE if row["latency_ms"] is None else str(row["latency_ms"]["max"]),
+            NONE if is_main else str(row["copies"]),
+            NONE if row["latency_ms"] is None else str(row["latency_ms"]["p50"]),
+            NONE if row["latency_ms"] is None else str(row["latency_ms"]["max"]),
         )
     return table
 
@@ -219,55 +205,8 @@ def _unreadable(document: Document) -> list[Text]:
     return [
         Text(f"{account['account']}: unknown: {account['error']}", "red")
         for account in document["accounts"]
-        if account["state"] == _UNKNOWN
+        if account["state"] == UNKNOWN
     ]
-
-
-def _daemon_line(daemon: Document) -> Text:
-    if not daemon["running"]:
-        return Text("daemon: not running", "yellow")
-    silent = "" if daemon.get("answering", True) else ", does not answer"
-    return Text(f"daemon: running, process {daemon['pid']} since {daemon['since']}{silent}", "yellow" if silent else "")
-
-
-def _status_accounts(rows: Iterable[Document]) -> Grid:
-    table = Grid(("account", "state", "stream", "last event", "paused", "error"), prose=("error",))
-    for row in rows:
-        stream = row["stream"]
-        table.add_row(
-            row["account"],
-            Text(row["state"], "" if row["state"] == "fresh" else "red"),
-            Text(stream, "" if stream == "up" else "yellow"),
-            row["last_event_at"] or _NONE,
-            _UNKNOWN if row["paused"] is None else "yes" if row["paused"] else "no",
-            row["error"] or _NONE,
-        )
-    return table
-
-
-def _in_step(in_sync: bool | None) -> Text:
-    if in_sync is None:
-        return Text("in step: unknown (no daemon looks; `mirrorctl sync --dry-run` does)", "yellow")
-    return Text("in step: yes", "green") if in_sync else Text("in step: no", "red")
-
-
-def _number(value: Decimal | str | None, missing: str = _UNKNOWN) -> Text:
-    if value is None:
-        return Text(missing, "dim")
-    return Text(plain(value) if isinstance(value, Decimal) else value)
-
-
-def _average(value: Decimal | None) -> Text:
-    """An average price has no tick: to the figures that a trader compares. `--json` has all of them."""
-    return _number(None if value is None else _SEVEN_FIGURES.plus(value).normalize())
-
-
-def _money(value: Decimal | None, *, signed: bool = False) -> Text:
-    if value is None:
-        return Text(_UNKNOWN, "dim")
-    cents = value.quantize(_CENT)
-    text = format(cents, "+,f" if signed else ",f") if cents else "0.00"
-    return Text(text, "" if not signed or not cents else "green" if cents > 0 else "red")
 
 
 def _setting(value: object) -> str:
@@ -277,4 +216,4 @@ def _setting(value: object) -> str:
         return plain(value)
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_setting(item) for item in value) + "]"
-    return _NONE if value is None else str(value)
+    return NONE if value is None else str(value)

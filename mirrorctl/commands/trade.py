@@ -1,4 +1,4 @@
-"""`trade`: open, close, reduce, cancel and stop on main; the mirrors follow."""
+"""`trade`: open, close, reduce, cancel, stop, breakeven and target on main; the mirrors follow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mirrorctl.commands import amounts, desk, tables
+from mirrorctl.commands import amounts, desk, tables, trade_tables
 from mirrorctl.commands.confirm import check_askable, confirm
 from mirrorctl.commands.options import (
     DryRunOption,
@@ -19,7 +19,7 @@ from mirrorctl.commands.options import (
 )
 from mirrorctl.commands.session import SCHEMA, Session, open_session
 from mirrorctl.commands.terminal import progress_lines
-from mirrorctl.core.domain.errors import UsageError
+from mirrorctl.core.domain.errors import PartlyDone, UsageError
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Open and change trades on main; the mirrors follow."
@@ -40,11 +40,19 @@ def open_(
     ] = None,
     qty: Annotated[str | None, typer.Option(metavar="QTY", help="Quantity in base coin.")] = None,
     notional: Annotated[str | None, typer.Option(metavar="USDT", help="Value of the position.")] = None,
+    risk: Annotated[str | None, typer.Option(metavar="N%", help="Part of main's equity to lose at the stop.")] = None,
     leverage: Annotated[str | None, typer.Option(metavar="N", help="Leverage; main's own if left out.")] = None,
     entry: Annotated[
         list[str] | None, typer.Option(metavar="PRICE", help="Limit entry; repeat for equal parts. None: market.")
     ] = None,
     stop: Annotated[str | None, typer.Option(metavar="PRICE", help="Stop loss.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PRICE[:PERCENT]", help="Take-profit; repeat for a ladder whose percents sum to 100."),
+    ] = None,
+    approach: Annotated[
+        str | None, typer.Option(metavar="NAME", help="fast, conservative, or one of the profile's own.")
+    ] = None,
     client_id: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Your own id: the same id never opens twice.")
     ] = None,
@@ -54,32 +62,35 @@ def open_(
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
-    """Open a trade on main at market, or with limit entries.
+    """Open a trade on main at market, or with limit entries; or add to the one that stands.
 
-    Example: mirrorctl trade open BTCUSDT long --margin 100 --leverage 5 --stop 57000
+    Example: mirrorctl trade open BTCUSDT long --margin 100 --leverage 5 --stop 57000 --target 63000
     """
     session = open_session(context, profile, as_json)
     args: Args = {
         "symbol": amounts.symbol(symbol),
         "side": amounts.position_side(side, "side"),
-        **_size(margin, qty, notional),
+        **_size(margin, qty, notional, risk),
         "leverage": _maybe(leverage, "--leverage"),
         "entries": [amounts.positive(price, "--entry") for price in entry or ()],
         "stop": _maybe(stop, "--stop"),
+        "targets": [amounts.target(text, "--target") for text in target or ()],
+        "approach": approach,
         "client_id": client_id,
         "wait_s": str(amounts.seconds(wait, "--wait")),
     }
     if not dry_run:
         check_askable(session, yes, has_dry_run=True)
-    if dry_run or (session.profile.real and not yes):
+    asks = session.profile.real and not yes
+    if dry_run or asks:
         found = desk.rehearse(session, "trade.open", {**args, "dry_run": True})
+        shown = (tables.plan(found), trade_tables.preview(found["preview"]))
         if dry_run:
-            document = {"schema": SCHEMA, "profile": session.profile.name, **found}
-            session.terminal.result(document, tables.plan(found), tables.expected(found["mirrors"]))
+            session.terminal.result({"schema": SCHEMA, "profile": session.profile.name, **found}, *shown)
             return
-        session.terminal.preview(tables.plan(found), tables.expected(found["mirrors"]))
+        session.terminal.preview(*shown)
         confirm(session, f"Open {args['symbol']} {args['side']}", yes)
-    _carry_out(session, "trade.open", args)
+    _carry_out(session, "trade.open", args, previews=not asks)
 
 
 @app.command()
@@ -145,12 +156,55 @@ def stop(
 
 
 @app.command()
+def breakeven(
+    context: typer.Context,
+    symbol: SymbolArgument,
+    side: SideOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Move the stop to breakeven: average entry, the fees of both legs and a margin. Never to a worse price.
+
+    Example: mirrorctl trade breakeven BTCUSDT
+    """
+    session = open_session(context, profile, as_json)
+    args = _target(symbol, side, _WAIT_S)
+    _ask(session, f"Move the stop of {args['symbol']} to breakeven", yes)
+    _carry_out(session, "trade.breakeven", args)
+
+
+@app.command()
+def target(
+    context: typer.Context,
+    symbol: SymbolArgument,
+    prices: Annotated[
+        list[str],
+        typer.Argument(metavar="PRICE[:PERCENT]...", help="The new ladder; one price without a percent takes all."),
+    ],
+    side: SideOption = None,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Replace the take-profits of main's trade.
+
+    Example: mirrorctl trade target BTCUSDT 62000:85 63000:15
+    """
+    session = open_session(context, profile, as_json)
+    args = {**_target(symbol, side, _WAIT_S), "targets": [amounts.target(text, "target") for text in prices]}
+    _ask(session, f"Replace the targets of {args['symbol']} by {' '.join(prices)}", yes)
+    _carry_out(session, "trade.target", args)
+
+
+@app.command()
 def cancel(
     context: typer.Context,
     symbol: SymbolArgument,
     order: Annotated[
         str | None, typer.Argument(metavar="[ORDER]", help="Order id or link id; all our entries if left out.")
     ] = None,
+    side: SideOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
@@ -160,21 +214,23 @@ def cancel(
     Example: mirrorctl trade cancel BTCUSDT
     """
     session = open_session(context, profile, as_json)
-    args = {"symbol": amounts.symbol(symbol), "order": order}
+    args = {"symbol": amounts.symbol(symbol), "side": amounts.position_side(side), "order": order}
     _ask(session, f"Cancel {order or 'our entries'} on {args['symbol']}", yes)
     _carry_out(session, "trade.cancel", args)
 
 
-def _size(margin: str | None, qty: str | None, notional: str | None) -> Args:
-    given = [
-        name for name, text in (("--margin", margin), ("--qty", qty), ("--notional", notional)) if text is not None
-    ]
+def _size(margin: str | None, qty: str | None, notional: str | None, risk: str | None) -> Args:
+    options = (("--margin", margin), ("--qty", qty), ("--notional", notional), ("--risk", risk))
+    given = [name for name, text in options if text is not None]
     if len(given) != 1:
         found = " and ".join(given) if given else "none"
-        raise UsageError(f"the size needs exactly one of --margin, --qty, --notional; found {found}", "--margin 100")
+        allowed = ", ".join(name for name, _ in options)
+        raise UsageError(f"the size needs exactly one of {allowed}; found {found}", "--margin 100")
     if margin is not None:
         value, percent = amounts.amount_or_percent(margin, "--margin", "USDT")
         return {"margin_percent" if percent else "margin": value}
+    if risk is not None:
+        return {"risk_percent": amounts.percent(risk, "--risk")}
     if qty is not None:
         return {"qty": amounts.positive(qty, "--qty")}
     return {"notional": _maybe(notional, "--notional")}
@@ -197,10 +253,21 @@ def _ask(session: Session, what: str, yes: bool) -> None:
     confirm(session, what, yes)
 
 
-def _carry_out(session: Session, name: str, args: Args) -> None:
-    result = desk.carry_out(session, name, args, progress_lines(session.terminal, describe))
+def _carry_out(session: Session, name: str, args: Args, *, previews: bool = False) -> None:
+    lines = progress_lines(session.terminal, describe)
+
+    def listen(event: Args) -> None:
+        if event["event"] != "preview":
+            lines(event)
+        elif previews and not session.terminal.as_json:
+            session.terminal.preview(trade_tables.preview(event["preview"]))
+
+    result = desk.carry_out(session, name, args, listen)
     document = {"schema": SCHEMA, "profile": session.profile.name, **result}
-    session.terminal.result(document, _headline(result), tables.mirrors(result["mirrors"]))
+    shown = (_headline(result), *trade_tables.notes(result), tables.mirrors(result["mirrors"]))
+    session.terminal.result(document, *shown)
+    if result.get("refused"):
+        raise typer.Exit(PartlyDone.exit_code)
 
 
 def describe(event: Args) -> str:
@@ -218,6 +285,11 @@ def _headline(result: Args) -> str:
         return f"main: this client id was used: order {result['already']} is {result['state']}; nothing was sent"
     if result.get("cancelled") == 0:
         return f"main: no entry of ours on {result['symbol']} to cancel"
+    if result.get("moved") is False:
+        return f"main: {result['symbol']} stop stays at {result['stop']}: breakeven is {result['breakeven']}"
+    if "targets" in result:
+        ladder = ", ".join(f"{row['percent']}% at {row['price']}" for row in result["targets"])
+        return f"main: {result['symbol']} targets {ladder}"
     for done in ("placed", "closed", "reduced", "stop", "cancelled"):
         if done in result:
             return f"main: {result['symbol']} {done} {result[done]}"

@@ -1,17 +1,24 @@
-"""What every mirror should hold: from the daemon where one runs, else from the store's copies. None is unknown."""
+"""What every account should hold and where its trades stand: from the daemon where one runs, else from the store.
+
+None is unknown.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mirrorctl.commands import desk
 from mirrorctl.commands.session import Session
-from mirrorctl.core.domain.account import Position
+from mirrorctl.core.domain.account import Order, Position
 from mirrorctl.core.domain.errors import ExchangeError, MirrorctlError
+from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.lifecycle import Facts, phase
 from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.domain.values import PositionSide
 
 if TYPE_CHECKING:
     from mirrorctl.core.domain.cycle import Copy
@@ -22,33 +29,66 @@ Wants = Mapping[str, Mapping[str, Decimal]]
 _DAEMON_S = 1.0
 
 
-def find_wants(session: Session, main: Iterable[Position] | None) -> Wants:
-    """What is wanted now. `main` is what main was just read to hold; None when it could not be read."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`wants` of the mirrors. `phases` by the daemon; without one `done` counts the rungs done of what is covered."""
+
+    wants: Wants = field(default_factory=dict)
+    phases: Mapping[str, Mapping[str, str]] | None = None
+    done: Mapping[tuple[str, str, PositionSide], int] = field(default_factory=dict)
+
+    def want(self, account: str, row: Position) -> Decimal | None:
+        """What a mirror should hold on the side of this position."""
+        return None if account == MAIN else self.wants.get(account, {}).get(f"{row.symbol} {row.side}")
+
+    def phase(self, account: str, row: Position, orders: Iterable[Order]) -> str | None:
+        """The phase of the monitor of this position; None when nothing stands for it."""
+        if self.phases is not None:
+            return self.phases.get(account, {}).get(f"{row.symbol} {row.side}")
+        if row.side is None or (account, row.symbol, row.side) not in self.done:
+            return None
+        entries = any(_is_entry(account, row, order) for order in orders)
+        return phase(Facts(row.size, entries, self.done[(account, row.symbol, row.side)])).value
+
+
+def find_known(session: Session, main: Iterable[Position] | None) -> Known:
+    """What is known now. `main` is what main was just read to hold; None when it could not be read."""
     status = desk.ask_status(desk.holder_of(session), _DAEMON_S)
     if status is not None:
         wants = status.get("wants") or {}
-        return {name: {key: Decimal(qty) for key, qty in row.items()} for name, row in wants.items()}
-    if main is None:
-        return {}
+        figures = {name: {key: Decimal(qty) for key, qty in row.items()} for name, row in wants.items()}
+        return Known(figures, status.get("phases") or {})
     try:
-        return _from_store(session, {(row.symbol, row.side): row.size for row in main})
+        return _from_store(session, None if main is None else {(row.symbol, row.side): row.size for row in main})
     except MirrorctlError as error:
         session.terminal.tell(f"what mirrors should hold is unknown: {error.message}", "yellow")
-        return {}
+        return Known()
 
 
-def _from_store(session: Session, held: Mapping[tuple[str, Any], Decimal]) -> Wants:
+def _from_store(session: Session, held: Mapping[tuple[str, Any], Decimal] | None) -> Known:
     from mirrorctl.core.store.sqlite import SqliteStore
 
     with SqliteStore(session.home.store_path(session.profile.name), read_only=True) as store:
-        copies = [copy for copy in store.copies() if not copy.held]
-    rules = _instruments(session, {copy.symbol for copy in copies})
+        copies, cycles = store.copies(), store.cycles()
+    done = {(MAIN, *cycle.key): len(cycle.done) for cycle in cycles}
+    done |= {copy.key: len(copy.done) for copy in copies if copy.opened}
+    if held is None:
+        return Known(done=done)
+    rules = _instruments(session, {copy.symbol for copy in copies if not copy.held})
     found: dict[str, dict[str, Decimal]] = {}
     for copy in copies:
-        if copy.symbol in rules:
+        if copy.symbol in rules and not copy.held:
             key = f"{copy.symbol} {copy.side}"
             found.setdefault(copy.account, {})[key] = _want(copy, held, rules[copy.symbol])
-    return found
+    return Known(found, done=done)
+
+
+def _is_entry(account: str, row: Position, order: Order) -> bool:
+    """Whether an open order would grow this position: on main anyone's, on a mirror one of ours for one on main."""
+    if order.symbol != row.symbol or order.position_idx != row.idx or row.side is None or order.is_exit:
+        return False
+    link = parse(order.link_id)
+    return order.side is row.side.entry and (account == MAIN or (link is not None and link.role is Role.TWIN))
 
 
 def _want(copy: Copy, held: Mapping[tuple[str, Any], Decimal], instrument: Instrument) -> Decimal:

@@ -11,7 +11,8 @@ import mirrorctl
 from mirrorctl.cli import ENTRIES, Entry, main
 
 GROUPS = {
-    "trade": ("open", "close", "reduce", "stop", "cancel"),
+    "trade": ("open", "close", "reduce", "stop", "breakeven", "target", "cancel"),
+    "monitors": ("list", "show", "add", "remove"),
     "profile": ("list", "show", "check", "use"),
     "paper": ("serve", "price", "reset", "fault"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import RenderableType
 
-from mirrorctl.commands import tables
+from mirrorctl.commands import status_tables, tables
 from mirrorctl.commands.terminal import Terminal
 
 POSITION: dict[str, Any] = {
@@ -95,19 +95,37 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(tables.plan(document), capsys) == GOLDEN_PLAN.strip("\n")
 
 
+DISABLED = {
+    "state": "disabled",
+    "error": "disabled in the profile",
+    "holds": [{"symbol": "BTCUSDT", "side": "long", "qty": "0.02"}],
+    "holds_error": None,
+}
+
+
 def test_status(capsys: pytest.CaptureFixture[str]) -> None:
     at = "2026-01-02T03:04:05.678Z"
     document = {
         "daemon": {"running": True, "pid": 4711, "since": at, "answering": True},
         "accounts": [
-            account("main", stream="up", last_event_at=at, paused=False),
-            account("mirror", stream="down", last_event_at=None, paused=True),
-            account("second", stream="down", last_event_at=None, paused=None) | UNKNOWN,
+            account("main", stream="up", last_event_at=at, paused=False, monitors=2),
+            account("mirror", stream="down", last_event_at=None, paused=True, monitors=1),
+            account("second", stream="down", last_event_at=None, paused=None, monitors=None) | UNKNOWN,
+            account("third", stream=None, last_event_at=None, paused=None, monitors=None) | DISABLED,
+            account("fourth", stream=None, last_event_at=None, paused=None, monitors=None)
+            | {**DISABLED, "holds": None, "holds_error": "the keys of fourth are not set: KEY"},
         ],
+        "mirroring": False,
+        "monitors": {"total": None, "main": 2, "mirror": None},
         "in_sync": False,
         "drift": [{"account": "mirror", "symbol": "BTCUSDT", "have": "0.04", "want": "0.041", "since": at}],
         "held": [],
         "parked": [{"account": "mirror", "symbol": "ETHUSDT", "reason": "foreign position"}],
+        "pauses": [
+            {"account": "mirror", "symbol": None, "reason": "by the trader", "since": at},
+            {"account": None, "symbol": "DOGEUSDT", "reason": "by the trader", "since": at},
+        ],
+        "naked": [{"account": "mirror", "symbol": "BTCUSDT", "side": "long", "ms": 3210}],
         "in_doubt": 1,
         "alerts_waiting": 0,
         "alerts": [
@@ -121,7 +139,7 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
             }
         ],
     }
-    assert printed(tables.status(document), capsys) == GOLDEN_STATUS.strip("\n")
+    assert printed(status_tables.status(document), capsys) == GOLDEN_STATUS.strip("\n")
 
 
 def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,17 +243,28 @@ not read, so nothing is planned for: third
 """
 GOLDEN_STATUS = """
 daemon: running, process 4711 since 2026-01-02T03:04:05.678Z
-account   state     stream   last event                 paused    error
+mirroring: disabled (ENABLE_MIRROR_TRADING)
+account   state      stream   last event                 paused    monitors   error
 ────────────────────────────────────────────────────────────────────────────────────────────────────
-main      fresh     up       2026-01-02T03:04:05.678Z   no        -
-mirror    fresh     down     -                          yes       -
-second    unknown   down     -                          unknown   no connection: refused or
-                                                                  unreachable
+main      fresh      up       2026-01-02T03:04:05.678Z   no               2   -
+mirror    fresh      down     -                          yes              1   -
+second    unknown    down     -                          unknown    unknown   no connection: refused
+                                                                              or unreachable
+third     disabled   -        -                          -                -   disabled in the
+                                                                              profile
+fourth    disabled   -        -                          -                -   disabled in the
+                                                                              profile
+third is disabled and holds BTCUSDT long 0.02
+fourth is disabled; what it holds is unknown: the keys of fourth are not set: KEY
 in step: no
+monitors: unknown (main 2, mirrors unknown)
+without a stop: mirror BTCUSDT long, for 3.2 s
 drift    symbol    have    want   since
 ──────────────────────────────────────────────────────────
 mirror   BTCUSDT   0.04   0.041   2026-01-02T03:04:05.678Z
 parked: mirror ETHUSDT: foreign position
+paused: mirror, every symbol: by the trader since 2026-01-02T03:04:05.678Z
+paused: every account, DOGEUSDT: by the trader since 2026-01-02T03:04:05.678Z
 in doubt: 1 sent, outcome not known yet
 2026-01-02T03:04:05.678Z  critical: mirror BTCUSDT: naked: the long stands without its stop
 """

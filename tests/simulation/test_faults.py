@@ -250,7 +250,7 @@ def test_after_a_blind_spell_the_account_is_read_anew_and_the_spell_is_told(capl
     for name in ("main", "half"):
         stage.world.stream_down(name, "socket is already closed")
     stage.run(7_500)
-    assert "socket is already closed" in stage.alerts("main")[0].text
+    assert "socket is already closed" in stage.alerts("main", "stream-down")[0].text
     stage.main.sell("0.04", reduceOnly=True)  # nobody hears of it
     for name in ("main", "half"):
         stage.world.stream_up(name)

@@ -15,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from mirrorctl.core.bybit.encode import Call
 from mirrorctl.core.bybit.failures import CallFailed, Failure, Malformed, read_error
-from mirrorctl.core.bybit.fields import Row, integer
+from mirrorctl.core.bybit.fields import Row, integer, maybe_integer
 from mirrorctl.core.bybit.link import AccountLink
 
 _MAX_PAGES = 200
@@ -38,7 +38,10 @@ OpenSession = Callable[[AccountLink], CallSession]
 
 
 class Caller:
-    """Calls of one account over one HTTP session. One thread at a time; `close` may come from another."""
+    """Calls of one account over one HTTP session. One thread at a time; `close` may come from another.
+
+    `answered_ms`: when the exchange answered the last read (its clock); 0 where it does not say.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Caller:
         self._recv_window_ms = recv_window_ms
         self._jitter = jitter
         self._session: CallSession | None = None
+        self.answered_ms = 0
         self._closing = threading.Event()
         self._retrying = Retrying(
             stop=stop_after_attempt(read_attempts),
@@ -88,6 +92,7 @@ class Caller:
         result = envelope.get("result")
         if not isinstance(result, dict):
             raise Malformed(f"{self.link.account}: {method} answered without a result")
+        self.answered_ms = maybe_integer(envelope, "time")
         return result
 
     def rows(self, method: str, **params: Any) -> Sequence[Row]:

@@ -111,14 +111,20 @@ def _trading_stop(action: SetTradingStop) -> dict[str, Any]:
         "tpslMode": "Full",
         "positionIdx": action.position_idx,
     }
-    if action.stop_loss is None and action.take_profit is None:
-        raise ValueError("neither a stop nor a target to set")
+    if action.stop_loss is None and action.take_profit is None and action.trailing_stop is None:
+        raise ValueError("neither a stop, nor a target, nor a trailing stop to set")
     if action.stop_loss is not None:
         params["stopLoss"] = _removable("stop_loss", action.stop_loss)
         params["slTriggerBy"] = _TRIGGERS[action.stop_loss_by]
     if action.take_profit is not None:
         params["takeProfit"] = _removable("take_profit", action.take_profit)
         params["tpTriggerBy"] = _TRIGGERS[action.take_profit_by]
+    if action.trailing_stop is not None:
+        params["trailingStop"] = _removable("trailing_stop", action.trailing_stop)
+    if action.active_price is not None:
+        if not action.trailing_stop:
+            raise ValueError("an active price belongs to a trailing stop")
+        params["activePrice"] = _positive("active_price", action.active_price)
     return params
 
 

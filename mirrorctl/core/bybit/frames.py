@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mirrorctl.core.bybit import decode
 from mirrorctl.core.bybit.failures import Malformed
-from mirrorctl.core.bybit.fields import Row
+from mirrorctl.core.bybit.fields import Row, maybe_integer
 from mirrorctl.core.domain.account import Execution, Order, Position, Wallet
 
 TOPICS = ("order", "execution", "position", "wallet")
@@ -36,7 +37,12 @@ def decode_frame(payload: Any) -> Sequence[Value]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Malformed(f"a message of topic {topic} has no rows", "the state is unknown")
     linear = [row for row in rows if row.get("category", "linear") in ("linear", "") and _is_ours(row)]
-    return decode.executions(linear) if read is decode.execution else [read(row) for row in linear]
+    if read is decode.execution:
+        return decode.executions(linear)
+    if read is decode.position:
+        told_ms = maybe_integer(payload, "creationTime")
+        return [replace(decode.position(row), told_ms=told_ms) for row in linear]
+    return [read(row) for row in linear]
 
 
 def _is_ours(row: Row) -> bool:

@@ -8,20 +8,23 @@ import time
 from collections.abc import Callable
 
 from mirrorctl.core.bybit.rest import BybitRest
-from mirrorctl.core.domain.errors import ExchangeError, Unavailable
+from mirrorctl.core.domain.errors import ExchangeError, Rejected, Unavailable
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.engine.ports import (
     Answer,
     ClockMeasured,
+    ClosedAnswer,
     DayAnswer,
     Deliver,
     ExecutionsAnswer,
     FindOrder,
     Query,
+    ReadClosed,
     ReadDay,
     ReadDone,
     ReadExecutions,
     ReadFailed,
+    ReadFeeRate,
     ReadInstrument,
     ReadPosition,
     ReadTicker,
@@ -29,6 +32,7 @@ from mirrorctl.core.engine.ports import (
 )
 
 _log = logging.getLogger(__name__)
+_NO_FEE_RATE_S = 60.0  # demo has no fee-rate at all (demo): asking again is for an account that gets one
 
 
 class AccountReader:
@@ -70,10 +74,8 @@ class AccountReader:
             if isinstance(query, Relist):
                 self._tend_clock(rest)
             return read(rest, query)
-        except Unavailable as error:
-            return ReadFailed(error.message, error.retry_after_s)
         except ExchangeError as error:
-            return ReadFailed(error.message)
+            return failed(query, error)
         except Exception as error:  # noqa: BLE001 - thread boundary
             _log.exception("%s: a read failed in an unexpected way", self.account)
             return ReadFailed(f"{self.account}: unexpected {type(error).__name__}")
@@ -147,6 +149,14 @@ class _Lane:
                 _log.exception("%s: an answer could not be handed over", self._rest.account)
 
 
+def failed(query: Query, error: ExchangeError) -> ReadFailed:
+    """The answer for a read that brought nothing, with when it is worth asking again."""
+    if isinstance(error, Rejected):
+        wait_s = _NO_FEE_RATE_S if isinstance(query, ReadFeeRate) else None
+        return ReadFailed(error.message, wait_s, refused=True)
+    return ReadFailed(error.message, error.retry_after_s if isinstance(error, Unavailable) else None)
+
+
 def read(rest: BybitRest, query: Query) -> Answer:
     """Carry one query out, in the caller's thread. Raises ExchangeError."""
     match query:
@@ -160,6 +170,10 @@ def read(rest: BybitRest, query: Query) -> Answer:
             return ExecutionsAnswer(rest.executions_of(query.symbol, query.order_id))
         case ReadDay():
             return DayAnswer(query.start_ms, sum((row.pnl for row in rest.closed_pnl(query.start_ms)), ZERO))
+        case ReadClosed():
+            return ClosedAnswer(rest.closed_pnl(query.start_ms))
+        case ReadFeeRate():
+            return rest.fee_rate(query.symbol)
         case ReadTicker():
             return rest.ticker(query.symbol)
         case ReadInstrument():

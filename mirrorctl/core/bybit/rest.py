@@ -7,6 +7,7 @@ network can cause (rule 2).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from mirrorctl.core.bybit import decode, records
@@ -17,12 +18,12 @@ from mirrorctl.core.bybit.failures import CallFailed, Malformed
 from mirrorctl.core.bybit.fields import Row, maybe_number, number
 from mirrorctl.core.bybit.link import AccountLink, Backoff, ExchangeClock, Gate
 from mirrorctl.core.bybit.outcomes import outcome_of
-from mirrorctl.core.domain.account import Execution, Identity, Order, Position, Ticker, Wallet
+from mirrorctl.core.domain.account import ClosedPnl, Execution, Identity, Order, Position, Ticker, Wallet
 from mirrorctl.core.domain.actions import Accepted, Action, Outcome, RejectedOutcome
 from mirrorctl.core.domain.errors import Rejected, Unavailable
 from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.values import PositionMode
-from mirrorctl.core.engine.ports import OrderAnswer, PositionAnswer, RelistAnswer
+from mirrorctl.core.engine.ports import FeeRateAnswer, OrderAnswer, PositionAnswer, RelistAnswer
 
 _DAY_MS = 86_400_000
 _WINDOW_MS = 7 * _DAY_MS  # the widest time range of execution/list and position/closed-pnl
@@ -118,12 +119,12 @@ class BybitRest:
     def positions(self) -> tuple[Position, ...]:
         """Every position with a size. That a symbol is missing is a reason to read it, not proof that it is flat."""
         rows = self._caller.pages("get_positions", category=CATEGORY, settleCoin=self._settle_coin, limit=_POSITIONS)
-        return tuple({position.key: position for position in map(decode.position, rows)}.values())
+        return tuple({position.key: position for position in self._dated(rows)}.values())
 
     def position(self, symbol: str) -> PositionAnswer:
         """All rows of a symbol, flat ones included, and the position mode they show (position/position)."""
         rows = self._caller.pages("get_positions", category=CATEGORY, symbol=symbol, limit=_POSITIONS)
-        positions = tuple(map(decode.position, rows))
+        positions = tuple(self._dated(rows))
         legs = {position.idx for position in positions}
         if any(position.symbol != symbol for position in positions) or len(legs) != len(positions):
             raise Malformed(f"{self.account}: the position read of {symbol} is about something else")
@@ -132,6 +133,10 @@ class BybitRest:
         if legs and legs <= {1, 2}:
             return PositionAnswer(positions, PositionMode.HEDGE)
         raise Malformed(f"{self.account}: the position read of {symbol} shows no position mode")
+
+    def _dated(self, rows: Iterable[Row]) -> Iterator[Position]:
+        """Position rows as of the answer that brought them: a push made before it is not newer."""
+        return (replace(decode.position(row), told_ms=self._caller.answered_ms) for row in rows)
 
     def wallet(self) -> Wallet:
         """The unified wallet."""
@@ -191,14 +196,14 @@ class BybitRest:
         """Whose keys these are and how the account is set up."""
         return decode.identity(self._caller.read("get_api_key_information"), self._caller.read("get_account_info"))
 
-    def fee_rate(self, symbol: str) -> records.FeeRate:
+    def fee_rate(self, symbol: str) -> FeeRateAnswer:
         """The account's fees on a symbol. Demo does not serve it: Rejected."""
         return records.fee_rate(self._one("get_fee_rates", category=CATEGORY, symbol=symbol))
 
-    def closed_pnl(self, start_ms: int, symbol: str = "") -> tuple[records.ClosedPnl, ...]:
+    def closed_pnl(self, start_ms: int, symbol: str = "") -> tuple[ClosedPnl, ...]:
         """Closed PnL records since `start_ms` (exchange clock), oldest first."""
         narrowed = {"symbol": symbol} if symbol else {}
-        found: dict[tuple[str, int], records.ClosedPnl] = {}
+        found: dict[tuple[str, int], ClosedPnl] = {}
         for window in self._windows(start_ms):
             rows = self._caller.pages("get_closed_pnl", category=CATEGORY, limit=_CLOSED, **narrowed, **window)
             found.update(((record.order_id, record.created_ms), record) for record in map(records.closed_pnl, rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from mirrorctl.core.domain.instruments import ZERO
@@ -23,6 +23,8 @@ class Position:
     """One row of position/list or of the `position` topic. `size` is never negative; a flat row has `side` None.
 
     `seq` is comparable with the `seq` of executions of the same symbol (position/position); -1 if never traded.
+    `told_ms` is when the exchange made the message that brought the row (its clock): rows that differ in a stop alone
+    may share all the rest.
     """
 
     symbol: str
@@ -40,6 +42,7 @@ class Position:
     take_profit: Decimal | None = None
     trailing_stop: Decimal | None = None
     opened_ms: int = 0
+    told_ms: int = field(default=0, compare=False)
 
     @property
     def signed(self) -> Decimal:
@@ -49,6 +52,11 @@ class Position:
     @property
     def key(self) -> tuple[str, int]:
         return (self.symbol, self.idx)
+
+    @property
+    def moment(self) -> tuple[int, int, int]:
+        """How new the row is among those of its key: by trades, then by settings, then by when it was told."""
+        return (self.seq, self.updated_ms, self.told_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,28 @@ class Execution:
         """positionIdx it belongs to in hedge mode: an opening buy or a closing sell is the long leg."""
         closing = self.closed_qty > 0
         return 1 if (self.side is Side.BUY) != closing else 2
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPnl:
+    """What one order closed (position/closed-pnl). `side` is that of the position; times are the exchange's, in ms.
+
+    Prices are cost-based and contain fees, they are not those of fills; `pnl` is after both fees. A fee the record
+    does not show is None.
+    """
+
+    symbol: str
+    side: PositionSide
+    order_id: str
+    qty: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    pnl: Decimal
+    created_ms: int
+    updated_ms: int
+    open_fee: Decimal | None = None
+    close_fee: Decimal | None = None
+    exec_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

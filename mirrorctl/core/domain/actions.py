@@ -59,7 +59,7 @@ class PlaceOrder:
 class AmendOrder:
     """A change of a resting order. Only what is given changes; `qty` is the new total (order/amend-order).
 
-    `stop_loss` of zero removes the attached stop.
+    `stop_loss` of zero removes the attached stop. `role` is what the order is for, where that decides its turn.
     """
 
     account: str
@@ -73,10 +73,13 @@ class AmendOrder:
     stop_loss: Decimal | None = None
     stop_loss_by: TriggerBy | None = None
     protective: bool = False
+    role: Role | None = None
 
     @property
     def priority(self) -> Priority:
-        return Priority.STOP if self.protective else Priority.ENTRY
+        if self.protective:
+            return Priority.STOP
+        return Priority.TARGET if self.role is Role.TARGET else Priority.ENTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class CancelOrder:
 class SetTradingStop:
     """Set or change what is bound to a position (position/trading-stop, tpslMode Full).
 
-    None leaves a value as it is; zero removes it.
+    None leaves a value as it is; zero removes it. `trailing_stop` is a distance in price; `active_price`, which only
+    goes with it, is where it begins to trail (without it: at once).
     """
 
     account: str
@@ -109,6 +113,8 @@ class SetTradingStop:
     stop_loss_by: TriggerBy = TriggerBy.LAST
     take_profit: Decimal | None = None
     take_profit_by: TriggerBy = TriggerBy.LAST
+    trailing_stop: Decimal | None = None
+    active_price: Decimal | None = None
 
     @property
     def priority(self) -> Priority:

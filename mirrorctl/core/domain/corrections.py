@@ -27,8 +27,10 @@ _LASTING_WAIT_MS = 60_000
 _LONGEST_SLIPPAGE_WAIT_MS = 30_000
 
 
-def plan_side(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy | None, twins: TwinBalance) -> None:
-    """Bring one side to its target, or say why it stays."""
+def plan_side(
+    scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy | None, twins: TwinBalance, exit_lag: Decimal = ZERO
+) -> None:
+    """Bring one side to its target, or say why it stays. `exit_lag`: what its rungs are still to sell."""
     main_size = scene.main.size(scene.symbol, side)
     have = scene.mirror.size(scene.symbol, side)
     raw = copy.raw_want(main_size) if copy else ZERO
@@ -36,12 +38,20 @@ def plan_side(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy | N
     if not have and not want and not raw:
         return
     plan.standings.append(
-        Standing(scene.account, scene.symbol, side, have, want, raw, tolerated=twins.lag if want > have else twins.lead)
+        Standing(
+            scene.account,
+            scene.symbol,
+            side,
+            have,
+            want,
+            raw,
+            tolerated=twins.lag if want > have else twins.lead + exit_lag,
+        )
     )
     if copy is None:
         return
-    if have > want + twins.lead:
-        _reduce(scene, plan, side, copy, have, want, twins.lead)
+    if have > want + twins.lead + exit_lag:
+        _reduce(scene, plan, side, copy, have, want, twins.lead + exit_lag)
     elif want > have:
         _grow(scene, plan, side, copy, have, want, twins.lag)
     elif copy.raw_want(main_size) - want >= scene.instrument.qty_step and (block := standing_block(scene, copy)):

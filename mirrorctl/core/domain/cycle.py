@@ -26,7 +26,8 @@ CycleKey = tuple[str, PositionSide]
 class Cycle:
     """One main position from flat to flat. `opened` once it had size.
 
-    `origin` is the main order that opened it or, while none has filled, one that rests.
+    `origin` is the main order that opened it or, while none has filled, one that rests. `done`: keys of the rungs that
+    were filled on main, which never come back (A37).
     """
 
     symbol: str
@@ -35,6 +36,7 @@ class Cycle:
     origin: str
     started_ms: int
     opened: bool = False
+    done: tuple[str, ...] = ()
 
     @property
     def key(self) -> CycleKey:
@@ -48,7 +50,8 @@ class Copy:
     `cap` None is unlimited; `main_size` is main's size when the cap was last looked at. `out` names the own exit after
     which this mirror does not enter again in this cycle. `held` names why growth waits for the trader (new store).
     `opened`: an order of ours went out for it, so the position it finds is ours. `ended`: main is flat, close it.
-    `explained`: a closing execution on main was seen for it, so the brake does not count its close.
+    `explained`: a closing execution on main was seen for it, so the brake does not count its close. `done`: keys of the
+    rungs filled on this mirror (A37). `own_stop`: a stop of its own that is better than main's (breakeven = "own").
     """
 
     account: str
@@ -64,6 +67,8 @@ class Copy:
     opened: bool = False
     ended: bool = False
     explained: bool = False
+    done: tuple[str, ...] = ()
+    own_stop: Decimal | None = None
 
     @property
     def key(self) -> tuple[str, str, PositionSide]:

@@ -1,4 +1,8 @@
-"""Size that went away and that no execution explains yet: a stop of the account's own, perhaps (A76)."""
+"""What position rows show and no execution explains yet: size that went away, and any other difference.
+
+A loss may be the account's own stop (A76). A gap means that a row holds a fill whose execution was not seen, whatever
+newer ones were: nobody can say whose order it was (A20).
+"""
 
 from __future__ import annotations
 
@@ -25,12 +29,16 @@ class Losses:
 
     def __init__(self) -> None:
         self._losses: dict[Key, _Loss] = {}
+        self._gaps: dict[Key, tuple[int, Decimal]] = {}
 
     def __contains__(self, key: Key) -> bool:
         return key in self._losses
 
     def note(self, key: Key, seq: int, expected: Decimal, shown: Decimal, at_ms: int) -> None:
         """A row shows `shown` where its forerunner and the executions between them let expect `expected` (signed)."""
+        before = self._gaps.get(key, (seq, ZERO))[1]
+        if before + shown - expected:
+            self._gaps[key] = (seq, before + shown - expected)
         left = abs(shown) if shown * expected > 0 else ZERO
         if abs(expected) > left:
             earlier = self._losses.get(key)
@@ -39,6 +47,11 @@ class Losses:
 
     def explain(self, key: Key, execution: Execution) -> None:
         """An execution was seen: what it closed is explained, if the row holds it."""
+        seq, gap = self._gaps.get(key, (-1, ZERO))
+        if execution.seq <= seq:
+            self._gaps[key] = (seq, gap - execution.signed)
+        if execution.seq <= seq and gap == execution.signed:
+            del self._gaps[key]
         loss = self._losses.get(key)
         if loss is None or execution.seq > loss.seq or not execution.kind.moves_position:
             return
@@ -46,6 +59,14 @@ class Losses:
             self._losses[key] = replace(loss, qty=loss.qty - execution.closed_qty)
         else:
             del self._losses[key]
+
+    def has_gap(self, symbol: str) -> bool:
+        """Whether a row of the symbol holds a fill that was not seen."""
+        return any(key[0] == symbol for key in self._gaps)
+
+    def close_gaps(self, symbol: str, until_seq: int) -> None:
+        """The symbol's orders were read: what rows up to then hold is known, or nobody's."""
+        self._gaps = {k: gap for k, gap in self._gaps.items() if k[0] != symbol or gap[0] > until_seq}
 
     def accept(self, until_ms: int) -> None:
         """Every execution list was read in vain: losses seen up to then have no execution."""

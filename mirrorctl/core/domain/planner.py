@@ -12,12 +12,12 @@ from mirrorctl.core.domain.actions import Priority
 from mirrorctl.core.domain.corrections import plan_side
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.protection import plan_protection
-from mirrorctl.core.domain.scene import Need, NeedKind, Scene, Standing, SymbolPlan
+from mirrorctl.core.domain.rungs import plan_ladder, settle_rungs
+from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Need, NeedKind, Scene, Standing, SymbolPlan
 from mirrorctl.core.domain.twins import TwinBalance, cancel_twin, plan_twins
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 HEDGE_REFUSED = "hedge"
-AHEAD_WAIT_MS = 250
 
 
 def plan_symbol(scene: Scene) -> SymbolPlan:
@@ -28,18 +28,24 @@ def plan_symbol(scene: Scene) -> SymbolPlan:
         _standings_only(scene, plan)
         return plan
     if _undecided(scene, plan):
-        for side in [side for side, copy in scene.copies.items() if not copy.ended]:
-            plan_protection(scene, plan, side)
+        for side, copy in scene.copies.items():
+            if not copy.ended:
+                plan_protection(scene, plan, side, copy)
         return plan
     if _both_legs(scene):
         _freeze(scene, plan)
         return plan
     for side in PositionSide:
         followed = scene.copies.get(side)
-        twins = plan_twins(scene, plan, side, followed) if followed is not None else TwinBalance()
-        plan_side(scene, plan, side, followed, twins)
-        if followed is not None and not followed.ended:
-            plan_protection(scene, plan, side)
+        if followed is None:
+            plan_side(scene, plan, side, None, TwinBalance())
+            continue
+        twins = plan_twins(scene, plan, side, followed)
+        rungs = settle_rungs(scene, plan, side, followed, twins.lead)
+        plan_side(scene, plan, side, followed, twins, rungs.lag)
+        if not followed.ended:
+            plan_protection(scene, plan, side, followed)
+        plan_ladder(scene, plan, side, followed, rungs)
     _cancel_strays(scene, plan)
     plan.actions.sort(key=lambda planned: planned.action.priority)
     return plan
@@ -76,12 +82,12 @@ def _undecided(scene: Scene, plan: SymbolPlan) -> bool:
 
 
 def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:
-    """A position moved and its execution was not seen, while twins stand: the fill may be a twin's or its order's.
+    """A position moved and its execution was not seen, while twins or rungs stand: the fill may be one of theirs.
 
-    Deciding now would correct beside a live twin, or undo one that filled first (A20). The execution follows at once,
+    Deciding now would correct beside a live order, or undo one that filled first (A20). The execution follows at once,
     or the orders are read.
     """
-    if not any(ours.is_live and ours.link.role is Role.TWIN for ours in scene.ours):
+    if not any(ours.is_live and ours.link.role in (Role.TWIN, Role.TARGET) for ours in scene.ours):
         return False
     ahead = [view.account for view in (scene.main, scene.mirror) if view.is_ahead(scene.symbol)]
     if not ahead:

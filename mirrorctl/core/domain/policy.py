@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+
+from mirrorctl.core.domain.approach import BUILT_IN, Approach
 
 
 class SizingMode(StrEnum):
@@ -31,6 +34,27 @@ class CatchUp(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
     WAIT = "wait"
+
+
+class Manage(StrEnum):
+    """Which positions on main the daemon may protect and change: those of its own trades, or all (A79)."""
+
+    OWN = "own"
+    ALL = "all"
+
+
+class Breakeven(StrEnum):
+    """When a mirror's stop goes to breakeven: when main's does, or when the mirror's own rung is done (A33)."""
+
+    WITH_MAIN = "with-main"
+    OWN = "own"
+
+
+class OnUnprotected(StrEnum):
+    """What happens to a position that stands without its stop past `naked_bound_ms` (A26)."""
+
+    ALERT = "alert"
+    CLOSE = "close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +104,17 @@ class MirrorPolicy:
     follow: Follow = field(default_factory=Follow)
     limits: Limits = field(default_factory=Limits)
     naked_bound_ms: int = 2000
+    breakeven: Breakeven = Breakeven.WITH_MAIN
+    on_unprotected: OnUnprotected = OnUnprotected.ALERT
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything the engine needs to know of a profile. `mirrors` in the order of the file."""
+    """Everything the engine needs to know of a profile. `mirrors` in the order of the file.
+
+    `approaches` by name: the built-in ones, overlaid by the profile's own. `chat_id` is Telegram's, 0 for none: the
+    labels of monitors begin with it.
+    """
 
     profile: str
     settle_coin: str
@@ -94,6 +124,9 @@ class Policy:
     relist_s: Decimal = Decimal(20)
     tick_s: Decimal = Decimal(1)
     max_closes_per_pass: int = 3
+    manage: Manage = Manage.OWN
+    approaches: Mapping[str, Approach] = field(default_factory=lambda: BUILT_IN)
+    chat_id: int = 0
 
     def mirror(self, name: str) -> MirrorPolicy:
         """The mirror of that name; KeyError when there is none."""

@@ -1,6 +1,7 @@
-"""What is bound to a mirror's position: main's stop and take-profit, with main's trigger price type.
+"""What is bound to a mirror's position: main's stop, take-profit and trailing stop, with main's trigger price type.
 
-The mirror's stop is only ever set or moved here, never removed because main's vanished.
+The mirror's stop is only ever set or moved here, never removed because main's vanished. A stop of its own (breakeven =
+"own") stands where it is better than main's.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from mirrorctl.core.domain.account import Order
+from mirrorctl.core.domain.account import Order, Position, Ticker
 from mirrorctl.core.domain.actions import SetTradingStop
+from mirrorctl.core.domain.breakeven import better, breakeven
+from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.policy import Breakeven, OnUnprotected
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.values import PositionSide, StopKind, TriggerBy
 from mirrorctl.core.domain.view import AccountView
 
@@ -19,29 +24,69 @@ _ROW_WAIT_MS = 300
 _NAKED_LOOK_MS = 500
 
 
-def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide) -> None:
-    """Bring the stop and take-profit of one side in step with main's position."""
+def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> None:
+    """Bring the stop, take-profit and trailing stop of one side in step with main's position."""
     if not scene.mirror.size(scene.symbol, side) or not scene.main.size(scene.symbol, side):
         return
     row = scene.mirror.position(scene.symbol, side)
     main = scene.main.position(scene.symbol, side)
+    guard = better(side, stop_on_book(scene.main, scene.symbol, side)[0], copy.own_stop)
+    if guard is not None:
+        plan.guarded[side] = guard
     if row is None or main is None:
         _wait_for_rows(scene, plan, side)
         return
-    stop, profit = main.stop_loss, main.take_profit
-    stop_by = bound_trigger(scene.main, scene.symbol, main.idx, StopKind.STOP_LOSS)
+    _plan_stop(scene, plan, side, row, _own_stop(scene, plan, side, copy, row))
+    _plan_profit(scene, plan, main, row)
+    _plan_trailing(scene, plan, main, row)
+
+
+def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position, own: Decimal | None) -> None:
+    stop, stop_by, unmirrored = stop_on_book(scene.main, scene.symbol, side)
+    plan.missing += [
+        f"main's partial stop of {plain(order.qty)} at {plain(order.trigger_price or ZERO)}" for order in unmirrored
+    ]
     if stop is not None and row.stop_loss is None and _is_naked(scene, plan, side, stop, stop_by):
         return
+    wanted = better(side, stop, own)
+    if wanted is None or "stop" in scene.busy:
+        return
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.STOP_LOSS)
-    if stop is not None and (stop != row.stop_loss or _differs(stop_by, actual_by)) and "stop" not in scene.busy:
-        _set(
-            scene,
-            plan,
-            row.idx,
-            f"as on main: stop {_text(row.stop_loss)} → {_text(stop)}",
-            stop_loss=stop,
-            stop_loss_by=stop_by or TriggerBy.LAST,
-        )
+    if wanted == row.stop_loss and not _differs(stop_by, actual_by):
+        return
+    mine = wanted != stop
+    if mine and _is_passed(scene.fresh_ticker(), wanted, stop_by or TriggerBy.LAST, side):
+        plan.missing.append(f"breakeven {plain(wanted)} is passed by the price: the stop stays")
+        plan.wake_at(scene.now_ms + 1_000)
+        return
+    reason = "breakeven of its own" if mine else "as on main"
+    _set(
+        scene,
+        plan,
+        row.idx,
+        f"{reason}: stop {_text(row.stop_loss)} → {_text(wanted)}",
+        stop_loss=wanted,
+        stop_loss_by=stop_by or TriggerBy.LAST,
+    )
+
+
+def _own_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, row: Position) -> Decimal | None:
+    """The stop this mirror has of its own: breakeven on its own entry, after its own rung; never worse again (A35)."""
+    terms = scene.breakevens.get(side)
+    due = terms is not None and 0 < terms.after <= len(copy.done)
+    if scene.policy.breakeven is not Breakeven.OWN or terms is None or not due or row.entry_price is None:
+        return copy.own_stop
+    price = breakeven(
+        side, row.entry_price, terms.entry_fees, terms.entry_qty, terms.taker, terms.margin_bps, scene.instrument
+    )
+    best = better(side, copy.own_stop, price)
+    if best is not None and best != copy.own_stop:
+        plan.own_stops[side] = best
+    return best
+
+
+def _plan_profit(scene: Scene, plan: SymbolPlan, main: Position, row: Position) -> None:
+    profit = main.take_profit
     profit_by = bound_trigger(scene.main, scene.symbol, main.idx, StopKind.TAKE_PROFIT)
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.TAKE_PROFIT)
     moved = profit != row.take_profit or (profit is not None and _differs(profit_by, actual_by))
@@ -54,6 +99,31 @@ def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide) -> None:
             take_profit=profit or ZERO,
             take_profit_by=profit_by or TriggerBy.LAST,
         )
+
+
+def _plan_trailing(scene: Scene, plan: SymbolPlan, main: Position, row: Position) -> None:
+    """The same distance as main's, from the same price on. Removed only where a stop of main's takes its place."""
+    if main.trailing_stop == row.trailing_stop or "trailing" in scene.busy:
+        return
+    if main.trailing_stop is None and (main.stop_loss is None or row.stop_loss is None):
+        return
+    active = None
+    order = _bound(scene.main, scene.symbol, main.idx, StopKind.TRAILING_STOP)
+    if main.trailing_stop is not None and order is not None and order.trigger_price:
+        ticker = scene.fresh_ticker()
+        if ticker is None:
+            plan.needs.append(Need(NeedKind.TICKER, scene.account, scene.symbol))
+            return
+        waits = (order.trigger_price - ticker.last) * (1 if main.side is PositionSide.LONG else -1) > 0
+        active = order.trigger_price if waits else None  # of a trailing stop the row's trigger is where it begins
+    _set(
+        scene,
+        plan,
+        row.idx,
+        f"as on main: trailing stop {_text(row.trailing_stop)} → {_text(main.trailing_stop)}",
+        trailing_stop=main.trailing_stop or ZERO,
+        active_price=active,
+    )
 
 
 def _set(scene: Scene, plan: SymbolPlan, idx: int, reason: str, **change: Any) -> None:
@@ -71,17 +141,43 @@ def _is_naked(scene: Scene, plan: SymbolPlan, side: PositionSide, stop: Decimal,
     plan.wake_at(scene.now_ms + _NAKED_LOOK_MS)
     if naked_ms > scene.policy.naked_bound_ms:
         plan.unprotected.append(side)
+        if scene.policy.on_unprotected is OnUnprotected.CLOSE:
+            plan.passed_stops[side] = f"no stop could be placed for {naked_ms} ms: on_unprotected = close"
+            return True
     if naked_ms < _NAKED_LOOK_MS or by is None:
         return False
     ticker = scene.fresh_ticker()
     if ticker is None:
         plan.needs.append(Need(NeedKind.TICKER, scene.account, scene.symbol))
         return False
-    price = {TriggerBy.LAST: ticker.last, TriggerBy.MARK: ticker.mark, TriggerBy.INDEX: ticker.index}[by]
-    if (price - stop) * side.sign > 0:
+    if not _is_passed(ticker, stop, by, side):
         return False
-    plan.passed_stops[side] = f"stop {plain(stop)} is passed by {plain(price)}"
+    plan.passed_stops[side] = f"stop {plain(stop)} is passed by {plain(trigger_value(ticker, by))}"
     return True
+
+
+def trigger_value(ticker: Ticker, by: TriggerBy) -> Decimal:
+    """The price that a stop with this trigger looks at."""
+    return {TriggerBy.LAST: ticker.last, TriggerBy.MARK: ticker.mark, TriggerBy.INDEX: ticker.index}[by]
+
+
+def _is_passed(ticker: Ticker | None, stop: Decimal, by: TriggerBy, side: PositionSide) -> bool:
+    """Whether a known price has reached the stop; an unknown one has not."""
+    return ticker is not None and (trigger_value(ticker, by) - stop) * side.sign <= 0
+
+
+def attached_stop(scene: Scene, side: PositionSide, order: Order, price: Decimal) -> Decimal | None:
+    """The stop that a twin of main's `order` carries: what stands on main's position, else what the order carries.
+
+    Only one on the right side of the entry's price can be attached (A84).
+    """
+    standing, _, _ = stop_on_book(scene.main, scene.symbol, side)
+    copy = scene.copies.get(side)
+    best = better(side, standing, copy.own_stop if copy is not None else None)
+    for stop in (best, standing, order.stop_loss):
+        if stop is not None and (price - stop) * side.sign > 0:
+            return stop
+    return None
 
 
 def main_trigger(scene: Scene, side: PositionSide, kind: StopKind) -> TriggerBy | None:
@@ -92,14 +188,12 @@ def main_trigger(scene: Scene, side: PositionSide, kind: StopKind) -> TriggerBy 
 
 def bound_trigger(view: AccountView, symbol: str, idx: int, kind: StopKind) -> TriggerBy | None:
     """By which price the position's stop or target triggers; only its order row tells. None when that is not seen."""
-    return next(
-        (o.trigger_by for o in view.orders(symbol) if o.stop_kind is kind and _same_leg(o, idx)),
-        None,
-    )
+    order = _bound(view, symbol, idx, kind)
+    return order.trigger_by if order is not None else None
 
 
-def _same_leg(order: Order, idx: int) -> bool:
-    return order.position_idx == idx
+def _bound(view: AccountView, symbol: str, idx: int, kind: StopKind) -> Order | None:
+    return next((o for o in view.orders(symbol) if o.stop_kind is kind and o.position_idx == idx), None)
 
 
 def _differs(wanted: TriggerBy | None, actual: TriggerBy | None) -> bool:

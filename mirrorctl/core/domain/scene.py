@@ -12,12 +12,14 @@ from mirrorctl.core.domain.actions import Action
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.ladder import Ladder
 from mirrorctl.core.domain.ours import OurOrder
 from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
 
 TICKER_FRESH_MS = 3_000
+AHEAD_WAIT_MS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,20 @@ class Need:
     account: str
     symbol: str
     order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakevenTerms:
+    """When a stop goes to breakeven, and what breakeven costs. `after`: rungs done; 0: never.
+
+    `entry_fees` (settle coin) were paid for `entry_qty` (base coin); None where not every execution is known.
+    """
+
+    after: int
+    margin_bps: Decimal
+    taker: Decimal
+    entry_fees: Decimal | None = None
+    entry_qty: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +110,10 @@ class SymbolPlan:
     """What one decision comes to. `blocked` says why no decision could be made (unknown views, unsettled fills).
 
     `unprotected`: sides that stand without their stop for longer than the bound. `passed_stops`: sides whose stop came
-    too late to protect; they are out of their cycle and will be closed.
+    too late to protect; they are out of their cycle and will be closed. `missing`: targets the exchange does not take,
+    and stops that are not mirrored, named (A28). `own_stops`: stops of this mirror's own to be written down.
+    `guarded`: sides with a position, and the stop that shall stand. `settling`: what waits for something under way and
+    ends by itself; until then the plan is not done.
     """
 
     account: str
@@ -106,9 +125,13 @@ class SymbolPlan:
     parked: str = ""
     park: str = ""
     blocked: str = ""
+    settling: str = ""
     closes_unexplained: bool = False
     unprotected: list[PositionSide] = field(default_factory=list)
     passed_stops: dict[PositionSide, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    own_stops: dict[PositionSide, Decimal] = field(default_factory=dict)
+    guarded: dict[PositionSide, Decimal] = field(default_factory=dict)
     wake_ms: int | None = None
     since: dict[str, int] = field(default_factory=dict)
 
@@ -125,6 +148,8 @@ class Scene:
     `refused` by the same names what the exchange refused last, with code and message.
     `growth_block` is the reason why growth is held for all of the symbol; `limit` says why an entry of a quantity at a
     price would break a limit ("" when it would not), failing closed. `parked`: no order of ours touches the symbol.
+    `ladders`: the rungs of main's trade that main has not filled, `rungs_sold` what it has filled of them in part, by
+    their keys; `rungs_done`: keys of those it has filled.
     """
 
     now_ms: int
@@ -145,6 +170,10 @@ class Scene:
     growth_fill: Mapping[PositionSide, MainFill] = field(default_factory=dict)
     exit_fill: Mapping[PositionSide, MainFill] = field(default_factory=dict)
     explained_closes: frozenset[PositionSide] = frozenset()
+    ladders: Mapping[PositionSide, Ladder] = field(default_factory=dict)
+    rungs_sold: Mapping[PositionSide, Mapping[str, Decimal]] = field(default_factory=dict)
+    rungs_done: Mapping[PositionSide, frozenset[str]] = field(default_factory=dict)
+    breakevens: Mapping[PositionSide, BreakevenTerms] = field(default_factory=dict)
     ticker: Ticker | None = None
     limit: Callable[[Decimal, Decimal], str] = lambda _qty, _price: ""
 

@@ -17,6 +17,7 @@ from mirrorctl.core.domain.growth import entry_wait, other_side_block, quantity_
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.protection import attached_stop
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
 from mirrorctl.core.domain.scene import Held, Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionSide
@@ -83,7 +84,7 @@ def _group(scene: Scene, side: PositionSide) -> dict[str, list[OurOrder]]:
 def _matched(scene: Scene, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
     """r × what main's order has filled beyond the twin's base: what the twin should have filled by now."""
     if twin.main_filled is None:  # found on the exchange with a new store: its quantity tells what it was made for
-        return twin.qty - copy.ratio * (order.qty - scene.main.filled(order))
+        return max(twin.qty - copy.ratio * scene.main.leaves(order), ZERO)
     return copy.ratio * (scene.main.filled(order) - twin.main_filled)
 
 
@@ -130,6 +131,10 @@ def _amend(scene: Scene, plan: SymbolPlan, copy: Copy, order: Order, twin: OurOr
     if qty > placed.qty and (refusal := scene.limit(qty - placed.qty, order.price or order.trigger_price or ZERO)):
         _hold(scene, plan, copy.side, copy, order, refusal)
         qty = placed.qty
+    price = order.price or order.trigger_price or ZERO
+    stop = attached_stop(scene, copy.side, order, price)
+    # 110059: the attached stop of a partly filled order cannot change; each fill brings the position's own back
+    moved = stop is not None and stop != placed.stop_loss and not scene.mirror.filled(placed)
     change = AmendOrder(
         account=scene.account,
         symbol=scene.symbol,
@@ -141,8 +146,11 @@ def _amend(scene: Scene, plan: SymbolPlan, copy: Copy, order: Order, twin: OurOr
         trigger_price=order.trigger_price
         if order.status is OrderStatus.UNTRIGGERED and order.trigger_price != placed.trigger_price
         else None,
+        stop_loss=stop if moved else None,
+        stop_loss_by=order.stop_loss_by if moved else None,
+        protective=moved,
     )
-    if change.qty is not None or change.price is not None or change.trigger_price is not None:
+    if moved or change.qty is not None or change.price is not None or change.trigger_price is not None:
         plan.actions.append(Planned(change))
 
 
@@ -242,7 +250,7 @@ def _place(
                 trigger_price=order.trigger_price if order.status is OrderStatus.UNTRIGGERED else None,
                 trigger_direction=order.trigger_direction,
                 trigger_by=order.trigger_by,
-                stop_loss=order.stop_loss or _position_stop(scene, side, price),
+                stop_loss=attached_stop(scene, side, order, price),
                 stop_loss_by=order.stop_loss_by,
             ),
             main_order_id=order.order_id,
@@ -266,14 +274,6 @@ def _may_place(scene: Scene, plan: SymbolPlan, order: Order, attempts: list[OurO
             return False
         return True
     return last.price != order.price
-
-
-def _position_stop(scene: Scene, side: PositionSide, price: Decimal) -> Decimal | None:
-    """Main's standing stop, when it is on the right side of the entry's price."""
-    row = scene.main.position(scene.symbol, side)
-    if row is None or row.stop_loss is None:
-        return None
-    return row.stop_loss if (price - row.stop_loss) * side.sign > 0 else None
 
 
 def _hold(

@@ -148,6 +148,14 @@ class ExecutionKind(StrEnum):
         return self in (ExecutionKind.TRADE, ExecutionKind.LIQUIDATION, ExecutionKind.ADL)
 
 
+class Severity(StrEnum):
+    """How grave a finding or an alert is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
 class Freshness(StrEnum):
     """How much a view may be trusted: unknown is a value (rule 1)."""
 

@@ -2,7 +2,7 @@
 
 Three rules keep it right whatever is lost, doubled or late (A54, A55, A85):
 
-* an order or position only ever moves forward: positions by (seq, updated), orders by (closed, filled, updated);
+* an order or position only ever moves forward: positions by (seq, updated, told), orders by (closed, filled, updated);
 * `size` is the position as of its seq plus the executions newer than that seq, so a fill counts once whichever of
   the two messages arrives first;
 * a fill that only an order row has told (filled more than its executions account for) leaves the symbol *unsettled*:
@@ -123,11 +123,12 @@ class AccountView:
 
     def is_ahead(self, symbol: str) -> bool:
         """Whether a row tells of a fill whose execution was not seen: it cannot be laid to an order yet."""
-        return self.row_seq(symbol) > self._explained.get(symbol, -1)
+        return self.row_seq(symbol) > self._explained.get(symbol, -1) or self._losses.has_gap(symbol)
 
     def explain(self, symbol: str, seq: int) -> None:
         """The symbol's orders were read after its row reached `seq`: whatever moved it is known or nobody's."""
         self._explained[symbol] = max(self._explained.get(symbol, -1), seq)
+        self._losses.close_gaps(symbol, seq)
 
     def unexplained_loss(self, symbol: str, side: PositionSide) -> bool:
         """Whether size went away and it is not known yet by whose order: a stop of its own, perhaps (A76)."""
@@ -210,7 +211,7 @@ class AccountView:
         if execution.exec_id in self._seen:
             return False
         self._remember_seen(execution.exec_id)
-        self.explain(execution.symbol, execution.seq)
+        self._explained[execution.symbol] = max(self._explained.get(execution.symbol, -1), execution.seq)
         if not execution.kind.moves_position:
             return False
         self._explain_loss(execution)
@@ -292,7 +293,7 @@ class AccountView:
         if self._modes.get(row.symbol) is not mode:
             self._switch_mode(row.symbol, mode)
         known = self._positions.get(row.key)
-        if known is not None and (row.seq, row.updated_ms) < (known.seq, known.updated_ms):
+        if known is not None and row.moment < known.moment:
             return False
         if known is not None:
             self._note_loss(known, row, at_ms)

@@ -11,7 +11,7 @@ from mirrorctl.core.domain.ids import account_tag
 from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.domain.values import Freshness, PositionSide
 from mirrorctl.core.domain.view import AccountView
-from mirrorctl.core.engine.ports import DayAnswer, Query, Reader, Writer
+from mirrorctl.core.engine.ports import DayAnswer, FeeRateAnswer, Query, Reader, Writer
 
 BLIND_RELIST_MS = 2_000
 DAY_MS = 86_400_000
@@ -26,6 +26,7 @@ class Account:
 
     `relisted_ms` is when the last whole relist was asked, not when it came back. `openers` holds, per symbol and side,
     the link id of the execution that last grew the position: it says whose position it is when the store is new.
+    `fee_rates` by symbol: None where the exchange says that it has none, as on demo; not in it while nothing was read.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Account:
     read_errors: dict[Query, str] = field(default_factory=dict)
     last_asked_ms: dict[Query, int] = field(default_factory=dict)
     openers: dict[tuple[str, PositionSide], str] = field(default_factory=dict)
+    fee_rates: dict[str, FeeRateAnswer | None] = field(default_factory=dict)
     hold_entries_until_ms: int = 0
     hold_exits_until_ms: int = 0
 

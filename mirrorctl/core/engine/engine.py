@@ -9,11 +9,18 @@ code runs live over pybit and in one process against the paper exchange on a vir
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from mirrorctl.core.domain.approach import CONSERVATIVE as USUAL
+from mirrorctl.core.domain.breakeven import DEFAULT_TAKER
+from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.policy import Policy
-from mirrorctl.core.domain.scene import Need, NeedKind, SymbolPlan
+from mirrorctl.core.domain.scene import BreakevenTerms, Need, NeedKind, SymbolPlan
+from mirrorctl.core.domain.trade import Trade
+from mirrorctl.core.domain.trade_scene import TradePlan
+from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.handover import take_over
 from mirrorctl.core.engine.intake import Intake
 from mirrorctl.core.engine.ports import (
     Clock,
@@ -22,6 +29,7 @@ from mirrorctl.core.engine.ports import (
     FindOrder,
     ReadDay,
     ReadExecutions,
+    ReadFeeRate,
     ReadInstrument,
     ReadPosition,
     ReadTicker,
@@ -29,15 +37,15 @@ from mirrorctl.core.engine.ports import (
 )
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Severity, StandingKind, Store
-from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
+from mirrorctl.core.engine.state import OVERLAP_MS, READ_RETRY_MS, EngineState
 
 _WEEK_MS = 7 * 86_400_000
-_OVERLAP_MS = 60_000
 _UNSETTLED_WAIT_MS = 250
 _LIMIT_LOOK_MS = 1_000
 _UNSETTLED_LONG_MS = 3_000
 _HOUSEKEEPING_MS = 60_000
 _KEPT_MS = 30 * 86_400_000
+_FEE_RATE_MS = 60_000
 
 
 class Engine(EngineState):
@@ -71,6 +79,7 @@ class Engine(EngineState):
         wake = now + int(self.policy.tick_s * 1000)
         for mirror in self.passes.values():
             wake = min([wake, *(p.wake_ms for p in mirror.plans.values() if p.wake_ms is not None)])
+        wake = min([wake, *(p.wake_ms for p in self.main_pass.plans.values() if p.wake_ms is not None)])
         look = self.book.next_look_ms()
         if look is not None:
             wake = min(wake, look)
@@ -100,6 +109,7 @@ class Engine(EngineState):
             account,
             self.keeper,
             self.book,
+            self.trades,
             max_closes=self.policy.max_closes_per_pass,
         )
 
@@ -127,10 +137,40 @@ class Engine(EngineState):
         if self.is_known(self.main):
             self._intake.settle_early()
             self._advance_cycles(now)
+            self._pass_main(now)
             for mirror in self.passes.values():
                 self._pass(mirror, now)
         self.tasks.run(now)
         self._housekeep(now)
+
+    def plan_main(self, symbols: set[str], now: int, *, keep: bool = True) -> list[TradePlan]:
+        """Plans of the managed trades on main, with nothing sent; without `keep` nothing is remembered either."""
+        return self.main_pass.plan(symbols, self.instruments, self.tickers, self.breakeven_terms, now, keep=keep)
+
+    def breakeven_terms(self, account: Account, trade: Trade | None, symbol: str, side: PositionSide) -> BreakevenTerms:
+        """When and at which cost the stop of one position goes to breakeven. Of a trade made elsewhere: as usual."""
+        after = trade.breakeven_after if trade is not None else USUAL.breakeven_after
+        margin = trade.breakeven_margin_bps if trade is not None else USUAL.breakeven_margin_bps
+        rate = account.fee_rates.get(symbol)
+        if after and symbol not in account.fee_rates:
+            account.ask(ReadFeeRate(symbol), self.now_ms(), every_ms=_FEE_RATE_MS)
+        fees, qty = self.entry_fees.of(account.name, symbol, side, account.view.size(symbol, side))
+        return BreakevenTerms(after, margin, rate.taker if rate is not None else DEFAULT_TAKER, fees, qty)
+
+    def _pass_main(self, now: int) -> None:
+        """Keep the managed trades on main; everything else there is never touched (A79)."""
+        if self._sends:
+            take_over(self)
+        symbols, self.dirty_main = self.dirty_main, set()
+        plans = self.plan_main(symbols, now) if symbols else []
+        for decided in plans:
+            self._after_needs(decided.plan, now)
+            for text in decided.told:
+                self.outbox.tell(now, Severity.INFO, "trade", self.main.name, decided.plan.symbol, text, str(now))
+            self.outbox.tell_plan(decided.plan, now)
+            self._measure_naked(self.main, decided.plan, now, (decided.trade.side,))
+        if self._sends:
+            self.main_pass.execute(plans, now)
 
     def plan_mirror(self, mirror: MirrorPass, symbols: set[str], now: int, *, keep: bool = True) -> list[SymbolPlan]:
         """Plans of one mirror with nothing sent; without `keep` nothing is remembered either."""
@@ -139,6 +179,7 @@ class Engine(EngineState):
             self.instruments,
             self.tickers,
             lambda symbol: self._growth_block(mirror, symbol, now),
+            self.breakeven_terms,
             now,
             day_start_ms=self.day_start_ms(),
             keep=keep,
@@ -156,6 +197,7 @@ class Engine(EngineState):
         if not mirror.sighted:
             self.keeper.first_sight(account, mirror.policy, self.main.view, self.exchange_now_ms())
             mirror.sighted = True
+            self._intake.settle_early()
             self.dirty[account.name] |= account.view.symbols() | {key[0] for key in self.keeper.cycles}
         symbols, self.dirty[account.name] = self.dirty[account.name], set()
         if not symbols:
@@ -167,13 +209,37 @@ class Engine(EngineState):
             mirror.execute(plans, now)
         self.pass_ms = self.now_ms() - now
 
-    def _after_plan(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
+    def _after_needs(self, plan: SymbolPlan, now: int) -> None:
         for need in plan.needs:
             self._ask_need(need, now)
         if plan.needs and any(need.kind is not NeedKind.ORDERS for need in plan.needs):
             plan.wake_at(now + READ_RETRY_MS)
         elif plan.needs:
             plan.wake_at(now + _UNSETTLED_WAIT_MS)
+
+    def _measure_naked(
+        self, account: Account, plan: SymbolPlan, now: int, sides: Iterable[PositionSide] = PositionSide
+    ) -> None:
+        """Measure how long a position stands without the stop it shall have (A21)."""
+        if plan.blocked or plan.parked:
+            return
+        for side in sides:
+            row = account.view.position(plan.symbol, side)
+            first = self.entry_fees.first_fill_ms(account.name, plan.symbol, side)
+            self.naked.observe(
+                account.name,
+                plan.symbol,
+                side,
+                account.view.size(plan.symbol, side) if side in plan.guarded else ZERO,
+                row.stop_loss if row is not None else None,
+                None if first is None else first - (account.clock_offset_ms or 0),
+                now,
+            )
+
+    def _after_plan(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
+        self._after_needs(plan, now)
+        for side, stop in plan.own_stops.items():
+            self.keeper.set_own_stop(plan.account, plan.symbol, side, stop)
         if any(held.reason.startswith("limit") for held in plan.held):
             plan.wake_at(now + _LIMIT_LOOK_MS)
         if now < mirror.mirror.hold_entries_until_ms:
@@ -182,6 +248,7 @@ class Engine(EngineState):
             self.keeper.end_here(plan.account, plan.symbol, side, reason)
             self.outbox.tell(now, Severity.CRITICAL, "stop-passed", plan.account, plan.symbol, reason, str(now))
             self.mark(mirror.mirror, plan.symbol)
+        self._measure_naked(mirror.mirror, plan, now)
         if plan.park:
             self.standings.set(StandingKind.PARK, plan.account, plan.symbol, plan.park, now)
         self.outbox.tell_plan(plan, now)
@@ -222,8 +289,9 @@ class Engine(EngineState):
     def _ask_due_relists(self, now: int) -> None:
         for account in self.accounts.values():
             if now >= account.relist_due_ms and not any(isinstance(query, Relist) for query in account.asked):
-                cursor = self.store.fact(f"executions.{account.name}")
-                since = int(cursor) - _OVERLAP_MS if cursor else self.exchange_now_ms() - _WEEK_MS
+                since = self.known_until_ms(account)
+                if not account.relisted_ms:  # fees of open positions are counted from executions, and not stored
+                    since = min([since, *(cycle.started_ms - OVERLAP_MS for cycle in self.keeper.cycles.values())])
                 account.ask(Relist(max(since, self.exchange_now_ms() - _WEEK_MS)), now)
 
     def _ask_unsettled(self, now: int) -> None:
@@ -274,12 +342,16 @@ class Engine(EngineState):
                 if plan.wake_ms is not None and plan.wake_ms <= now:
                     plan.wake_ms = None  # the pass may have to wait until its accounts are known
                     self.dirty[name].add(symbol)
+        for plan in self.main_pass.plans.values():
+            if plan.wake_ms is not None and plan.wake_ms <= now:
+                plan.wake_ms = None
+                self.dirty_main.add(plan.symbol)
 
     def _housekeep(self, now: int) -> None:
         if now - self._housekeeping_ms < _HOUSEKEEPING_MS:
             return
         self._housekeeping_ms = now
-        followed = {key[:2] for key in self.keeper.copies}
+        followed = {key[:2] for key in self.keeper.copies} | {(self.main.name, key[0]) for key in self.keeper.cycles}
         self.book.forget_old(now, lambda account, symbol: (account, symbol) in followed)
         for account in self.accounts.values():
             account.forget_asks(now - _HOUSEKEEPING_MS)

@@ -19,8 +19,7 @@ from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, 
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.keeper import opened_by_us
-from mirrorctl.core.engine.tasks import Steps, Wait
-from mirrorctl.core.engine.trading import Progress
+from mirrorctl.core.engine.tasks import Progress, Steps, Wait
 
 _TRIES = 5
 _ROUND_MS = 4_000
@@ -32,7 +31,10 @@ def flatten(engine: Engine, names: Iterable[str], progress: Progress, *, everyth
     chosen = [engine.accounts[name] for name in names]
     unread = yield from _relist(engine, chosen)
     for account in chosen:
-        if not account.is_main:
+        if account.is_main:  # what is torn down is not built up again
+            for trade in engine.trades.all():
+                engine.trades.drop(trade.key)
+        else:
             engine.keeper.mark_out(account.name, "flatten")
     for attempt in range(_TRIES):
         actions = [action for account in chosen for action in plan_flatten(engine, account, attempt, everything)]

@@ -11,19 +11,24 @@ from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
+from mirrorctl.core.engine.events import Events
 from mirrorctl.core.engine.ports import (
+    Answer,
     ClockMeasured,
     DayAnswer,
     Decoder,
     Event,
     ExecutionsAnswer,
+    FeeRateAnswer,
     FindOrder,
     Frame,
     OrderAnswer,
     PositionAnswer,
+    Query,
     ReadDone,
     ReadExecutions,
     ReadFailed,
+    ReadFeeRate,
     ReadPosition,
     Relist,
     RelistAnswer,
@@ -47,6 +52,7 @@ class Intake:
         self._state = state
         self._decode = decode
         self._early: list[tuple[Account, Execution, bool]] = []
+        self._events = Events(state)
 
     def handle(self, event: Event) -> None:
         """Apply one event. Decides nothing."""
@@ -66,6 +72,7 @@ class Intake:
             self._on_stream_down(account, event)
         elif isinstance(event, ClockMeasured):
             account.clock_offset_ms = event.offset_ms
+        self._events.look(account)
 
     def _on_frame(self, account: Account, event: Frame) -> None:
         """A message that cannot be read is a gap: whatever it told is read anew."""
@@ -85,7 +92,7 @@ class Intake:
             return
         if isinstance(value, Order):
             news = account.view.apply_order(value, now)
-            self._state.book.on_order(account.name, value, now)
+            self._took(account, value)
             if not value.is_open:
                 self._state.book.confirm(account.name, value.symbol, account.view, now)
         elif isinstance(value, Execution):
@@ -95,23 +102,42 @@ class Intake:
         else:
             news = account.view.apply_position(value, now)
         if news:
+            self._events.on_symbol(account, value.symbol)
             self._state.book.confirm(account.name, value.symbol, account.view, now)
             self._state.mark(account, value.symbol)
 
+    def _took(self, account: Account, order: Order) -> None:
+        """An order row was taken into the view, whichever way it came."""
+        self._state.book.on_order(account.name, order, self._state.now_ms())
+        self._state.keeper.on_filled_order(account.name, order)
+        self._events.on_order(account, order)
+
     def settle_early(self) -> None:
-        """Look again at mirror executions that came before main's position was read."""
+        """Look again at mirror executions that came before main's position or the mirror's was read.
+
+        Or before the mirror had its copies: with a new store an own exit of the open cycle is found there (A76).
+        """
         early, self._early = self._early, []
         for account, execution, live in early:
-            self._on_execution(account, execution, live=live)
+            self._on_mirror_execution(account, execution, live=live)
 
     def _on_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
+        self._state.entry_fees.note(account.name, execution, live=live)
+        self._events.on_execution(account, execution, read=not live)
         if account.is_main:
             at_ms = min(execution.time_ms - (account.clock_offset_ms or 0), self._state.now_ms())
             self._state.keeper.on_main_execution(execution, at_ms)
-            return
+        else:
+            self._on_mirror_execution(account, execution, live=live)
+
+    def _on_mirror_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
         in_cycle = any(symbol == execution.symbol for symbol, _ in self._state.keeper.cycles)
-        if in_cycle and not self._state.main.view.proven(execution.symbol):
-            self._early.append((account, execution, live))  # what it left is measured against main's size
+        known = self._state.main.view.proven(execution.symbol) and account.view.proven(execution.symbol)
+        mirror = self._state.passes.get(account.name)
+        if (in_cycle and not known) or mirror is None or not mirror.sighted:
+            self._early.append((account, execution, live))  # what it left here is measured against main's size
+            if in_cycle and not account.view.proven(execution.symbol):
+                account.ask(ReadPosition(execution.symbol), self._state.now_ms(), every_ms=READ_RETRY_MS)
             return
         changed = self._state.keeper.on_mirror_execution(
             account.name, execution, account.view, self._state.main.view, live=live
@@ -172,13 +198,7 @@ class Intake:
         now = self._state.now_ms()
         answer, query = event.answer, event.query
         if isinstance(answer, ReadFailed):
-            account.read_errors[query] = answer.message
-            if isinstance(query, Relist):
-                account.error = answer.message
-            wait = READ_RETRY_MS if answer.retry_after_s is None else int(answer.retry_after_s * 1000)
-            account.retry_at_ms[query] = now + wait
-            if isinstance(query, Relist):
-                account.relist_due_ms = now + wait
+            self._on_read_failed(account, query, answer)
             return
         account.retry_at_ms.pop(query, None)
         account.read_errors.pop(query, None)
@@ -189,6 +209,7 @@ class Intake:
                 account.view.apply_position(row, now, read=True)
             account.view.assume_flat_leg(query.symbol, now)
             account.view.settle(query.symbol, event.requested_ms)
+            self._events.on_symbol(account, query.symbol)
             self._state.book.confirm(account.name, query.symbol, account.view, now, read_ms=event.requested_ms)
             self._state.mark(account, query.symbol)
         elif isinstance(answer, OrderAnswer) and isinstance(query, FindOrder):
@@ -196,14 +217,33 @@ class Intake:
         elif isinstance(answer, ExecutionsAnswer) and isinstance(query, ReadExecutions):
             self._apply_order_executions(account, query.order_id, answer.executions)
             self._state.mark(account, query.symbol)
-        elif isinstance(answer, DayAnswer):
-            account.day, account.day_read_ms = answer, event.requested_ms
+        else:
+            self._keep(account, answer, event.requested_ms)
+
+    def _keep(self, account: Account, answer: Answer, requested_ms: int) -> None:
+        """Answers that are looked up when something is decided."""
+        if isinstance(answer, DayAnswer):
+            account.day, account.day_read_ms = answer, requested_ms
+        elif isinstance(answer, FeeRateAnswer):
+            account.fee_rates[answer.symbol] = answer
+            self._state.mark(account, answer.symbol)
         elif isinstance(answer, Ticker):
             self._state.tickers[answer.symbol] = answer
             self._state.mark_everywhere(answer.symbol)
         elif isinstance(answer, Instrument):
             self._state.instruments[answer.symbol] = answer
             self._state.mark_everywhere(answer.symbol)
+
+    def _on_read_failed(self, account: Account, query: Query, answer: ReadFailed) -> None:
+        wait = READ_RETRY_MS if answer.retry_after_s is None else int(answer.retry_after_s * 1000)
+        account.read_errors[query] = answer.message
+        account.retry_at_ms[query] = self._state.now_ms() + wait
+        if isinstance(query, Relist):
+            account.error = answer.message
+            account.relist_due_ms = self._state.now_ms() + wait
+        elif isinstance(query, ReadFeeRate) and answer.refused and query.symbol not in account.fee_rates:
+            account.fee_rates[query.symbol] = None
+            self._state.mark(account, query.symbol)
 
     def _on_relist(self, account: Account, answer: RelistAnswer, event: ReadDone) -> None:
         now = self._state.now_ms()
@@ -218,11 +258,17 @@ class Intake:
         for order in orders:
             account.ask(FindOrder(order.symbol, order_id=order.order_id), now)
         for order in answer.orders:
-            self._state.book.on_order(account.name, order, now)
+            self._took(account, order)
+        known_until_ms = self._state.known_until_ms(account)
         for execution in sorted(answer.executions, key=lambda e: (e.time_ms, e.seq)):
-            self._take_past(account, execution)
-        self._advance_cursor(account, answer.executions)
+            if execution.time_ms >= known_until_ms:
+                self._take_past(account, execution)
+            elif not account.relisted_ms:
+                self._state.entry_fees.note(account.name, execution, live=False)
         account.view.accept_losses(event.requested_ms - _LIST_LAG_MS)
+        newest = max((execution.time_ms for execution in answer.executions), default=0)
+        self._events.on_relist(account, event.requested_ms, newest)
+        self._advance_cursor(account, newest)
         account.relisted_ms = event.requested_ms
         account.relist_due_ms = now + (self._state.relist_ms if account.stream_up else BLIND_RELIST_MS)
         account.error = ""
@@ -232,9 +278,10 @@ class Intake:
             self._state.book.confirm(account.name, symbol, account.view, now, read_ms=event.requested_ms)
             self._state.mark(account, symbol)
 
-    def _advance_cursor(self, account: Account, executions: Sequence[Execution]) -> None:
-        """Remember up to when executions were read, so a restart reads on from there."""
-        newest = max((execution.time_ms for execution in executions), default=0)
+    def _advance_cursor(self, account: Account, newest_ms: int) -> None:
+        """Remember up to when executions were read and told, so a restart reads on from there."""
+        untold = self._events.unfinished_ms(account)
+        newest = newest_ms if untold is None else min(newest_ms, untold)
         cursor = f"executions.{account.name}"
         if int(self._state.store.fact(cursor) or 0) < newest:
             self._state.store.set_fact(cursor, str(newest))
@@ -262,10 +309,11 @@ class Intake:
                 self._state.book.on_absent(account.name, query.link_id, event.requested_ms, now)
             else:
                 account.view.note_absent(query.order_id)
+                self._events.on_absent(account, query.order_id)
                 account.retry_at_ms[query] = now + READ_RETRY_MS
         else:
             account.view.apply_order(answer.order, now)
-            self._state.book.on_order(account.name, answer.order, now)
+            self._took(account, answer.order)
             if answer.executions:
                 self._apply_order_executions(account, answer.order.order_id, answer.executions)
         self._state.book.confirm(account.name, query.symbol, account.view, now, read_ms=event.requested_ms)

@@ -15,22 +15,21 @@ from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.actions import (
     Accepted,
     Action,
-    AmendOrder,
     CancelOrder,
     DoubtfulOutcome,
     Outcome,
     PlaceOrder,
     RejectedOutcome,
-    SetLeverage,
-    SetTradingStop,
 )
+from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.attempts import attempt_of, attempt_on_book
 from mirrorctl.core.engine.changes import Changes
-from mirrorctl.core.engine.ports import FindOrder, Query, ReadPosition
+from mirrorctl.core.engine.effects import busy_key, effect_seen, question_of
+from mirrorctl.core.engine.ports import Query, ReadPosition
 from mirrorctl.core.engine.records import Intent, Store
 
 CONFIRM_MS = 400
@@ -80,7 +79,7 @@ class IntentBook:
         `since_ms`: how far back ended intents still matter (the oldest open cycle).
         """
         for intent in self._store.recent_intents(min(since_ms, now_ms - _KEPT_MS)):
-            if intent.state.is_over and (intent.main_order_id or intent.updated_ms > now_ms - _KEPT_MS):
+            if intent.state.is_over and (_is_lasting(intent) or intent.updated_ms > now_ms - _KEPT_MS):
                 self._track(_Tracked(intent, intent.created_ms, answered_ms=intent.updated_ms))
         for intent in self._store.open_intents():
             tracked = _Tracked(intent, now_ms, look_ms=now_ms)  # sent at the latest when the process before died
@@ -159,10 +158,10 @@ class IntentBook:
                 continue
             answered = tracked.answered_ms or (tracked.sent_ms if tracked.intent.state is IntentState.DOUBT else 0)
             read_after = bool(answered) and read_ms >= answered
-            if tracked.intent.state is not IntentState.PENDING and (_effect_seen(action, view) or read_after):
-                self._refusals.pop((account, symbol, _busy_key(action)), None)
+            if tracked.intent.state is not IntentState.PENDING and (effect_seen(action, view) or read_after):
+                self._refusals.pop((account, symbol, busy_key(action)), None)
                 self._update(tracked, now_ms, state=IntentState.DONE)
-                tracked.busy_until_ms = now_ms + self._changes.done(action, _busy_key(action), now_ms)
+                tracked.busy_until_ms = now_ms + self._changes.done(action, busy_key(action), now_ms)
 
     def on_absent(self, account: str, link_id: str, requested_ms: int, now_ms: int) -> None:
         """A look-up over realtime, history and executions found nothing.
@@ -183,7 +182,7 @@ class IntentBook:
         for tracked in list(self._by_id.values()):
             intent = tracked.intent
             old = intent.state.is_over and now_ms - intent.updated_ms > _KEPT_MS
-            if old and not (intent.main_order_id and matters(intent.account, intent.action.symbol)):
+            if old and not (_is_lasting(intent) and matters(intent.account, intent.action.symbol)):
                 self._untrack(tracked)
 
     # --- what the planner sees ---------------------------------------------------------------------------------
@@ -213,7 +212,7 @@ class IntentBook:
                 continue
             waiting = now_ms < tracked.busy_until_ms
             if not tracked.intent.state.is_over or waiting:
-                keys.add(_busy_key(action))
+                keys.add(busy_key(action))
             if tracked.intent.state.is_over and waiting:
                 wake = tracked.busy_until_ms if wake is None else min(wake, tracked.busy_until_ms)
         return frozenset(keys), wake
@@ -221,7 +220,7 @@ class IntentBook:
     def refused(self, account: str, symbol: str) -> dict[str, tuple[int, str]]:
         """(code, message) of the last refusal of what has no link id, by its key in `busy`; none after a success."""
         tracked = self._by_symbol.get((account, symbol), {}).values()
-        ended = {_busy_key(t.intent.action): t.intent for t in tracked if not isinstance(t.intent.action, PlaceOrder)}
+        ended = {busy_key(t.intent.action): t.intent for t in tracked if not isinstance(t.intent.action, PlaceOrder)}
         return {key: (i.code, i.message) for key, i in ended.items() if i.state is IntentState.REJECTED}
 
     def on_the_way(self, account: str, view: AccountView) -> dict[str, Decimal]:
@@ -270,7 +269,11 @@ class IntentBook:
             certain_ms = tracked.sent_ms + _ABSENT_AFTER_MS  # the first look that may prove it was never placed
             tracked.look_ms = certain_ms if now_ms < certain_ms < now_ms + wait else now_ms + wait
             action = tracked.intent.action
-            yield tracked.intent.account, ReadPosition(action.symbol) if tracked.gone_ms else _question(action)
+            yield tracked.intent.account, ReadPosition(action.symbol) if tracked.gone_ms else question_of(action)
+
+    def of_symbol(self, account: str, symbol: str) -> Iterator[Intent]:
+        """Every intent that is known of one symbol on one account."""
+        return (tracked.intent for tracked in self._by_symbol.get((account, symbol), {}).values())
 
     def next_look_ms(self) -> int | None:
         """When the next question is due; None when nothing is open."""
@@ -323,7 +326,7 @@ class IntentBook:
         action = tracked.intent.action
         self._update(tracked, now_ms, state=IntentState.REJECTED, code=outcome.code, message=outcome.message)
         if not isinstance(action, PlaceOrder):
-            key = (action.account, action.symbol, _busy_key(action))
+            key = (action.account, action.symbol, busy_key(action))
             self._refusals[key] = refused = self._refusals.get(key, 0) + 1
             wait = min(_REFUSED_WAIT_MS << min(refused - 1, 8), _LONGEST_REFUSED_WAIT_MS)
             tracked.busy_until_ms = now_ms + wait
@@ -340,48 +343,8 @@ class IntentBook:
             self._store.update_intent(target.intent)
 
 
-def _busy_key(action: Action) -> str:
-    if isinstance(action, CancelOrder):
-        return f"cancel:{action.order_id}"
-    if isinstance(action, AmendOrder):
-        return f"amend:{action.order_id}"
-    if isinstance(action, SetTradingStop):
-        return "target" if action.stop_loss is None else "stop"
-    return "leverage"
-
-
-def _question(action: Action) -> Query:
-    """The read that settles an action."""
-    if isinstance(action, PlaceOrder):
-        return FindOrder(action.symbol, link_id=action.link_id)
-    if isinstance(action, AmendOrder | CancelOrder):
-        return FindOrder(action.symbol, order_id=action.order_id)
-    return ReadPosition(action.symbol)
-
-
-def _effect_seen(action: Action, view: AccountView) -> bool:
-    """Whether the view shows what the action was to bring about."""
-    if isinstance(action, CancelOrder):
-        order = view.order(action.order_id)
-        return order is not None and not order.is_open
-    if isinstance(action, AmendOrder):
-        order = view.order(action.order_id)
-        return order is not None and (
-            not order.is_open
-            or (
-                action.qty in (None, order.qty)
-                and action.price in (None, order.price)
-                and action.trigger_price in (None, order.trigger_price)
-            )
-        )
-    if isinstance(action, SetLeverage):
-        return view.leverage.get(action.symbol) == action.leverage
-    if isinstance(action, SetTradingStop):
-        return any(
-            row.symbol == action.symbol
-            and row.idx == action.position_idx
-            and (action.stop_loss is None or row.stop_loss == (action.stop_loss or None))
-            and (action.take_profit is None or row.take_profit == (action.take_profit or None))
-            for row in view.positions()
-        )
-    return False
+def _is_lasting(intent: Intent) -> bool:
+    """Whether an ended order still matters while its cycle is open: a twin, a rung, or an entry of a trade."""
+    action = intent.action
+    role = action.role if isinstance(action, PlaceOrder) else None
+    return bool(intent.main_order_id) or role in (Role.TARGET, Role.ENTRY)

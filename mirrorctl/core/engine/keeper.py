@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.account import Execution, Order
 from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, entry_orders, observed, proportion
 from mirrorctl.core.domain.ids import Role, parse, trade_tag
 from mirrorctl.core.domain.instruments import ZERO
-from mirrorctl.core.domain.policy import Adopt, MirrorPolicy
+from mirrorctl.core.domain.policy import MAIN, Adopt, MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill
-from mirrorctl.core.domain.values import ExecutionKind, PositionSide, StopKind
+from mirrorctl.core.domain.trade import order_key
+from mirrorctl.core.domain.values import ExecutionKind, OrderStatus, OrderType, PositionSide, StopKind
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.records import Store
@@ -35,6 +36,7 @@ class Keeper:
         self.growth_fill: dict[CycleKey, MainFill] = {}
         self.exit_fill: dict[CycleKey, MainFill] = {}
         self.openers: dict[CycleKey, str] = {}
+        self._done_before: dict[tuple[str, str, PositionSide], dict[str, int]] = {}
 
     # --- main ------------------------------------------------------------------------------------------------
 
@@ -80,9 +82,10 @@ class Keeper:
                 cycle = None
             if cycle is None and (size or entries):
                 origin = self.openers.get(key) if size else None
-                self._start(
-                    key, origin or (entries[0].order_id if entries else "position"), bool(size), mirrors, now_ms
-                )
+                row = main.position(symbol, side)  # with a new store the position may have begun long ago
+                began_ms = min(row.opened_ms, now_ms) if row is not None and row.opened_ms else now_ms
+                first = entries[0].order_id if entries else "position"
+                self._start(key, origin or first, bool(size), mirrors, began_ms)
             elif cycle is not None and size and not cycle.opened:
                 self._open(cycle)
             elif cycle is not None and not cycle.opened and main.is_gone(cycle.origin):
@@ -90,10 +93,45 @@ class Keeper:
             if size:
                 self._raise_caps(key, size)
 
-    def _start(self, key: CycleKey, origin: str, opened: bool, mirrors: dict[str, MirrorPolicy], now_ms: int) -> None:
+    # --- rungs -----------------------------------------------------------------------------------------------
+
+    def on_filled_order(self, account: str, order: Order) -> None:
+        """An order was seen filled to the end: a rung that it stood for is done, and never comes back (A37)."""
+        if order.status is not OrderStatus.FILLED:
+            return
+        rung = _rung_of(order)
+        key = (order.symbol, PositionSide.shrunk_by(order.side))
+        if not rung or (account != MAIN and not _is_ours(order)):
+            return
+        cycle, copy = self.cycles.get(key), self.copies.get((account, *key))
+        if cycle is None or (account != MAIN and copy is None):
+            self._done_before.setdefault((account, *key), {})[rung] = order.updated_ms
+        elif order.updated_ms < cycle.started_ms:
+            return  # of a position before this one
+        elif account == MAIN and rung not in cycle.done:
+            self._save_cycle(replace(cycle, done=(*cycle.done, rung)))
+        elif copy is not None and rung not in copy.done:
+            self._save_copy(replace(copy, done=(*copy.done, rung)))
+
+    def rungs_done(self, symbol: str, side: PositionSide) -> frozenset[str]:
+        """Keys of the rungs main has filled: of its cycle, or of the one that just ended."""
+        cycle = self.cycles.get((symbol, side))
+        return frozenset(cycle.done if cycle is not None else self._done_before.get((MAIN, symbol, side), ()))
+
+    def set_own_stop(self, account: str, symbol: str, side: PositionSide, stop: Decimal) -> None:
+        """A mirror's own breakeven: written down before it is sent, so it survives a restart (A27)."""
+        copy = self.copies.get((account, symbol, side))
+        if copy is not None and copy.own_stop != stop:
+            self._save_copy(replace(copy, own_stop=stop))
+
+    # --- inside main's part ------------------------------------------------------------------------------------
+
+    def _start(self, key: CycleKey, origin: str, opened: bool, mirrors: dict[str, MirrorPolicy], began_ms: int) -> None:
         symbol, side = key
-        cycle = Cycle(symbol, side, trade_tag(self._main_uid, symbol, side, origin), origin, now_ms, opened)
-        self._save_cycle(cycle)
+        done = self._done_since(MAIN, key, began_ms)
+        tag = trade_tag(self._main_uid, symbol, side, origin)
+        self._save_cycle(Cycle(symbol, side, tag, origin, began_ms, opened, done))
+        cycle = self.cycles[key]
         if opened:
             self.exit_fill.pop(key, None)
         for name, policy in mirrors.items():
@@ -102,6 +140,11 @@ class Keeper:
                 if before is not None:  # what it still holds of the cycle before is ours, and its close explained
                     copy = replace(copy, opened=before.opened, explained=before.explained and not opened)
                 self._save_copy(copy)
+
+    def _done_since(self, account: str, key: CycleKey, since_ms: int) -> tuple[str, ...]:
+        """Rungs that were seen filled before anything was known of the position they were of; told once."""
+        before = self._done_before.pop((account, *key), {})
+        return tuple(rung for rung, filled_ms in before.items() if filled_ms >= since_ms)
 
     def _open(self, cycle: Cycle) -> None:
         """An entry that rested has filled: from now on only a new closing execution explains a close."""
@@ -112,6 +155,7 @@ class Keeper:
 
     def _end(self, cycle: Cycle, now_ms: int) -> None:
         del self.cycles[cycle.key]
+        self._done_before[(MAIN, *cycle.key)] = dict.fromkeys(cycle.done, 0)
         self._store.end_cycle(cycle.key, now_ms)
         self.openers.pop(cycle.key, None)
         self.growth_fill.pop(cycle.key, None)
@@ -137,7 +181,8 @@ class Keeper:
             if not cycle.opened:
                 self._save_copy(_new_copy(cycle, policy))
                 continue
-            self._save_copy(_adopted_copy(cycle, policy, mirror, main))
+            done = self._done_since(mirror.name, cycle.key, cycle.started_ms)
+            self._save_copy(replace(_adopted_copy(cycle, policy, mirror, main), done=done))
         for row in mirror.view.positions():
             key = (row.symbol, row.side) if row.side else None
             if key and (mirror.name, *key) not in self.copies and opened_by_us(mirror, key):
@@ -244,6 +289,20 @@ def opened_by_us(mirror: Account, key: CycleKey) -> bool:
     """Whether the execution that last grew this position carries an id of ours for this account."""
     link = parse(mirror.openers.get(key, ""))
     return link is not None and link.account == mirror.tag
+
+
+def _is_ours(order: Order) -> bool:
+    link = parse(order.link_id)
+    return link is not None and link.role is Role.TARGET
+
+
+def _rung_of(order: Order) -> str:
+    """The rung that an exit stands for: ours by its step, a resting exit of the trader's by its id; "" for none."""
+    link = parse(order.link_id)
+    if link is not None:
+        return link.step if link.role is Role.TARGET else ""
+    resting = order.is_exit and order.stop_kind is StopKind.NONE and order.order_type is OrderType.LIMIT
+    return order_key(order.order_id) if resting or order.stop_kind is StopKind.PARTIAL_TAKE_PROFIT else ""
 
 
 def _own_exit(execution: Execution) -> tuple[bool, str]:

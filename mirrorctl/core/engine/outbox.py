@@ -22,11 +22,13 @@ class Outbox:
 
     def tell(
         self, now_ms: int, severity: Severity, kind: str, account: str, symbol: str, text: str, about: str
-    ) -> None:
-        """Put one fact in the outbox. `about` makes the event unique: telling it again does nothing."""
+    ) -> bool:
+        """Put one fact in the outbox. `about` makes the event unique: telling it again does nothing and gives False."""
         key = f"{kind}:{account}:{symbol}:{about}"
-        if self._store.add_alert(Alert(key, now_ms, severity, kind, account, symbol, text)):
+        added = self._store.add_alert(Alert(key, now_ms, severity, kind, account, symbol, text))
+        if added:
             log.log(_LEVELS[severity], "%s %s: %s", account, symbol, text)
+        return added
 
     def tell_plan(self, plan: SymbolPlan, now_ms: int) -> None:
         """Tell what a plan holds, parks or refuses, when it is new.
@@ -41,6 +43,7 @@ class Outbox:
             facts.add(f"parked: {plan.parked}")
         if plan.blocked.startswith("brake"):
             facts.add(plan.blocked)
+        facts |= {f"not mirrored: {text}" if "partial stop" in text else text for text in plan.missing}
         facts |= {f"naked: the {side} stands without its stop" for side in plan.unprotected}
         kinds = {_kind(fact): fact for fact in facts}
         said = self._said.get((plan.account, plan.symbol), set())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wallet
+from mirrorctl.core.domain.account import ClosedPnl, Execution, Order, Position, Ticker, Wallet
 from mirrorctl.core.domain.actions import Action, Outcome
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.values import PositionMode
@@ -71,7 +71,31 @@ class ReadDay:
     start_ms: int
 
 
-Query = ReadDay | Relist | ReadPosition | FindOrder | ReadExecutions | ReadTicker | ReadInstrument
+@dataclass(frozen=True, slots=True)
+class ReadClosed:
+    """The closed-PnL records since `start_ms` (exchange clock)."""
+
+    start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFeeRate:
+    """What the account pays for trading a symbol."""
+
+    symbol: str
+
+
+Query = (
+    ReadDay
+    | ReadClosed
+    | ReadFeeRate
+    | Relist
+    | ReadPosition
+    | FindOrder
+    | ReadExecutions
+    | ReadTicker
+    | ReadInstrument
+)
 
 
 # --- answers ------------------------------------------------------------------------------------------------------
@@ -108,10 +132,14 @@ class ExecutionsAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReadFailed:
-    """The read gave nothing to trust: everything it was about is unknown (rule 1)."""
+    """The read gave nothing to trust: everything it was about is unknown (rule 1).
+
+    `refused` when the exchange answered and said no: the same question will get the same answer.
+    """
 
     message: str
     retry_after_s: float | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +150,34 @@ class DayAnswer:
     realised: Decimal
 
 
-Answer = DayAnswer | RelistAnswer | PositionAnswer | OrderAnswer | ExecutionsAnswer | Ticker | Instrument | ReadFailed
+@dataclass(frozen=True, slots=True)
+class ClosedAnswer:
+    """Every closed-PnL record since the time asked for, oldest first."""
+
+    rows: Sequence[ClosedPnl]
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRateAnswer:
+    """Fractions of the notional; negative is a rebate (account/fee-rate)."""
+
+    symbol: str
+    taker: Decimal
+    maker: Decimal
+
+
+Answer = (
+    DayAnswer
+    | ClosedAnswer
+    | FeeRateAnswer
+    | RelistAnswer
+    | PositionAnswer
+    | OrderAnswer
+    | ExecutionsAnswer
+    | Ticker
+    | Instrument
+    | ReadFailed
+)
 
 
 # --- events -------------------------------------------------------------------------------------------------------

@@ -11,15 +11,20 @@ from decimal import Decimal
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import PlaceOrder, Priority
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.instruments import Instrument
+from mirrorctl.core.domain.ids import Role
+from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.ladder import Ladder, stored_ladder, without
 from mirrorctl.core.domain.planner import apply_brake, plan_symbol
 from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill, Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.standing_trade import ladder_on_book
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.limits import Exposure, OrderRate
+from mirrorctl.core.engine.main_pass import Terms
+from mirrorctl.core.engine.trades import TradeBook
 
 _BRAKE_WINDOW_MS = 60_000
 
@@ -34,6 +39,7 @@ class MirrorPass:
         mirror: Account,
         keeper: Keeper,
         book: IntentBook,
+        trades: TradeBook,
         *,
         max_closes: int,
     ) -> None:
@@ -45,6 +51,7 @@ class MirrorPass:
         self._main = main
         self._keeper = keeper
         self._book = book
+        self._trades = trades
         self._max_closes = max_closes
         self._closes: dict[str, int] = {}
 
@@ -54,6 +61,7 @@ class MirrorPass:
         instruments: dict[str, Instrument],
         tickers: dict[str, Ticker],
         growth_block: Callable[[str], str],
+        terms: Terms,
         now_ms: int,
         *,
         day_start_ms: int,
@@ -70,7 +78,9 @@ class MirrorPass:
                 plan = SymbolPlan(self.mirror.name, symbol, blocked="its trading rules are not read yet")
                 plan.needs.append(Need(NeedKind.INSTRUMENT, self._main.name, symbol))
             else:
-                scene, wake = self._scene(symbol, instrument, tickers.get(symbol), growth_block, exposure, now_ms)
+                scene, wake = self._scene(
+                    symbol, instrument, tickers.get(symbol), growth_block, terms, exposure, now_ms
+                )
                 plan = plan_symbol(scene)
                 self._mark_drift(scene, plan)
                 if wake is not None:
@@ -122,11 +132,13 @@ class MirrorPass:
         instrument: Instrument,
         ticker: Ticker | None,
         growth_block: Callable[[str], str],
+        terms: Terms,
         exposure: Exposure,
         now_ms: int,
     ) -> tuple[Scene, int | None]:
         busy, wake = self._book.busy(self.mirror.name, symbol, now_ms)
         copies = self.copies(symbol)
+        ladders = {side: self._ladder(symbol, side) for side in copies}
         before = self.plans.get(symbol)
 
         def limit(qty: Decimal, price: Decimal) -> str:
@@ -158,10 +170,33 @@ class MirrorPass:
                 for side in PositionSide
                 if (symbol, side) in self._keeper.exit_fill or (side in copies and copies[side].explained)
             ),
+            ladders=ladders,
+            rungs_sold={side: self._sold(symbol, side, ladder) for side, ladder in ladders.items()},
+            rungs_done={side: self._keeper.rungs_done(symbol, side) for side in copies},
+            breakevens={side: terms(self.mirror, self._trades.get(symbol, side), symbol, side) for side in copies},
             ticker=ticker,
             limit=limit,
         )
         return scene, wake
+
+    def _ladder(self, symbol: str, side: PositionSide) -> Ladder:
+        """What is left of main's ladder: the stored one of a managed trade, else what stands on main."""
+        trade = self._trades.get(symbol, side)
+        if trade is not None and trade.targets:
+            return without(stored_ladder(trade), self._keeper.rungs_done(symbol, side))
+        return ladder_on_book(self._main.view, symbol, side)
+
+    def _sold(self, symbol: str, side: PositionSide, ladder: Ladder) -> dict[str, Decimal]:
+        """What main has filled of each rung: of every attempt at one of ours, of the order at the trader's own."""
+        sold: dict[str, Decimal] = {}
+        for ours in self._book.ours(self._main.name, symbol, self._main.view):
+            if ours.link.role is Role.TARGET and ours.side is side.exit:
+                sold[ours.link.step] = sold.get(ours.link.step, ZERO) + ours.filled
+        for rung in ladder.rungs:
+            order = self._main.view.order(rung.order_id)
+            if rung.key not in sold and order is not None:
+                sold[rung.key] = self._main.view.filled(order)
+        return sold
 
     def _parked(self, symbol: str, copies: dict[PositionSide, Copy]) -> str:
         """Why no order of ours may touch the symbol: a position that is not ours, or one a new store must not close."""

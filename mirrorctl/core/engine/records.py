@@ -12,7 +12,9 @@ from mirrorctl.core.domain.actions import Action
 from mirrorctl.core.domain.cycle import Copy, Cycle, CycleKey
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import Severity as Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,6 @@ class Standing:
     since_ms: int
 
 
-class Severity(StrEnum):
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-
 @dataclass(frozen=True, slots=True)
 class Alert:
     """One row of the outbox (rule 18). `key` makes it unique: the same event is told once."""
@@ -84,6 +80,62 @@ class MeasuredCopy:
     slippage_bps: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenPosition:
+    """A position that was seen with size: what is known of it when it closes, also after a restart.
+
+    `tag` is the trade's on main, else the cycle's; `approach` the trade's. `opened_ms` is the exchange's time of its
+    first fill, 0 when that was not seen.
+    """
+
+    account: str
+    symbol: str
+    side: PositionSide
+    tag: str = ""
+    approach: str = ""
+    opened_ms: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, PositionSide]:
+        return (self.account, self.symbol, self.side)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPosition:
+    """One position from its first fill to proven zero, and what closed it (A41). Times are the exchange's, in ms.
+
+    `reason` is the closing execution's: target, stop, manual, liquidation, adl, emergency, followed main; "unknown"
+    when no closing execution was seen. `late`: it closed while no daemon watched. `tag` is the cycle's or the trade's.
+    `opened_ms` 0: its beginning was not seen.
+    """
+
+    account: str
+    symbol: str
+    side: PositionSide
+    tag: str
+    reason: str
+    opened_ms: int
+    closed_ms: int
+    late: bool
+    approach: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NakedTime:
+    """How long a position stood without a stop that was read back (rule 6).
+
+    `from_ms` is its first fill, on the local clock; `ms` runs to the first read that shows the stop. While the stop
+    is still missing `ended` is False and `ms` is what is known so far.
+    """
+
+    account: str
+    symbol: str
+    side: PositionSide
+    from_ms: int
+    ms: int
+    ended: bool
+
+
 class Store(Protocol):
     """The durable store of one profile. Calls are fast, local and made on the engine's thread only.
 
@@ -110,6 +162,10 @@ class Store(Protocol):
     def copies(self) -> list[Copy]: ...
     def save_copy(self, copy: Copy) -> None: ...
     def drop_copy(self, key: tuple[str, str, PositionSide]) -> None: ...
+
+    def trades(self) -> list[Trade]: ...
+    def save_trade(self, trade: Trade) -> None: ...
+    def drop_trade(self, key: CycleKey) -> None: ...
 
     def record_intent(
         self, action: Action, at_ms: int, main_order_id: str = "", main_filled: Decimal | None = None
@@ -141,7 +197,7 @@ class Store(Protocol):
         ...
 
     def prune(self, before_ms: int) -> int:
-        """Delete what ended before then: intents, cycles, alerts, measured copies. Returns how many rows."""
+        """Delete what ended before then: intents, cycles, alerts, measures, closed positions. Returns how many rows."""
         ...
 
     def checkpoint(self) -> None:
@@ -149,3 +205,21 @@ class Store(Protocol):
 
     def add_measured_copy(self, copy: MeasuredCopy) -> None: ...
     def measured_copies(self) -> list[MeasuredCopy]: ...
+
+    def open_positions(self) -> list[OpenPosition]: ...
+    def save_open(self, row: OpenPosition) -> None: ...
+    def drop_open(self, key: tuple[str, str, PositionSide]) -> None: ...
+
+    def add_closed(self, row: ClosedPosition) -> None:
+        """Keep it. The same position (account, symbol, side, tag, closed_ms) again changes nothing."""
+
+    def closed_positions(self, since_ms: int) -> list[ClosedPosition]:
+        """What closed since then, in the order in which it closed."""
+        ...
+
+    def add_naked(self, row: NakedTime) -> None:
+        """Keep it, in place of what was known of the same spell (account, symbol, side, from_ms)."""
+
+    def naked_times(self, since_ms: int) -> list[NakedTime]:
+        """Spells that began since then, and every one that has not ended, oldest first."""
+        ...

@@ -9,20 +9,18 @@ from typing import Any
 from mirrorctl.core.domain.errors import UsageError
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.engine.adoption import add_monitor, list_monitors, remove_monitor
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.flatten import flatten, plan_flatten
 from mirrorctl.core.engine.records import StandingKind
-from mirrorctl.core.engine.status import action_json, converged, plan_json, snapshot, wants
-from mirrorctl.core.engine.tasks import Steps, Wait
-from mirrorctl.core.engine.trade_plan import OpenRequest, instrument_of, known_main, plan_open
-from mirrorctl.core.engine.trading import (
-    Progress,
-    cancel_orders,
-    close_trade,
-    move_stop,
-    open_trade,
-    reduce_trade,
-)
+from mirrorctl.core.engine.status import action_json, converged, phases, plan_json, snapshot, wants
+from mirrorctl.core.engine.tasks import Progress, Steps, Wait
+from mirrorctl.core.engine.trade_exits import move_stop, move_to_breakeven, set_targets
+from mirrorctl.core.engine.trade_plan import plan_open
+from mirrorctl.core.engine.trade_preview import preview_open
+from mirrorctl.core.engine.trade_reads import instrument_of, known_main
+from mirrorctl.core.engine.trade_request import number, open_request, target_wishes
+from mirrorctl.core.engine.trading import cancel_orders, close_trade, expected, open_trade, reduce_trade
 
 _SYNC_MS = 30_000
 _RELIST_MS = 8_000
@@ -41,6 +39,9 @@ def steps(engine: Engine, name: str, args: Args, progress: Progress) -> Steps:
 def preview(engine: Engine, symbol: str | None = None) -> dict[str, Any]:
     """What a sync would send now; nothing is sent and nothing is remembered."""
     plans = []
+    if engine.is_known(engine.main):
+        symbols = {symbol} if symbol else engine.trades.symbols()
+        plans += [decided.plan for decided in engine.plan_main(symbols, engine.now_ms(), keep=False)]
     for mirror in engine.passes.values():
         if engine.is_known(mirror.mirror) and engine.is_known(engine.main):
             symbols = {symbol} if symbol else engine.all_symbols(mirror)
@@ -51,32 +52,30 @@ def preview(engine: Engine, symbol: str | None = None) -> dict[str, Any]:
 
 def _status(engine: Engine, _args: Args, _progress: Progress) -> Steps:
     yield from ()
-    return {**snapshot(engine), "wants": wants(engine)}
+    return {**snapshot(engine), "wants": wants(engine), "phases": phases(engine)}
+
+
+def _monitors(engine: Engine, args: Args, _progress: Progress) -> Steps:
+    yield from ()
+    return list_monitors(engine, args.get("symbol"))
+
+
+def _add_monitor(engine: Engine, args: Args, _progress: Progress) -> Steps:
+    return add_monitor(engine, args["symbol"], _side(args))
+
+
+def _remove_monitor(engine: Engine, args: Args, _progress: Progress) -> Steps:
+    return remove_monitor(engine, args["symbol"], _side(args))
 
 
 def _open(engine: Engine, args: Args, progress: Progress) -> Steps:
-    request = _open_request(args)
+    request = open_request(args)
     if not args.get("dry_run"):
         return (yield from open_trade(engine, request, progress))
     plan = yield from plan_open(engine, request)
     actions = ([plan.leverage] if plan.leverage else []) + list(plan.orders)
-    return {"plan": [action_json(Planned(action)) for action in actions], "held": [], "mirrors": list(plan.mirrors)}
-
-
-def _open_request(args: Args) -> OpenRequest:
-    return OpenRequest(
-        symbol=args["symbol"],
-        side=PositionSide(args["side"]),
-        margin=_number(args.get("margin")),
-        margin_percent=_number(args.get("margin_percent")),
-        qty=_number(args.get("qty")),
-        notional=_number(args.get("notional")),
-        leverage=_number(args.get("leverage")),
-        entries=tuple(Decimal(text) for text in args.get("entries", ())),
-        stop=_number(args.get("stop")),
-        client_id=args.get("client_id") or "",
-        wait_s=_number(args.get("wait_s")) or Decimal(0),
-    )
+    planned = [action_json(Planned(action)) for action in actions]
+    return {"plan": planned, "held": [], "mirrors": expected(engine, plan), "preview": preview_open(engine, plan)}
 
 
 def _close(engine: Engine, args: Args, progress: Progress) -> Steps:
@@ -92,12 +91,20 @@ def _stop(engine: Engine, args: Args, progress: Progress) -> Steps:
     return move_stop(engine, args["symbol"], _side(args), Decimal(args["price"]), progress)
 
 
+def _breakeven(engine: Engine, args: Args, progress: Progress) -> Steps:
+    return move_to_breakeven(engine, args["symbol"], _side(args), progress)
+
+
+def _target(engine: Engine, args: Args, progress: Progress) -> Steps:
+    return set_targets(engine, args["symbol"], _side(args), target_wishes(args["targets"]), progress)
+
+
 def _cancel(engine: Engine, args: Args, progress: Progress) -> Steps:
-    return cancel_orders(engine, args["symbol"], args.get("order") or "", progress)
+    return cancel_orders(engine, args["symbol"], _side(args), args.get("order") or "", progress)
 
 
 def _sync(engine: Engine, args: Args, progress: Progress) -> Steps:
-    """Relist, release what waited for a yes, and pass until every account is in step."""
+    """Relist, release what waited for a yes (unless told not to), and pass until every account is in step."""
     asked = engine.now_ms()
     engine.relist_all()
     yield Wait(lambda: all(a.relisted_ms >= asked for a in engine.accounts.values()), asked + _RELIST_MS)
@@ -107,7 +114,7 @@ def _sync(engine: Engine, args: Args, progress: Progress) -> Steps:
     if symbol:
         yield from instrument_of(engine, symbol)
     before = preview(engine, symbol)
-    released = engine.keeper.release(symbol)
+    released = engine.keeper.release(symbol) if args.get("release", True) else 0
     for mirror in engine.passes.values():
         for each in {symbol} if symbol else engine.all_symbols(mirror):
             engine.mark(mirror.mirror, each)
@@ -171,11 +178,7 @@ def _side(args: Args) -> PositionSide | None:
 
 
 def _wait_s(args: Args) -> Decimal:
-    return _number(args.get("wait_s")) or Decimal(0)
-
-
-def _number(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+    return number(args.get("wait_s")) or Decimal(0)
 
 
 _COMMANDS: dict[str, Callable[[Engine, Args, Progress], Steps]] = {
@@ -184,12 +187,17 @@ _COMMANDS: dict[str, Callable[[Engine, Args, Progress], Steps]] = {
     "trade.close": _close,
     "trade.reduce": _reduce,
     "trade.stop": _stop,
+    "trade.target": _target,
+    "trade.breakeven": _breakeven,
     "trade.cancel": _cancel,
     "sync": _sync,
     "preview": _preview,
     "pause": _pause,
     "resume": _resume,
     "flatten": _flatten,
+    "monitors": _monitors,
+    "monitors.add": _add_monitor,
+    "monitors.remove": _remove_monitor,
 }
 
-READ_ONLY = frozenset(("status", "preview"))
+READ_ONLY = frozenset(("status", "preview", "monitors"))

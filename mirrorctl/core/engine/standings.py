@@ -37,6 +37,9 @@ class Standings:
     def parked(self) -> list[Standing]:
         return [row for row in self._rows.values() if row.kind is StandingKind.PARK]
 
+    def pauses(self) -> list[Standing]:
+        return [row for row in self._rows.values() if row.kind is StandingKind.PAUSE]
+
     def is_paused(self, account: str) -> bool:
         """Whether the whole account is paused."""
         return any(

@@ -9,17 +9,22 @@ from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.policy import MAIN, Policy
 from mirrorctl.core.domain.values import Freshness
 from mirrorctl.core.engine.accounts import DAY_MS, Account
+from mirrorctl.core.engine.entry_fees import EntryFees
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
+from mirrorctl.core.engine.main_pass import MainPass
 from mirrorctl.core.engine.measure import CopyMeter
+from mirrorctl.core.engine.naked import NakedMeter
 from mirrorctl.core.engine.outbox import Outbox
 from mirrorctl.core.engine.ports import Clock
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Store
 from mirrorctl.core.engine.standings import Standings
 from mirrorctl.core.engine.tasks import Tasks
+from mirrorctl.core.engine.trades import TradeBook
 
 READ_RETRY_MS = 1_000
+OVERLAP_MS = 60_000
 
 
 class EngineState:
@@ -36,17 +41,23 @@ class EngineState:
         self.main = self.accounts[MAIN]
         self.book = IntentBook(store)
         self.keeper = Keeper(store, self.main.uid)
+        self.trades = TradeBook(store)
         self.standings = Standings(store)
         self.outbox = Outbox(store)
         self.meter = CopyMeter(store)
+        self.naked = NakedMeter(store)
+        self.entry_fees = EntryFees()
+        self.naked = NakedMeter(store)
         self.tasks = Tasks()
         self.absent: dict[str, str] = {}
         self.instruments: dict[str, Instrument] = {}
         self.tickers: dict[str, Ticker] = {}
         self.passes: dict[str, MirrorPass] = {}
+        self.main_pass = MainPass(self.main, self.trades, self.keeper, self.book)
         self.attributing: dict[tuple[str, str], tuple[int, set[str]]] = {}
         self.relist_ms = int(policy.relist_s * 1000)
         self.dirty: dict[str, set[str]] = {}
+        self.dirty_main: set[str] = set()
         self.stale_cycles: set[str] = set()
         self._clock = clock
 
@@ -57,6 +68,11 @@ class EngineState:
     def exchange_now_ms(self) -> int:
         """The exchange's clock, as far as main's offset is known."""
         return self.now_ms() + (self.main.clock_offset_ms or 0)
+
+    def known_until_ms(self, account: Account) -> int:
+        """Up to when executions of an account were read and taken for good, exchange clock; 0 with a new store."""
+        cursor = self.store.fact(f"executions.{account.name}")
+        return int(cursor) - OVERLAP_MS if cursor else 0
 
     def day_start_ms(self) -> int:
         """00:00 UTC of today, exchange clock."""
@@ -77,7 +93,8 @@ class EngineState:
             self.dirty[account.name].add(symbol)
 
     def mark_everywhere(self, symbol: str) -> None:
-        """Decide again about the symbol on every mirror, cycles first."""
+        """Decide again about the symbol on main and every mirror, cycles first."""
         self.stale_cycles.add(symbol)
+        self.dirty_main.add(symbol)
         for dirty in self.dirty.values():
             dirty.add(symbol)

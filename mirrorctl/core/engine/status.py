@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder, SetLeverage
+from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.scene import Held, Planned, Standing, SymbolPlan
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.monitors import covered_positions, monitors, want_of
 from mirrorctl.core.engine.reconcile import is_off
 from mirrorctl.core.engine.records import Alert
+from mirrorctl.core.engine.records import Standing as Pause
 
 ALERTS_SHOWN = 5
+DISABLED = "disabled in the profile: not followed, not touched"
+_CLOSING = (Role.REDUCTION, Role.FLATTEN)
 
 
 def iso(ms: int | None) -> str | None:
@@ -35,17 +41,24 @@ def snapshot(engine: Engine) -> dict[str, Any]:
     in_doubt = len(engine.book.in_doubt())
     unanswered = any(intent.state is IntentState.PENDING for intent in engine.book.open_intents())
     return {
+        "mirroring": engine.policy.mirroring,
         "accounts": [_account(engine, account) for account in engine.accounts.values()]
-        + [_absent(name, error) for name, error in engine.absent.items()],
-        "monitors": _monitors(engine),
+        + [_absent(name, error) for name, error in engine.absent.items()]
+        + [disabled_json(mirror.name) for mirror in engine.policy.mirrors if not mirror.enabled],
+        "monitors": counts(engine),
         "in_sync": known and not drift and not lacking and not in_doubt and not unanswered and not _undecided(engine),
         "drift": drift,
         "held": [held_json(held) for plan in _plans(engine) for held in plan.held],
         "parked": [{k: v for k, v in row.items() if k != "lacks"} for row in parked],
+        "pauses": [pause_json(standing) for standing in engine.standings.pauses()],
         "unprotected": [
             {"account": plan.account, "symbol": plan.symbol, "side": side.value}
             for plan in _plans(engine)
             for side in plan.unprotected
+        ],
+        "naked": [
+            {"account": spell.account, "symbol": spell.symbol, "side": spell.side.value, "ms": spell.ms}
+            for spell in engine.naked.spells(engine.now_ms())
         ],
         "in_doubt": in_doubt,
         "alerts_waiting": 0,
@@ -59,9 +72,17 @@ def wants(engine: Engine) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for plan in _plans(engine):
         for standing in plan.standings:
-            held = [h.want for h in plan.held if h.side is standing.side and not h.waiting]
-            want = min([standing.want, *held])
-            found.setdefault(plan.account, {})[f"{plan.symbol} {standing.side}"] = plain(want)
+            want = want_of(plan, standing.side)
+            if want is not None:
+                found.setdefault(plan.account, {})[f"{plan.symbol} {standing.side}"] = plain(want)
+    return found
+
+
+def phases(engine: Engine) -> dict[str, dict[str, str]]:
+    """{account: {"SYMBOL side": phase}} of every monitor."""
+    found: dict[str, dict[str, str]] = {}
+    for monitor in monitors(engine):
+        found.setdefault(monitor.account, {})[f"{monitor.symbol} {monitor.side}"] = monitor.phase.value
     return found
 
 
@@ -96,6 +117,16 @@ def alert_json(alert: Alert) -> dict[str, Any]:
     }
 
 
+def pause_json(standing: Pause) -> dict[str, Any]:
+    """One pause; an account or symbol of null is every one."""
+    return {
+        "account": standing.account or None,
+        "symbol": standing.symbol or None,
+        "reason": standing.reason,
+        "since": iso(standing.since_ms),
+    }
+
+
 def held_json(held: Held) -> dict[str, Any]:
     """Growth that is held, with what it would have been."""
     return {
@@ -108,12 +139,19 @@ def held_json(held: Held) -> dict[str, Any]:
 
 
 def action_json(item: Planned) -> dict[str, Any]:
-    """One action of a plan: account, action, symbol, side, qty, price, reason."""
+    """One action of a plan: account, action, symbol, side, qty, price, reason.
+
+    Only what is sent to close is "close": a twin and a target that reduce rest like every other order. "set-stop" says
+    in `sets` what it changes; `price` is the stop's, else the target's; the distance of a trailing stop is no price.
+    `stop` is what an order carries attached.
+    """
     action = item.action
     row: dict[str, Any] = {"account": action.account, "symbol": action.symbol, "side": None, "qty": None, "price": None}
     if isinstance(action, PlaceOrder):
-        row["action"] = "close" if action.reduce_only else "place"
+        row["action"] = "close" if action.role in _CLOSING else "place"
         row["side"], row["qty"], row["price"] = action.side.value, plain(action.qty), _text(action.price)
+        if action.stop_loss is not None:
+            row["stop"] = plain(action.stop_loss)
     elif isinstance(action, AmendOrder):
         row["action"], row["qty"], row["price"] = "amend", _text(action.qty), _text(action.price)
     elif isinstance(action, CancelOrder):
@@ -121,7 +159,9 @@ def action_json(item: Planned) -> dict[str, Any]:
     elif isinstance(action, SetLeverage):
         row["action"], row["qty"] = "set-leverage", plain(action.leverage)
     else:
-        row["action"], row["price"] = "set-stop", _text(action.stop_loss)
+        bound = {"stop": action.stop_loss, "target": action.take_profit, "trailing": action.trailing_stop}
+        row["action"], row["sets"] = "set-stop", {name: plain(to) for name, to in bound.items() if to is not None}
+        row["price"] = _text(action.take_profit if action.stop_loss is None else action.stop_loss)
     row["reason"] = action.reason
     return row
 
@@ -131,11 +171,16 @@ def converged(engine: Engine) -> bool:
 
     What waits for the next pass, or for a read of main's position, is left to do.
     """
-    if any(engine.dirty.values()) or engine.stale_cycles or engine.keeper.unproven(engine.main.view):
+    if (
+        any(engine.dirty.values())
+        or engine.dirty_main
+        or engine.stale_cycles
+        or engine.keeper.unproven(engine.main.view)
+    ):
         return False
     state = snapshot(engine)
     quiet = not engine.book.open_intents() or all(_rests(i.state.value) for i in engine.book.open_intents())
-    waiting = any(plan.actions or plan.needs or plan.blocked for plan in _plans(engine))
+    waiting = any(plan.actions or plan.needs or plan.blocked or plan.settling for plan in _plans(engine))
     return bool(state["in_sync"]) and quiet and not waiting and all(m.sighted for m in engine.passes.values())
 
 
@@ -152,7 +197,9 @@ def _undecided(engine: Engine) -> bool:
 
 
 def _plans(engine: Engine) -> Iterable[SymbolPlan]:
-    return (plan for mirror in engine.passes.values() for plan in mirror.plans.values())
+    """The newest plan of every trade on main and of every symbol on every mirror."""
+    of_mirrors = (plan for mirror in engine.passes.values() for plan in mirror.plans.values())
+    return chain(engine.main_pass.plans.values(), of_mirrors)
 
 
 def _account(engine: Engine, account: Account) -> dict[str, Any]:
@@ -166,6 +213,7 @@ def _account(engine: Engine, account: Account) -> dict[str, Any]:
         "last_read_at": iso(account.relisted_ms),
         "clock_skew_ms": account.clock_offset_ms,
         "paused": engine.standings.is_paused(account.name),
+        "monitors": covered_positions(engine, account),
         "error": account.error or None,
     }
 
@@ -178,7 +226,7 @@ def _is_cut_off(engine: Engine, account: Account) -> bool:
 
 def _absent(name: str, error: str) -> dict[str, Any]:
     """An account that could not be read since the start: everything about it is unknown."""
-    unknown = {"last_event_at": None, "last_read_at": None, "clock_skew_ms": None, "paused": None}
+    unknown = {"last_event_at": None, "last_read_at": None, "clock_skew_ms": None, "paused": None, "monitors": None}
     return {
         "account": name,
         "role": "mirror",
@@ -190,10 +238,23 @@ def _absent(name: str, error: str) -> dict[str, Any]:
     }
 
 
-def _monitors(engine: Engine) -> dict[str, int]:
-    main = sum(1 for _ in engine.main.view.positions())
-    mirror = sum(1 for m in engine.passes.values() for _ in m.mirror.view.positions())
-    return {"total": main + mirror, "main": main, "mirror": mirror}
+def disabled_json(name: str) -> dict[str, Any]:
+    """A mirror that the profile disables: the daemon neither reads nor touches it."""
+    return {**_absent(name, DISABLED), "state": "disabled", "stream": None, "breaker": None}
+
+
+def counts(engine: Engine) -> dict[str, int | None]:
+    """Covered positions of main and of the mirrors; null while one of those accounts was never read (A66)."""
+    by_name = {name: covered_positions(engine, account) for name, account in engine.accounts.items()}
+    main = by_name.pop(engine.main.name)
+    mirror = total([*by_name.values(), *(None for _ in engine.absent)])
+    return {"total": total([main, mirror]), "main": main, "mirror": mirror}
+
+
+def total(counts: Sequence[int | None]) -> int | None:
+    """Their sum; None where one of them is unknown."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _drift(engine: Engine) -> Iterable[dict[str, Any]]:

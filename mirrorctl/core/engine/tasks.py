@@ -21,6 +21,7 @@ class Wait:
 
 
 Steps = Generator[Wait, bool, dict[str, object]]
+Progress = Callable[[dict[str, object]], None]
 Done = Callable[[dict[str, object] | None, MirrorctlError | None], None]
 
 

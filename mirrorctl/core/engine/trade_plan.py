@@ -1,97 +1,83 @@
-"""What `trade open` comes to: the request checked, sized and turned into orders. Nothing here sends."""
+"""What `trade open` comes to: the request checked, sized and turned into orders and a trade. Nothing here sends."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import PlaceOrder, SetLeverage
+from mirrorctl.core.domain.approach import LIMIT, MARKET, PLAIN, Approach, approach_named
+from mirrorctl.core.domain.cycle import CycleKey
 from mirrorctl.core.domain.errors import LimitReached, Unavailable, UsageError
 from mirrorctl.core.domain.ids import LinkId, Role, step_tag, trade_tag
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
-from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, TimeInForce
+from mirrorctl.core.domain.trade import Trade
+from mirrorctl.core.domain.trade_scene import rungs_done
+from mirrorctl.core.domain.values import OrderType, PositionMode, TimeInForce
 from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.handover import read_trade
 from mirrorctl.core.engine.limits import Exposure, OrderRate
-from mirrorctl.core.engine.ports import ReadInstrument, ReadPosition, ReadTicker
+from mirrorctl.core.engine.ports import ReadPosition
 from mirrorctl.core.engine.tasks import Wait
+from mirrorctl.core.engine.trade_intent import (
+    MOST,
+    UNNAMED,
+    check_stop,
+    check_targets,
+    exit_policy,
+    known_counts,
+    ladder_of,
+    let_go,
+    replaced,
+    with_policy,
+)
+from mirrorctl.core.engine.trade_reads import READ_MS, instrument_of, known_main, ticker_of
+from mirrorctl.core.engine.trade_request import OpenRequest
+from mirrorctl.core.engine.trade_state import is_winding_up, managed_trade
 
-READ_MS = 6_000
 _SHOWN = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
-class OpenRequest:
-    """What `trade open` asks for. Exactly one of margin, margin_percent, qty and notional is given."""
+class Entry:
+    """One entry order to be. `price` of a market entry is what it is counted at: ask for a long, bid for a short."""
 
-    symbol: str
-    side: PositionSide
-    margin: Decimal | None = None
-    margin_percent: Decimal | None = None
-    qty: Decimal | None = None
-    notional: Decimal | None = None
-    leverage: Decimal | None = None
-    entries: tuple[Decimal, ...] = ()
-    stop: Decimal | None = None
-    client_id: str = ""
-    wait_s: Decimal = Decimal(5)
+    kind: str
+    price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPlan:
-    """The orders on main that a request comes to, and what each mirror would do."""
+    """The orders on main that a request comes to, and the trade they belong to.
+
+    `standing`: the trade without what is asked for. `adds`: to a trade or a position that stands already; `takes_over`:
+    to a position that no trade stood for, and which the daemon manages from now on. `let_go`: ids of the trader's own
+    orders that stood for a target and stand for none any more.
+    """
 
     orders: tuple[PlaceOrder, ...]
+    entries: tuple[Entry, ...]
     leverage: SetLeverage | None
-    mirrors: tuple[dict[str, object], ...] = field(default_factory=tuple)
+    trade: Trade
+    standing: Trade
+    adds: bool
+    takes_over: bool
+    let_go: frozenset[str]
+    instrument: Instrument
 
+    @property
+    def key(self) -> CycleKey:
+        return self.trade.key
 
-def known_main(engine: Engine) -> Generator[Wait, bool, None]:
-    """Wait until main is known; nothing is traded on a view that is not."""
-    ready = yield Wait(lambda: engine.is_known(engine.main), engine.now_ms() + READ_MS)
-    if not ready:
-        raise Unavailable(
-            f"main cannot be read: {engine.main.error or 'no answer'}", "look at `mirrorctl status`; try again"
-        )
-
-
-def instrument_of(engine: Engine, symbol: str) -> Generator[Wait, bool, Instrument]:
-    """The trading rules of a symbol; a symbol that does not exist is the user's error."""
-    if symbol not in engine.instruments:
-        query = ReadInstrument(symbol)
-        engine.main.ask(query, engine.now_ms())
-        yield Wait(lambda: symbol in engine.instruments or query not in engine.main.asked, engine.now_ms() + READ_MS)
-    found = engine.instruments.get(symbol)
-    if found is None:
-        raise UsageError(
-            f"{symbol}: {engine.main.read_errors.get(ReadInstrument(symbol), 'its trading rules could not be read')}",
-            "symbols are written as on Bybit, for example BTCUSDT",
-        )
-    return found
-
-
-def ticker_of(engine: Engine, symbol: str) -> Generator[Wait, bool, Ticker]:
-    """A ticker read now."""
-    asked_ms = engine.now_ms()
-    query = ReadTicker(symbol)
-    engine.main.ask(query, asked_ms)
-    yield Wait(
-        lambda: (
-            (symbol in engine.tickers and engine.tickers[symbol].at_ms >= asked_ms) or query not in engine.main.asked
-        ),
-        asked_ms + READ_MS,
-    )
-    ticker = engine.tickers.get(symbol)
-    if ticker is None or ticker.at_ms < asked_ms:
-        raise Unavailable(
-            f"the price of {symbol} could not be read: {engine.main.read_errors.get(query, 'no answer')}", "try again"
-        )
-    return ticker
+    @property
+    def qty(self) -> Decimal:
+        """Of all entries together."""
+        return sum((order.qty for order in self.orders), ZERO)
 
 
 def plan_open(engine: Engine, request: OpenRequest) -> Generator[Wait, bool, OpenPlan]:
-    """Everything `trade open` would send, checked; nothing is sent."""
+    """Everything `trade open` would send and write down, checked; nothing is sent."""
     yield from known_main(engine)
     instrument = yield from instrument_of(engine, request.symbol)
     ticker = yield from ticker_of(engine, request.symbol)
@@ -104,27 +90,138 @@ def plan_open(engine: Engine, request: OpenRequest) -> Generator[Wait, bool, Ope
             f"main holds a {request.side.opposite} {request.symbol}, and it is one-way: this would reduce it",
             "use `mirrorctl trade reduce` or `mirrorctl trade close` first",
         )
-    market = (ticker.ask if request.side is PositionSide.LONG else ticker.bid) or ticker.last
-    prices = [instrument.round_price(price) for price in request.entries] or [market]
+    market = (ticker.ask if request.side.sign > 0 else ticker.bid) or ticker.last
+    approach = approach_named(request.approach, engine.policy.approaches) if request.approach else None
+    entries = _entries(request, approach, instrument, market)
+    yield Wait(lambda: not is_winding_up(engine, request.symbol, request.side), engine.now_ms() + READ_MS)
+    before = managed_trade(engine, request.symbol, request.side)
+    takes_over = before is None and bool(view.size(request.symbol, request.side))
+    origin = _origin(engine, request)
+    standing = before or _unwritten(engine, request, origin)
+    trade = _trade(engine, request, instrument, approach, standing, entries)
     leverage = _leverage(engine, request, instrument)
-    total = _total_qty(engine, request, prices, leverage or view.leverage.get(request.symbol))
-    asked = total / len(prices)
+    total = _total_qty(engine, request, entries, leverage or view.leverage.get(request.symbol))
+    asked = total / len(entries)
     part = instrument.floor_qty(asked)
-    _check(request, instrument, asked, prices, market)
-    _check_limits(engine, request, part, prices, leverage)
-    orders = tuple(_entry(engine, request, instrument, part, leg, price) for leg, price in enumerate(prices))
+    _check(request, instrument, asked, entries)
+    held = [market] if view.size(request.symbol, request.side) else []
+    _check_exits(request, trade, [*held, *(entry.price for entry in entries)])
+    _check_limits(engine, request, part, entries, leverage)
+    step = step_tag("entry", origin)
+    orders = tuple(_entry(engine, trade, part, entry, step, (leg, len(entries))) for leg, entry in enumerate(entries))
     change = None
     if leverage is not None and leverage != view.leverage.get(request.symbol):
         change = SetLeverage(engine.main.name, request.symbol, leverage, "asked for by the trade")
-    return OpenPlan(orders, change, tuple(_expected(engine, request, instrument, part * len(prices))))
+    return OpenPlan(
+        orders=orders,
+        entries=entries,
+        leverage=change,
+        trade=trade,
+        standing=standing,
+        adds=before is not None or takes_over,
+        takes_over=takes_over,
+        let_go=let_go(standing, trade),
+        instrument=instrument,
+    )
 
 
-def _expected(
-    engine: Engine, request: OpenRequest, instrument: Instrument, qty: Decimal
-) -> Generator[dict[str, object], None, None]:
-    for name, mirror in engine.passes.items():
-        factor = mirror.policy.sizing.value_for(request.symbol)
-        yield {"account": name, "qty": plain(instrument.floor_qty(qty * factor)), "factor": plain(factor)}
+# --- entries ------------------------------------------------------------------------------------------------------
+
+
+def _entries(
+    request: OpenRequest, approach: Approach | None, instrument: Instrument, market: Decimal
+) -> tuple[Entry, ...]:
+    """As the approach has them; without one a limit for each price, or one order at market."""
+    prices = iter([instrument.round_price(price) for price in request.entries])
+    count = len(request.entries)
+    if count > MOST:
+        raise UsageError(f"{count} entries are too many", f"a trade takes at most {MOST}")
+    kinds = approach.entry_kinds(count) if approach is not None else (LIMIT,) * count or (MARKET,)
+    return tuple(Entry(kind, next(prices) if kind == LIMIT else market) for kind in kinds)
+
+
+def _entry(engine: Engine, trade: Trade, qty: Decimal, entry: Entry, step: str, place: tuple[int, int]) -> PlaceOrder:
+    """`place`: which of how many entries it is."""
+    main, (leg, legs) = engine.main, place
+    limit = entry.kind == LIMIT
+    return PlaceOrder(
+        account=main.name,
+        symbol=trade.symbol,
+        side=trade.side.entry,
+        order_type=OrderType.LIMIT if limit else OrderType.MARKET,
+        qty=qty,
+        link_id=str(LinkId(main.tag, trade.tag, Role.ENTRY, leg, step, 0)),
+        role=Role.ENTRY,
+        reason=f"entry {leg + 1} of the trade" if legs == 1 else f"entry {leg + 1} of {legs} of the trade",
+        position_idx=main.view.mode(trade.symbol).idx(trade.side),
+        price=entry.price if limit else None,
+        time_in_force=TimeInForce.GTC if limit else TimeInForce.IOC,
+        stop_loss=trade.stop,
+    )
+
+
+def _origin(engine: Engine, request: OpenRequest) -> str:
+    """What names this request for good, made from its client id or the moment it came: the tag of a new trade."""
+    origin = request.client_id or f"{engine.now_ms()}-{engine.main.view.seq(request.symbol)}"
+    return trade_tag(engine.main.uid, request.symbol, request.side, origin)
+
+
+# --- the trade ----------------------------------------------------------------------------------------------------
+
+
+def _trade(
+    engine: Engine,
+    request: OpenRequest,
+    instrument: Instrument,
+    approach: Approach | None,
+    standing: Trade,
+    entries: tuple[Entry, ...],
+) -> Trade:
+    """The trade as it will stand. One that stood keeps its tag and its done rungs; what is given replaces (A40)."""
+    trade = standing
+    done = engine.keeper.rungs_done(*trade.key)
+    if request.stop is not None:
+        trade = replace(trade, stop=instrument.stop_price(request.stop, request.side))
+    if not request.targets and approach is None:
+        return _counted_anew(trade, rungs_done(trade, done), stop_given=request.stop is not None)
+    counts = known_counts(trade, engine.policy.approaches.get(trade.approach), done)
+    targets = ladder_of(request.targets, request.side, instrument, approach, counts)
+    if approach is None and trade.approach not in UNNAMED:
+        trade = replaced(trade, targets, done)
+    else:
+        policy = exit_policy(approach, engine.policy.approaches, len(targets), len(entries))
+        trade = with_policy(replaced(trade, targets, done), policy)
+    return _counted_anew(trade, rungs_done(trade, done), stop_given=request.stop is not None)
+
+
+def _counted_anew(trade: Trade, done: int, *, stop_given: bool) -> Trade:
+    """Rungs that were done before neither cancel the entries asked for now nor move the stop given with them."""
+    if not done:
+        return trade
+    entries, stop = trade.cancel_entries_after, trade.breakeven_after
+    return replace(
+        trade,
+        cancel_entries_after=entries + done if 0 < entries <= done else entries,
+        breakeven_after=stop + done if stop_given and 0 < stop <= done else stop,
+    )
+
+
+def _unwritten(engine: Engine, request: OpenRequest, tag: str) -> Trade:
+    """A new trade without exits; where main holds a position already, with what stands for it there."""
+    found = read_trade(engine, request.symbol, request.side)
+    return found.trade if found else Trade(request.symbol, request.side, tag, PLAIN, created_ms=engine.now_ms())
+
+
+def _check_exits(request: OpenRequest, trade: Trade, prices: list[Decimal]) -> None:
+    """Exits lie on their side of every entry and, where something is held, of the price: else they fill at once."""
+    for price in prices:
+        if trade.stop is not None:
+            check_stop(trade.symbol, trade.side, trade.stop, price)
+    if request.targets:
+        check_targets(trade.symbol, trade.side, trade.targets, prices)
+
+
+# --- size and limits ----------------------------------------------------------------------------------------------
 
 
 def _leverage(engine: Engine, request: OpenRequest, instrument: Instrument) -> Decimal | None:
@@ -143,12 +240,14 @@ def _leverage(engine: Engine, request: OpenRequest, instrument: Instrument) -> D
     return request.leverage
 
 
-def _total_qty(engine: Engine, request: OpenRequest, prices: list[Decimal], leverage: Decimal | None) -> Decimal:
-    mean = sum(prices, ZERO) / len(prices)
+def _total_qty(engine: Engine, request: OpenRequest, entries: tuple[Entry, ...], leverage: Decimal | None) -> Decimal:
+    mean = sum((entry.price for entry in entries), ZERO) / len(entries)
     if request.qty is not None:
         return request.qty
     if request.notional is not None:
         return request.notional / mean
+    if request.risk_percent is not None:
+        return _risked(engine, request, request.risk_percent, mean)
     if leverage is None:
         raise UsageError(f"--margin needs a leverage, and main's for {request.symbol} is unknown", "give --leverage")
     margin = request.margin
@@ -160,77 +259,51 @@ def _total_qty(engine: Engine, request: OpenRequest, prices: list[Decimal], leve
     return margin * leverage / mean
 
 
-def _check(
-    request: OpenRequest, instrument: Instrument, asked: Decimal, prices: list[Decimal], market: Decimal
-) -> None:
+def _risked(engine: Engine, request: OpenRequest, percent: Decimal, mean: Decimal) -> Decimal:
+    """The quantity that loses `percent` of main's equity from the mean entry to the stop, fees apart."""
+    if request.stop is None:
+        raise UsageError("--risk needs a stop: the risk is what is lost at it", "give --stop PRICE")
+    check_stop(request.symbol, request.side, request.stop, mean)
+    wallet = engine.main.view.wallet
+    if wallet is None:
+        raise Unavailable("main's equity is unknown", "try again")
+    return wallet.equity * percent / 100 / abs(mean - request.stop)
+
+
+def _check(request: OpenRequest, instrument: Instrument, asked: Decimal, entries: tuple[Entry, ...]) -> None:
     """`asked` is the quantity of each order before it is floored to the step."""
     part = instrument.floor_qty(asked)
     if not instrument.trading:
         raise UsageError(f"{request.symbol} is not trading now", "choose another symbol")
-    for price in prices:
-        if part <= 0 or not instrument.meets_minimum(part, price):
+    for entry in entries:
+        if part <= 0 or not instrument.meets_minimum(part, entry.price):
+            qty = plain(part or asked.quantize(_SHOWN))
             raise UsageError(
-                f"{plain(part or asked.quantize(_SHOWN))} {request.symbol} at {plain(price)} is under the minimum",
+                f"{qty} {request.symbol} at {plain(entry.price)} is under the minimum",
                 f"each order takes at least {plain(instrument.min_qty)} and {plain(instrument.min_notional)} USDT",
             )
-    order_type = OrderType.LIMIT if request.entries else OrderType.MARKET
-    if part > instrument.max_qty(order_type):
-        raise UsageError(
-            f"{plain(part)} {request.symbol} is over the most that one order takes",
-            f"it takes {plain(instrument.max_qty(order_type))}; use several --entry prices",
-        )
-    if request.stop is not None:
-        for price in [market, *prices] if not request.entries else prices:
-            check_stop(request.symbol, request.side, request.stop, price)
-
-
-def check_stop(symbol: str, side: PositionSide, stop: Decimal, price: Decimal) -> None:
-    if (price - stop) * side.sign <= 0:
-        below = "below" if side is PositionSide.LONG else "above"
-        raise UsageError(
-            f"a stop at {plain(stop)} is on the wrong side of {plain(price)} for a {side} {symbol}",
-            f"the stop of a {side} lies {below} its price",
-        )
+        most = instrument.max_qty(OrderType.LIMIT if entry.kind == LIMIT else OrderType.MARKET)
+        if part > most:
+            raise UsageError(
+                f"{plain(part)} {request.symbol} is over the most that one order takes",
+                f"it takes {plain(most)}; use several --entry prices",
+            )
 
 
 def _check_limits(
-    engine: Engine, request: OpenRequest, part: Decimal, prices: list[Decimal], leverage: Decimal | None
+    engine: Engine, request: OpenRequest, part: Decimal, entries: tuple[Entry, ...], leverage: Decimal | None
 ) -> None:
     limits = engine.policy.main_limits
     now = engine.now_ms()
     day_loss = engine.main.day_loss(now, engine.day_start_ms())
     exposure = Exposure(engine.main.view, limits, OrderRate(), now, day_loss=day_loss)
-    for price in prices:
-        refusal = exposure.refusal(request.symbol, part, price)
+    for entry in entries:
+        refusal = exposure.refusal(request.symbol, part, entry.price)
         if refusal:
             raise LimitReached(f"main: {refusal}", "the limits stand under [main.limits] of the profile")
-        exposure.charge(request.symbol, part, price)
+        exposure.charge(request.symbol, part, entry.price)
     standing = leverage or engine.main.view.leverage.get(request.symbol)
     if limits.max_leverage is not None and standing is not None and standing > limits.max_leverage:
         raise LimitReached(
             f"main's leverage {plain(standing)} is over max_leverage {plain(limits.max_leverage)}", "give --leverage"
         )
-
-
-def _entry(
-    engine: Engine, request: OpenRequest, instrument: Instrument, qty: Decimal, leg: int, price: Decimal
-) -> PlaceOrder:
-    main = engine.main
-    origin = request.client_id or f"{engine.now_ms()}-{main.view.seq(request.symbol)}"
-    tag = trade_tag(main.uid, request.symbol, request.side, origin)
-    link = LinkId(main.tag, tag, Role.ENTRY, leg, step_tag("entry", tag), 0)
-    limit = bool(request.entries)
-    return PlaceOrder(
-        account=main.name,
-        symbol=request.symbol,
-        side=request.side.entry,
-        order_type=OrderType.LIMIT if limit else OrderType.MARKET,
-        qty=qty,
-        link_id=str(link),
-        role=Role.ENTRY,
-        reason=f"entry {leg + 1} of the trade",
-        position_idx=main.view.mode(request.symbol).idx(request.side),
-        price=price if limit else None,
-        time_in_force=TimeInForce.GTC if limit else TimeInForce.IOC,
-        stop_loss=None if request.stop is None else instrument.stop_price(request.stop, request.side),
-    )

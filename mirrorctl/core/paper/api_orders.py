@@ -99,7 +99,8 @@ def _amend_tpsl(call: Call, draft: Order) -> None:
 def _check_amended(call: Call, order: Order, draft: Order) -> None:
     item = call.state.instruments[order.symbol]
     basis = draft.price or draft.trigger_price
-    if not draft.reduce_only and draft.qty * basis < item.min_notional:
+    exempt = draft.reduce_only and call.state.reductions_exempt
+    if not exempt and draft.qty * basis < item.min_notional:
         raise Refusal(110094, "Order does not meet minimum order value 5USDT")
     if order.resting and not order.reduce_only:
         # Its own reservation is given back before the new one is asked for.

@@ -179,7 +179,8 @@ def _read_price(desk: _Desk, order: Order, params: Params) -> None:
     elif text(params, "slippageToleranceType"):
         order.price = _slippage_price(desk, order, params)
     basis = order.price if order.order_type == "Limit" else order.trigger_price or market.last
-    if not order.reduce_only and order.qty * basis < item.min_notional:
+    exempt = order.reduce_only and desk.floor.state.reductions_exempt
+    if not exempt and order.qty * basis < item.min_notional:
         raise Refusal(110094, "Order does not meet minimum order value 5USDT")
 
 

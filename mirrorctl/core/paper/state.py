@@ -47,6 +47,7 @@ class State:
     """The books. Mutate rows only together with the matching `touch_*` or `add_*` call.
 
     With `tracked` set, changed rows collect in `dirty` (and dropped ones in `gone`) until a save takes them.
+    `reductions_exempt`: whether a reduce-only order may be under the minimum notional, which Bybit nowhere says.
     """
 
     def __init__(self, instruments: Iterable[Instrument], seed: int, bounds: Bounds | None = None) -> None:
@@ -64,6 +65,7 @@ class State:
         self.links: dict[tuple[int, str], str] = {}
         self.api_keys: dict[int, str] = {}
         self.writes: deque[WriteRecord] = deque()
+        self.reductions_exempt = True
         self.tracked = False
         self.dirty: dict[tuple[str, str], object] = {}
         self.gone: set[tuple[str, str]] = set()

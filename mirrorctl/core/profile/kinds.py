@@ -94,6 +94,9 @@ BasisPoints = Annotated[
 Percent = Annotated[
     Decimal, _kind(_bounded(read_decimal, None, _ZERO, Decimal(100)), "a percentage from 0 to 100, as a number")
 ]
+Share = Annotated[
+    Decimal, _kind(_bounded(read_decimal, _ZERO, None, Decimal(100)), "a percentage above 0 and up to 100, as a number")
+]
 Count = Annotated[int, _kind(_whole(0, 1_000_000), "a whole number, 0 or more")]
 CountFromOne = Annotated[int, _kind(_whole(1, 1_000_000), "a whole number, 1 or more")]
 Schema = Annotated[int, _kind(_whole(1, 2**31), "1", required=True)]
@@ -147,6 +150,13 @@ PROFILE_NAME = Kind(
     '1 to 64 letters, digits, - or _, and not "locks"',
 )
 ProfileName = Annotated[str, Meta(extra={"kind": PROFILE_NAME})]
+ApproachName = Annotated[
+    str,
+    _kind(
+        _matching(r"(?!(main|adopted|followed)$)[A-Za-z0-9][A-Za-z0-9_-]{0,31}"),
+        '1 to 32 letters, digits, - or _, and not "main", "adopted" or "followed"',
+    ),
+]
 Symbol = Annotated[str, _kind(_matching(r"[A-Z0-9]{2,30}"), "a symbol such as BTCUSDT")]
 Coin = Annotated[str, _kind(_matching(r"[A-Z0-9]{2,12}"), "a coin such as USDT")]
 Glob = Annotated[str, _kind(_matching(r"[A-Z0-9*?\[\]!-]{1,40}"), 'a symbol or glob such as "*USDT"')]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from mirrorctl.core.domain.errors import ProfileError
-from mirrorctl.core.profile import rules, unbuilt
+from mirrorctl.core.profile import approaches, rules, unbuilt
 from mirrorctl.core.profile.catalogue import Home, default_reference, find_profile
 from mirrorctl.core.profile.check import Problem, Tree, check_tree
 from mirrorctl.core.profile.kinds import PROFILE_NAME
@@ -53,6 +53,7 @@ def parse_profile(raw: bytes, path: Path, environ: Mapping[str, str], *, private
     file = effective(clean)
     problems += unbuilt.refused(clean)
     problems += rules.broken(file, tree, private_file)
+    problems += approaches.broken(file, tree)
     mirroring = _read_switch(environ, problems)
     name = _read_name(file, path, problems)
     if problems or file.environment is None:

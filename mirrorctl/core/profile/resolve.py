@@ -12,16 +12,20 @@ from msgspec import Struct
 from mirrorctl.core.domain.policy import (
     MAIN,
     Adopt,
+    Breakeven,
     CatchUp,
     Follow,
     Limits,
+    Manage,
     MirrorPolicy,
+    OnUnprotected,
     Policy,
     Sizing,
     SizingMode,
 )
 from mirrorctl.core.domain.values import PositionMode
 from mirrorctl.core.profile import unbuilt
+from mirrorctl.core.profile.approaches import approaches_of, settings_of
 from mirrorctl.core.profile.check import Tree, join
 from mirrorctl.core.profile.model import Account, KeySource, Row, Scalar
 from mirrorctl.core.profile.schema import KeysTable, LimitsTable, MirrorTable, ProfileFile
@@ -61,6 +65,9 @@ def policy_of(file: ProfileFile, name: str, mirroring: bool) -> Policy:
         relist_s=file.daemon.relist_s,
         tick_s=file.daemon.tick_s,
         max_closes_per_pass=file.daemon.max_closes_per_pass,
+        manage=Manage(file.main.manage),
+        approaches=approaches_of(file),
+        chat_id=file.telegram.chat_id,
     )
 
 
@@ -73,6 +80,7 @@ def accounts_of(file: ProfileFile) -> tuple[Account, ...]:
 def rows_of(file: ProfileFile, clean: Tree) -> Iterator[Row]:
     """`clean` is the tree as written: what stands in it came from the file."""
     top = {key: value for key, value in msgspec.structs.asdict(file).items() if key not in _SECTIONS}
+    top["approaches"] = {name: settings_of(approach) for name, approach in approaches_of(file).items()}
     yield from _rows(top, "", clean, {}, "")
     yield from _rows(file.main, "main", clean.get("main", {}), {}, "main")
     defaults = clean.get("mirror_defaults", {})
@@ -97,6 +105,8 @@ def _mirror(mirror: MirrorTable) -> MirrorPolicy:
         ),
         limits=_limits(mirror.limits),
         naked_bound_ms=mirror.protection.naked_bound_ms,
+        breakeven=Breakeven(follow.breakeven),
+        on_unprotected=OnUnprotected(mirror.protection.on_unprotected),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from mirrorctl.core.profile.kinds import (
+    ApproachName,
     AtLeastOne,
     BasisPoints,
     ChatId,
@@ -28,6 +29,7 @@ from mirrorctl.core.profile.kinds import (
     ProfileName,
     Schema,
     Secret,
+    Share,
     SocketUrl,
     Symbol,
     Text,
@@ -139,8 +141,10 @@ KeysTable = MainTable | MirrorTable
 
 
 class ApproachTable(Table):
+    """What the profile says of one approach. None: as in the built-in one of that name, else as in `fast`."""
+
     entries: list[Literal["market", "limit"]] | None = None
-    targets: list[Percent] | None = None
+    targets: list[Share] | None = None
     breakeven_after: Count | None = None
     breakeven_margin_bps: BasisPoints | None = None
     cancel_entries_after: Count | None = None
@@ -175,6 +179,6 @@ class ProfileFile(Table):
     main: MainTable = field(default_factory=MainTable)
     mirror_defaults: MirrorDefaultsTable = field(default_factory=MirrorDefaultsTable)
     mirrors: list[MirrorTable] = []
-    approaches: dict[Text, ApproachTable] = {}
+    approaches: dict[ApproachName, ApproachTable] = {}
     daemon: DaemonTable = field(default_factory=DaemonTable)
     telegram: TelegramTable = field(default_factory=TelegramTable)

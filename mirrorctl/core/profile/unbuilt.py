@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from mirrorctl.core.profile.check import Problem, Tree, join, shown
+from mirrorctl.core.profile.check import Problem, Tree, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,7 @@ TOP = (
     Unbuilt("telegram.enabled", (False,)),
 )
 
-MAIN = (
-    Unbuilt("manage", ("own",)),
-    *_LIMITS,
-)
+MAIN = _LIMITS
 
 MIRROR = (
     Unbuilt("position_mode", ("auto", "one-way")),
@@ -60,31 +57,11 @@ MIRROR = (
     Unbuilt("follow.hedge", ("refuse",)),
     Unbuilt("follow.delay_s", (Decimal(0),)),
     Unbuilt("follow.approach", ("main",)),
-    Unbuilt("follow.breakeven", ("with-main",)),
     Unbuilt("follow.catch_up", ("market",)),
     Unbuilt("follow.manual_edit", ("restore",)),
     Unbuilt("follow.foreign", ("park",)),
-    Unbuilt("protection.on_unprotected", ("alert",)),
     *_LIMITS,
 )
-
-# The two approaches everyone has. Writing them down as they are changes nothing; another one is not built yet.
-APPROACHES: dict[str, Tree] = {
-    "fast": {
-        "entries": ["market"],
-        "targets": [100],
-        "breakeven_after": 0,
-        "breakeven_margin_bps": 2,
-        "cancel_entries_after": 0,
-    },
-    "conservative": {
-        "entries": ["market", "limit", "limit"],
-        "targets": [85, 5, 5, 5],
-        "breakeven_after": 1,
-        "breakeven_margin_bps": 2,
-        "cancel_entries_after": 1,
-    },
-}
 
 
 def refused(clean: Tree) -> Iterator[Problem]:
@@ -94,8 +71,6 @@ def refused(clean: Tree) -> Iterator[Problem]:
     yield from _refused_below(clean.get("mirror_defaults", {}), "mirror_defaults", MIRROR)
     for index, mirror in enumerate(clean.get("mirrors", [])):
         yield from _refused_below(mirror, f"mirrors[{index}]", MIRROR)
-    for name, approach in clean.get("approaches", {}).items():
-        yield from _refused_approach(name, approach)
 
 
 def not_built(section: str, path: str) -> bool:
@@ -117,19 +92,6 @@ def _advice(row: Unbuilt) -> str:
         return "not built yet, and a limit is never accepted and ignored: leave it out"
     allowed = " | ".join("no entries" if neutral == {} else shown(neutral) for neutral in row.neutral)
     return f"allowed: {allowed} (other values are not built yet)"
-
-
-def _refused_approach(name: str, approach: Tree) -> Iterator[Problem]:
-    path = join("approaches", name)
-    known = APPROACHES.get(name)
-    if known is None:
-        yield Problem(path, "found an approach of your own; not built yet: leave it out")
-        return
-    for key, value in approach.items():
-        if value != known[key]:
-            yield Problem(
-                join(path, key), f"found {shown(value)}; allowed: {shown(known[key])} (other values are not built yet)"
-            )
 
 
 def _look_up(tree: Tree, path: str) -> Any:

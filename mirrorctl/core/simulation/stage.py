@@ -13,12 +13,14 @@ from decimal import Decimal
 from typing import Any
 
 from mirrorctl.core.domain.actions import Action, PlaceOrder
+from mirrorctl.core.domain.audit.findings import Finding
 from mirrorctl.core.domain.errors import MirrorctlError
 from mirrorctl.core.domain.policy import MAIN, Adopt, Follow, Limits, MirrorPolicy, Policy, Sizing
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.records import Alert
 from mirrorctl.core.engine.service import steps
 from mirrorctl.core.engine.status import converged, snapshot
+from mirrorctl.core.simulation.auditor import Auditor
 from mirrorctl.core.simulation.trader import SYMBOL, Trader
 from mirrorctl.core.simulation.world import Sent, World
 
@@ -133,6 +135,10 @@ class Stage:
         """Rows of the outbox, oldest first."""
         rows = reversed(self.world.store.alerts(10_000))
         return [row for row in rows if name in ("", row.account) and containing in f"{row.kind}: {row.text}"]
+
+    def audit(self) -> list[Finding]:
+        """What an audit finds now, beside the engine or without one. Nothing is sent and no time passes."""
+        return Auditor(self.world).look()
 
     def command(self, name: str, **args: Any) -> dict[str, Any]:
         """Carry a command out as the socket would; its MirrorctlError is raised."""

@@ -135,6 +135,14 @@ class Trader:
         rows = self._read("/v5/execution/list", category="linear", limit="100", **narrowed)
         return sorted(rows, key=lambda row: (int(row["execTime"]), row["seq"]))
 
+    def history(self, symbol: str = SYMBOL) -> list[dict[str, Any]]:
+        """Orders that are over, newest first."""
+        return self._read("/v5/order/history", category="linear", symbol=symbol, limit="50")
+
+    def opened_ms(self, symbol: str = SYMBOL, idx: int = 0) -> int:
+        """When the position was opened last."""
+        return int(self._row(symbol, idx)["openTime"])
+
     def volume(self) -> tuple[Decimal, Decimal]:
         """What was bought and sold in all."""
         rows = [row for row in self.fills() if row["execType"] != "Funding"]

@@ -18,14 +18,14 @@ from typing import Any
 from mirrorctl.core.bybit.environments import Endpoints
 from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.bybit.link import Backoff, ExchangeClock, Gate
-from mirrorctl.core.bybit.reader import read
+from mirrorctl.core.bybit.reader import failed, read
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.actions import Action, Outcome
-from mirrorctl.core.domain.errors import ExchangeError, Unavailable
+from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.policy import MAIN, Policy
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
-from mirrorctl.core.engine.ports import Event, Frame, Query, ReadDone, ReadFailed, SendDone, StreamDown, StreamUp
+from mirrorctl.core.engine.ports import Event, Frame, Query, ReadDone, SendDone, StreamDown, StreamUp
 from mirrorctl.core.engine.records import Store
 from mirrorctl.core.paper.exchange import PaperExchange
 from mirrorctl.core.paper.faults import Fault, FaultKind
@@ -245,13 +245,13 @@ class World:
 
     # --- inside ----------------------------------------------------------------------------------------------
 
-    def _account(self, name: str, life: int) -> Account:
-        uid = self.uids[name]
+    def connect(self, name: str) -> tuple[BybitRest, SimulatedSession]:
+        """A connection of an account, which carries its calls out at the virtual now."""
 
         def monotonic() -> float:
             return self._now / 1000
 
-        session = SimulatedSession(self.gateway, uid, self.now_ms)
+        session = SimulatedSession(self.gateway, self.uids[name], self.now_ms)
         rest = BybitRest(
             account=name,
             api_key="simulated",
@@ -264,8 +264,11 @@ class World:
             open_session=lambda _link: session,
         )
         rest.link.clock.set(0)
-        port = _Port(self, name, rest, session, life)
-        return Account.create(name, uid, port, port)
+        return rest, session
+
+    def _account(self, name: str, life: int) -> Account:
+        port = _Port(self, name, *self.connect(name), life)
+        return Account.create(name, self.uids[name], port, port)
 
     def _later(self, delay_ms: int, event: Event) -> None:
         life = self._life
@@ -310,10 +313,8 @@ class _Port:
         began = world.now_ms()
         try:
             answer = read(self._rest, query)
-        except Unavailable as error:
-            answer = ReadFailed(error.message, error.retry_after_s)
         except ExchangeError as error:
-            answer = ReadFailed(error.message)
+            answer = failed(query, error)
         delay = self._travel_ms() + self._session.take_wait_ms()
         world.deliver(delay, ReadDone(self._name, query, answer, began, began + delay), self._life)
 
@@ -331,7 +332,21 @@ class _CountedStore:
     """The store as the engine's port, each write of it a port call."""
 
     _READS = frozenset(
-        ("fresh", "batch", "fact", "cycles", "copies", "open_intents", "recent_intents", "standings", "alerts")
+        (
+            "fresh",
+            "batch",
+            "fact",
+            "cycles",
+            "copies",
+            "trades",
+            "open_intents",
+            "recent_intents",
+            "standings",
+            "alerts",
+            "open_positions",
+            "closed_positions",
+            "naked_times",
+        )
     )
 
     def __init__(self, store: Store, world: World) -> None:

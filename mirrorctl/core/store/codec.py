@@ -1,4 +1,4 @@
-"""Values to columns and back: decimals as text without exponent, actions as tagged JSON."""
+"""Values to columns and back: decimals as text without exponent, actions and trades as JSON."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from mirrorctl.core.domain.actions import (
 from mirrorctl.core.domain.cycle import Copy, Cycle
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
-from mirrorctl.core.engine.records import Alert, Intent, MeasuredCopy, Severity
+from mirrorctl.core.engine.records import Alert, ClosedPosition, Intent, MeasuredCopy, NakedTime, OpenPosition, Severity
 from mirrorctl.core.store.database import Row
 
 _TAG = "action"
@@ -36,9 +37,7 @@ _ENCODER = msgspec.json.Encoder()
 
 def encode_action(action: Action) -> str:
     """One JSON object with the kind of action in its member `action`."""
-    fields: dict[str, Any] = msgspec.to_builtins(action, builtin_types=(Decimal,))
-    members = {name: plain(value) if isinstance(value, Decimal) else value for name, value in fields.items()}
-    return _ENCODER.encode({_TAG: _TAGS[type(action)], **members}).decode()
+    return _ENCODER.encode({_TAG: _TAGS[type(action)], **_members(action)}).decode()
 
 
 def decode_action(text: str) -> Action:
@@ -48,6 +47,40 @@ def decode_action(text: str) -> Action:
         return msgspec.convert(members, _TYPES[members.pop(_TAG)])
     except (msgspec.MsgspecError, KeyError) as error:
         raise ValueError(f"not an action: {error}") from error
+
+
+def encode_trade(trade: Trade) -> str:
+    """One JSON object of the trade's fields."""
+    return _ENCODER.encode(_members(trade)).decode()
+
+
+def decode_trade(text: str) -> Trade:
+    """The trade that `encode_trade` wrote; members it did not know are at their defaults. Raises ValueError."""
+    try:
+        return msgspec.json.decode(text, type=Trade)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not a trade: {error}") from error
+
+
+def _members(value: Action | Trade) -> dict[str, Any]:
+    members: dict[str, Any] = _plain_inside(msgspec.to_builtins(value, builtin_types=(Decimal,)))
+    return members
+
+
+def _plain_inside(value: Any) -> Any:
+    """The same value with every decimal as text without exponent."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, dict):
+        return {name: _plain_inside(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_inside(member) for member in value]
+    return value
+
+
+def keys_text(keys: tuple[str, ...]) -> str:
+    """Keys of rungs for one column; they hold no blank."""
+    return " ".join(keys)
 
 
 def decimal_text(value: Decimal | None) -> str | None:
@@ -61,14 +94,14 @@ def decimal_value(text: str | None) -> Decimal | None:
 
 
 def cycle_of(row: Row) -> Cycle:
-    """From the columns symbol, side, tag, origin, started_ms, opened."""
-    symbol, side, tag, origin, started_ms, opened = row
-    return Cycle(symbol, PositionSide(side), tag, origin, started_ms, bool(opened))
+    """From the columns symbol, side, tag, origin, started_ms, opened, done."""
+    symbol, side, tag, origin, started_ms, opened, done = row
+    return Cycle(symbol, PositionSide(side), tag, origin, started_ms, bool(opened), tuple(done.split()))
 
 
 def copy_of(row: Row) -> Copy:
     """From the columns of `copy` in the order of the fields."""
-    account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained = row
+    account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, done, stop = row
     return Copy(
         account=account,
         symbol=symbol,
@@ -83,6 +116,8 @@ def copy_of(row: Row) -> Copy:
         opened=bool(opened),
         ended=bool(ended),
         explained=bool(explained),
+        done=tuple(done.split()),
+        own_stop=decimal_value(stop),
     )
 
 
@@ -115,3 +150,21 @@ def measured_copy_of(row: Row) -> MeasuredCopy:
     """From the columns of `measured_copy` in the order of the fields."""
     account, symbol, side, link_id, main_ms, mirror_ms, slippage = row
     return MeasuredCopy(account, symbol, PositionSide(side), link_id, main_ms, mirror_ms, decimal_value(slippage))
+
+
+def open_of(row: Row) -> OpenPosition:
+    """From the columns of `open_position` in the order of the fields."""
+    account, symbol, side, tag, approach, opened_ms = row
+    return OpenPosition(account, symbol, PositionSide(side), tag, approach, opened_ms)
+
+
+def closed_of(row: Row) -> ClosedPosition:
+    """From the columns of `closed_position` in the order of the fields."""
+    account, symbol, side, tag, reason, opened_ms, closed_ms, late, approach = row
+    return ClosedPosition(account, symbol, PositionSide(side), tag, reason, opened_ms, closed_ms, bool(late), approach)
+
+
+def naked_of(row: Row) -> NakedTime:
+    """From the columns of `naked_time` in the order of the fields."""
+    account, symbol, side, from_ms, ms, ended = row
+    return NakedTime(account, symbol, PositionSide(side), from_ms, ms, bool(ended))

@@ -76,6 +76,40 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX measured_copy_by_time ON measured_copy (mirror_exec_ms)",
         ),
     ),
+    # `done` holds keys of rungs, one blank between two. A trade is one JSON document: nothing searches inside it.
+    Migration(
+        2,
+        "trades, done rungs, open and closed positions, naked times",
+        (
+            "ALTER TABLE cycle ADD COLUMN done TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE ended_cycle ADD COLUMN done TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE copy ADD COLUMN done TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE copy ADD COLUMN own_stop TEXT",
+            """CREATE TABLE trade (
+                symbol TEXT NOT NULL, side TEXT NOT NULL, created_ms INTEGER NOT NULL, document TEXT NOT NULL,
+                PRIMARY KEY (symbol, side)
+            ) WITHOUT ROWID""",
+            """CREATE TABLE open_position (
+                account TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, tag TEXT NOT NULL,
+                approach TEXT NOT NULL, opened_ms INTEGER NOT NULL,
+                PRIMARY KEY (account, symbol, side)
+            ) WITHOUT ROWID""",
+            """CREATE TABLE closed_position (
+                id INTEGER PRIMARY KEY,
+                account TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, tag TEXT NOT NULL,
+                reason TEXT NOT NULL, opened_ms INTEGER NOT NULL, closed_ms INTEGER NOT NULL, late INTEGER NOT NULL,
+                approach TEXT NOT NULL,
+                UNIQUE (account, symbol, side, tag, closed_ms)
+            )""",
+            "CREATE INDEX closed_position_by_time ON closed_position (closed_ms)",
+            """CREATE TABLE naked_time (
+                account TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, from_ms INTEGER NOT NULL,
+                ms INTEGER NOT NULL, ended INTEGER NOT NULL,
+                PRIMARY KEY (account, symbol, side, from_ms)
+            ) WITHOUT ROWID""",
+            "CREATE INDEX naked_time_by_time ON naked_time (from_ms)",
+        ),
+    ),
 )
 
 _RECORDS = "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL)"

@@ -286,7 +286,7 @@ def test_closed_pnl_is_read_over_all_pages(rest: BybitRest) -> None:
         rest.execute(place(f"m1-o{number}", Side.BUY, "0.01"))
         rest.execute(place(f"m1-c{number}", Side.SELL, "0.01", reduce_only=True))
     records = rest.closed_pnl(time.time_ns() // 1_000_000 - 60_000)
-    assert [record.closed_qty for record in records] == [Decimal("0.01")] * 3
+    assert [record.qty for record in records] == [Decimal("0.01")] * 3
     assert all(record.pnl < 0 for record in records)
     assert len({record.order_id for record in records}) == 3
 

@@ -32,6 +32,7 @@ from mirrorctl.core.domain.values import OrderType, Side, TimeInForce, TriggerBy
 
 PLAIN = re.compile(r"(0|[1-9]\d*)(\.\d*[1-9])?")
 AMOUNTS = {"qty", "price", "triggerPrice", "stopLoss", "takeProfit", "buyLeverage", "sellLeverage"}
+AMOUNTS |= {"trailingStop", "activePrice"}
 
 
 @st.composite
@@ -79,6 +80,8 @@ stops = st.builds(
     stop_loss_by=triggers,
     take_profit=some,
     take_profit_by=triggers,
+    trailing_stop=amounts(),
+    active_price=some,
 )
 amendments = st.builds(
     AmendOrder,

@@ -136,6 +136,7 @@ class Day:
                     qty=action.qty or shown.qty,
                     price=action.price or shown.price,
                     trigger_price=action.trigger_price or shown.trigger_price,
+                    stop_loss=action.stop_loss or shown.stop_loss,
                 )
             )
         elif isinstance(action, CancelOrder):
@@ -166,6 +167,7 @@ class Day:
             reduce_only=action.reduce_only,
             trigger_price=action.trigger_price,
             trigger_direction=action.trigger_direction,
+            stop_loss=action.stop_loss,
             status=OrderStatus.NEW if action.trigger_price is None else OrderStatus.UNTRIGGERED,
         )
         mirror.rest(resting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import tomli_w
@@ -59,6 +60,43 @@ def test_any_bytes_are_refused_and_never_crash(raw: bytes) -> None:
 def test_a_factor_and_its_percentage_are_the_same(factor: Decimal) -> None:
     plain, percent = format(factor, "f"), format(factor * 100, "f")
     assert read_factor(plain) == read_factor(f"{percent}%") == factor
+
+
+SHARES = st.lists(st.integers(1, 100), min_size=1, max_size=12)
+
+
+@given(SHARES, st.integers(0, 12), st.integers(0, 12))
+def test_an_approach_that_loads_is_a_whole_ladder(shares: list[int], breakeven: int, cancel: int) -> None:
+    """Targets that sum to 100 and counts within them, or a refusal: nothing in between."""
+    text = f"targets = {shares}\nbreakeven_after = {breakeven}\ncancel_entries_after = {cancel}"
+    fits = sum(shares) == 100 and len(shares) <= 10 and max(breakeven, cancel) <= len(shares)
+    try:
+        profile = parse_profile(
+            f'schema = 1\nenvironment = "paper"\n[approaches.own]\n{text}'.encode(),
+            Path("p.toml"),
+            {},
+            private_file=False,
+        )
+    except ProfileError as error:
+        assert not fits
+        assert all(line.startswith("approaches.own.") for line in error.problems)
+    else:
+        assert fits
+        own = profile.policy.approaches["own"]
+        assert (own.targets, own.breakeven_after, own.cancel_entries_after) == (
+            tuple(map(Decimal, shares)),
+            breakeven,
+            cancel,
+        )
+
+
+@given(st.integers(1, 10), st.randoms(use_true_random=False))
+def test_any_whole_ladder_loads(rungs: int, random: Random) -> None:
+    cuts = sorted(random.sample(range(1, 1000), rungs - 1))
+    shares = [Decimal(b - a) / 10 for a, b in zip([0, *cuts], [*cuts, 1000], strict=True)]
+    text = f"[approaches.own]\ntargets = [{', '.join(map(str, shares))}]"
+    raw = f'schema = 1\nenvironment = "paper"\n{text}'.encode()
+    assert parse_profile(raw, Path("p.toml"), {}, private_file=False).policy.approaches["own"].targets == tuple(shares)
 
 
 TREES: st.SearchStrategy[dict[str, Any]] = st.recursive(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mirrorctl.core.bybit import decode
+from mirrorctl.core.bybit import decode, records
 from mirrorctl.core.bybit.failures import Malformed
 from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.domain.values import (
@@ -351,3 +351,26 @@ def test_an_unreadable_trade_is_a_gap_in_a_push_and_a_loss_in_the_history() -> N
     with pytest.raises(Malformed):
         decode.executions([trade, EXECUTION])
     assert decode.executions([trade, EXECUTION], history=True) == [decode.execution(EXECUTION)]
+
+
+def test_a_closed_pnl_record_is_told_by_the_side_of_the_position() -> None:
+    """The record's side is the closing order's: on position/close-pnl a sell at a lower price has lost."""
+    fields = {
+        "symbol": "ETHUSDT",
+        "orderId": "closing",
+        "side": "Sell",
+        "closedSize": "3",
+        "avgEntryPrice": "1200.5",
+        "avgExitPrice": "1180",
+        "closedPnl": "-65.2",
+        "createdTime": "1672214887231",
+        "updatedTime": "1672214887236",
+    }
+    record = records.closed_pnl(fields)
+    assert (record.side, record.qty, record.pnl) == (PositionSide.LONG, Decimal(3), Decimal("-65.2"))
+    assert (record.open_fee, record.close_fee) == (None, None), "older records have none"
+    short = records.closed_pnl({**fields, "side": "Buy", "openFee": "1.9", "closeFee": "1.8"})
+    assert (short.side, short.open_fee, short.close_fee) == (PositionSide.SHORT, Decimal("1.9"), Decimal("1.8"))
+    for name in ("closedSize", "closedPnl", "orderId", "updatedTime"):
+        with pytest.raises(Malformed):
+            records.closed_pnl({key: value for key, value in fields.items() if key != name})

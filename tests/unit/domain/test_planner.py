@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from mirrorctl.core.domain.actions import SetTradingStop
-from mirrorctl.core.domain.planner import AHEAD_WAIT_MS, apply_brake
-from mirrorctl.core.domain.scene import NeedKind, Planned, SymbolPlan
+from mirrorctl.core.domain.planner import apply_brake
+from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, NeedKind, Planned, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from tests.unit.domain.scenes import LONG, SHORT, SYMBOL, Desk, copy_of, order, row, told
 

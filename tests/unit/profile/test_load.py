@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mirrorctl.core.domain.approach import CONSERVATIVE, FAST, Approach
 from mirrorctl.core.domain.errors import ProfileError
-from mirrorctl.core.domain.policy import Adopt, Follow, Limits, SizingMode
+from mirrorctl.core.domain.policy import Adopt, Breakeven, Follow, Limits, Manage, OnUnprotected, SizingMode
 from mirrorctl.core.domain.values import PositionMode
 from mirrorctl.core.profile.catalogue import shipped_dir
 from mirrorctl.core.profile.load import parse_profile, read_profile
@@ -230,7 +232,7 @@ def test_resolved_holds_every_key_of_the_file() -> None:
     for line in WHOLE.splitlines():
         if head := re.fullmatch(r"\[+([a-z_.]+)\]+", line):
             section = head[1].replace("mirrors", "mirrors.mirror") + "."
-        elif (key := re.match(r"(\w+) =", line)) and not section.startswith("approaches"):
+        elif key := re.match(r"(\w+) =", line):
             assert section + key[1] in keys
 
 
@@ -241,6 +243,61 @@ def test_resolved_holds_every_key_of_the_file() -> None:
 def test_the_switch_for_all_mirrors(word: str, mirroring: bool) -> None:
     assert load(SMALL, {"ENABLE_MIRROR_TRADING": word}).policy.mirroring is mirroring
     assert load(SMALL).policy.mirroring is True
+
+
+def test_what_is_protected_and_how() -> None:
+    """The keys of the protective policy reach the engine's policy; each has the contract's default."""
+    policy = load(
+        SMALL
+        + """
+        [main]
+        manage = "all"
+        [mirror_defaults]
+        follow.breakeven = "own"
+        [[mirrors]]
+        name = "a"
+        protection.on_unprotected = "close"
+        [[mirrors]]
+        name = "b"
+        follow.breakeven = "with-main"
+        """
+    ).policy
+    assert policy.manage is Manage.ALL
+    assert [(m.breakeven, m.on_unprotected) for m in policy.mirrors] == [
+        (Breakeven.OWN, OnUnprotected.CLOSE),
+        (Breakeven.WITH_MAIN, OnUnprotected.ALERT),
+    ]
+    plain = load(f'{SMALL}[[mirrors]]\nname = "a"').policy
+    assert plain.manage is Manage.OWN
+    assert plain.mirrors[0].breakeven is Breakeven.WITH_MAIN
+    assert plain.mirrors[0].on_unprotected is OnUnprotected.ALERT
+
+
+# --- approaches ---------------------------------------------------------------------------------------------------
+
+
+def test_everyone_has_the_built_in_approaches() -> None:
+    assert load(SMALL).policy.approaches == {"fast": FAST, "conservative": CONSERVATIVE}
+
+
+def test_a_built_in_approach_is_changed_key_by_key() -> None:
+    approaches = load(
+        f'{SMALL}[approaches.conservative]\ntargets = [70, "20", 10.0]\nbreakeven_after = 2'
+    ).policy.approaches
+    assert approaches["conservative"] == replace(
+        CONSERVATIVE, targets=(Decimal(70), Decimal(20), Decimal(10)), breakeven_after=2
+    )
+    assert approaches["fast"] == FAST
+
+
+def test_an_approach_of_one_s_own_leaves_the_rest_as_in_fast() -> None:
+    profile = load(f'{SMALL}[approaches.swing_2]\nentries = ["limit", "limit"]\ntargets = [33.3, 33.3, 33.4]')
+    swing = profile.policy.approaches["swing_2"]
+    assert swing == Approach("swing_2", ("limit", "limit"), (Decimal("33.3"), Decimal("33.3"), Decimal("33.4")))
+    rows = resolved(profile)
+    assert rows["approaches.swing_2.entries"] == (("limit", "limit"), "file")
+    assert rows["approaches.swing_2.breakeven_after"] == (0, "default")
+    assert rows["approaches.conservative.targets"] == ((85, 5, 5, 5), "default")
 
 
 def test_position_modes() -> None:

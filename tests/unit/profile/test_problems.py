@@ -48,6 +48,7 @@ def mirror(text: str) -> tuple[str, ...]:
         ("mirrors = {}", "mirrors: found a table; allowed: a list"),
         ("mirrors = [1]", "mirrors[0]: found 1; allowed: a table"),
         ('category = "spot"', 'category: found "spot"; allowed: "linear"'),
+        ('[main]\nmanage = "none"', 'main.manage: found "none"; allowed: "all" | "own"'),
         ('[main]\nposition_mode = "both"', 'main.position_mode: found "both"; allowed: "auto" | "hedge" | "one-way"'),
         ("[main.limits]\nmax_leverage = 0.5", "main.limits.max_leverage: found 0.5; allowed: a number, 1 or more"),
         ('[telegram]\nchat_id = "12"', 'telegram.chat_id: found "12"; allowed: a whole number'),
@@ -84,6 +85,14 @@ def test_a_fault_is_named(text: str, line: str) -> None:
         ("[mirrors.limits]\nmax_position_notional = 0", "limits.max_position_notional"),
         ("[mirrors.limits]\nmax_orders_per_minute = 0", "limits.max_orders_per_minute"),
         ("[mirrors.protection]\nnaked_bound_ms = 0", "protection.naked_bound_ms"),
+        (
+            '[mirrors.protection]\non_unprotected = "sell"',
+            'on_unprotected (mirror "one"): found "sell"; allowed: "alert"',
+        ),
+        (
+            '[mirrors.follow]\nbreakeven = "never"',
+            'breakeven (mirror "one"): found "never"; allowed: "own" | "with-main"',
+        ),
         ("enabled = 1", "enabled"),
     ],
 )
@@ -132,7 +141,6 @@ REFUSED = {
     "settle_coin": '"USDC"',
     "daemon.order_entry": '"ws"',
     "telegram.enabled": "true",
-    "manage": '"all"',
     "position_mode": '"hedge"',
     "alerts": "true",
     "sizing.mode": '"equity"',
@@ -147,11 +155,9 @@ REFUSED = {
     "follow.hedge": '"net"',
     "follow.delay_s": "1",
     "follow.approach": '"fast"',
-    "follow.breakeven": '"own"',
     "follow.catch_up": '"limit"',
     "follow.manual_edit": '"respect"',
     "follow.foreign": '"adopt"',
-    "protection.on_unprotected": '"close"',
     "limits.max_drawdown_pct": "5",
     "limits.on_breach": '"warn"',
 }
@@ -160,7 +166,6 @@ NEUTRAL = {
     "settle_coin": '"USDT"',
     "daemon.order_entry": '"http"',
     "telegram.enabled": "false",
-    "manage": '"own"',
     "position_mode": '"one-way"',
     "alerts": "false",
     "sizing.mode": '"proportion"',
@@ -175,11 +180,9 @@ NEUTRAL = {
     "follow.hedge": '"refuse"',
     "follow.delay_s": "0",
     "follow.approach": '"main"',
-    "follow.breakeven": '"with-main"',
     "follow.catch_up": '"market"',
     "follow.manual_edit": '"restore"',
     "follow.foreign": '"park"',
-    "protection.on_unprotected": '"alert"',
     "limits.max_drawdown_pct": "0",
     "limits.on_breach": '"pause"',
 }
@@ -214,19 +217,67 @@ def test_a_key_that_is_not_built_is_refused(place: str, path: str, row: unbuilt.
         assert problems(written(place, row.path, NEUTRAL[row.path])) == ()
 
 
-@pytest.mark.proves("A83")
 @pytest.mark.parametrize(
-    ("text", "paths"),
+    ("text", "line"),
     [
-        ('[approaches.mine]\nentries = ["market"]', ["approaches.mine"]),
-        ("[approaches.conservative]\ntargets = [50, 50]", ["approaches.conservative.targets"]),
-        ("[approaches.conservative]\nbreakeven_after = 2", ["approaches.conservative.breakeven_after"]),
-        ("[approaches.conservative]\ntargets = [85, 5, 5, 5]\nbreakeven_after = 1", []),
-        ('[approaches.fast]\nentries = ["market"]\ntargets = [100]', []),
+        ("entries = []", "mine.entries: found 0 entries; allowed: 1 to 10 of"),
+        ('entries = ["limit", "market"]', 'mine.entries: found ["limit", "market"]; allowed: 1 to 10 of'),
+        (f"entries = {['limit'] * 11}", "mine.entries: found 11 entries; allowed: 1 to 10 of"),
+        ('entries = ["stop"]', 'mine.entries[0]: found "stop"; allowed: "limit" | "market"'),
+        ('entries = "market"', 'mine.entries: found "market"; allowed: a list'),
+        ("targets = []", "mine.targets: found 0 rungs; allowed: 1 to 10 percentages that sum to 100"),
+        (f"targets = {[5] * 20}", "mine.targets: found 20 rungs; allowed: 1 to 10"),
+        (
+            "targets = [50, 49.9]",
+            "mine.targets: found [50, 49.9], which sums to 99.9; allowed: percentages that sum to",
+        ),
+        ("targets = [100, 0]", "mine.targets[1]: found 0; allowed: a percentage above 0"),
+        ("targets = [120, -20]", "mine.targets[0]: found 120; allowed: a percentage above 0"),
+        ("targets = [33.3, 33.3, 33.3]", "which sums to 99.9"),
+        ("breakeven_after = 2", "mine.breakeven_after: found 2; allowed: 0 to 1, the number of its targets (0: never)"),
+        ("breakeven_after = -1", "mine.breakeven_after: found -1; allowed: a whole number"),
+        ("cancel_entries_after = 3\ntargets = [50, 50]", "mine.cancel_entries_after: found 3; allowed: 0 to 2"),
+        ("breakeven_margin_bps = -1", "mine.breakeven_margin_bps: found -1; allowed: basis points"),
+        ("trailing = 1", "mine.trailing: found a key that does not exist; known here: entries"),
     ],
 )
-def test_only_the_known_approaches_as_they_are(text: str, paths: list[str]) -> None:
-    assert [line.partition(":")[0] for line in paper(text)] == paths
+def test_a_fault_of_an_approach_is_named(text: str, line: str) -> None:
+    found = paper(f"[approaches.mine]\n{text}")
+    assert found, "it loads"
+    assert all(problem.startswith("approaches.mine.") for problem in found)
+    assert line in found[0]
+    assert len({problem.partition(":")[0].partition("[")[0] for problem in found}) == 1, found
+
+
+@pytest.mark.parametrize("name", ["main", "adopted", "followed", '"two words"', '""', "x" * 33])
+def test_an_approach_has_a_name_that_nothing_else_has(name: str) -> None:
+    (line,) = paper(f"[approaches.{name}]\ntargets = [100]")
+    assert line.startswith("approaches.")
+    assert "allowed: 1 to 32 letters" in line
+
+
+def test_counts_are_checked_against_the_rungs_that_hold() -> None:
+    """A built-in approach that is changed key by key keeps its other keys, and they must still fit."""
+    assert paper("[approaches.conservative]\ntargets = [60, 40]\nbreakeven_after = 2") == ()
+    (line,) = paper("[approaches.conservative]\nbreakeven_after = 5")
+    assert (
+        line
+        == "approaches.conservative.breakeven_after: found 5; allowed: 0 to 4, the number of its targets (0: never)"
+    )
+    assert paper("[approaches.fast]\nbreakeven_after = 1\ncancel_entries_after = 1") == ()
+
+
+def test_all_faults_of_all_approaches_are_reported_at_once() -> None:
+    found = paper(
+        '[approaches.a]\nentries = ["limit", "market"]\ntargets = [1]\nbreakeven_after = 9\n'
+        '[approaches.b]\ntargets = "all"\nbreakeven_after = 2\n'
+    )
+    assert [line.partition(":")[0] for line in found] == [
+        "approaches.b.targets",
+        "approaches.a.entries",
+        "approaches.a.targets",
+        "approaches.a.breakeven_after",
+    ]
 
 
 def test_a_file_for_a_newer_mirrorctl_gets_one_answer() -> None:

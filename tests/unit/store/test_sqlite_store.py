@@ -13,8 +13,20 @@ from mirrorctl.core.domain.actions import CancelOrder, PlaceOrder, SetTradingSto
 from mirrorctl.core.domain.cycle import Copy, Cycle
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.trade import Target, Trade
 from mirrorctl.core.domain.values import OrderType, PositionSide, Side
-from mirrorctl.core.engine.records import Alert, Intent, MeasuredCopy, Severity, Standing, StandingKind, Store
+from mirrorctl.core.engine.records import (
+    Alert,
+    ClosedPosition,
+    Intent,
+    MeasuredCopy,
+    NakedTime,
+    OpenPosition,
+    Severity,
+    Standing,
+    StandingKind,
+    Store,
+)
 from mirrorctl.core.store.errors import StoreUnavailable
 from mirrorctl.core.store.sqlite import EndedCycle, SqliteStore
 
@@ -34,6 +46,9 @@ CYCLE = Cycle("BTCUSDT", PositionSide.LONG, "abcdefg", "order-1", 1_000)
 COPY = Copy("mirror", "BTCUSDT", PositionSide.LONG, "abcdefg", Decimal("0.5"), "proportion: r = 0.5")
 ALERT = Alert("naked/BTCUSDT/1", 1_000, Severity.CRITICAL, "unprotected", "mirror", "BTCUSDT", "no stop for 2.1 s")
 MEASURED = MeasuredCopy("mirror", "BTCUSDT", PositionSide.LONG, TWIN.link_id, 1_000, 1_080, Decimal("-1.25"))
+TRADE = Trade("BTCUSDT", PositionSide.LONG, "abcdefg", "fast", 1_000)
+CLOSED = ClosedPosition("mirror", "BTCUSDT", PositionSide.LONG, "abcdefg", "stop", 1_000, 5_000, late=False)
+NAKED = NakedTime("mirror", "BTCUSDT", PositionSide.LONG, 1_000, 40, ended=False)
 
 
 @pytest.fixture
@@ -97,6 +112,15 @@ def test_cycles_are_saved_changed_and_ended_into_the_history(store: SqliteStore,
         assert again.ended_cycles(5_001) == []
 
 
+def test_done_rungs_go_with_their_cycle_into_the_history(store: SqliteStore, path: Path) -> None:
+    cycle = replace(CYCLE, opened=True, done=("abcdefgh", "bcdefghi"))
+    store.save_cycle(cycle)
+    with reopened(store, path) as again:
+        assert again.cycles() == [cycle]
+        again.end_cycle(CYCLE.key, 5_000)
+        assert again.ended_cycles(0) == [EndedCycle(cycle, 5_000)]
+
+
 def test_the_same_key_may_end_many_times(store: SqliteStore) -> None:
     for number in (1, 2):
         store.save_cycle(replace(CYCLE, tag=f"tag{number}"))
@@ -110,6 +134,7 @@ def test_the_same_key_may_end_many_times(store: SqliteStore) -> None:
         COPY,
         replace(COPY, cap=Decimal("0.006"), main_size=Decimal("0.024"), opened=True, out="own stop"),
         replace(COPY, cap=Decimal(0), ended=True, held="new store"),
+        replace(COPY, done=("abcdefgh", "bcdefghi"), own_stop=Decimal("60010.5")),
     ],
 )
 def test_a_copy_comes_back_equal(store: SqliteStore, path: Path, copy: Copy) -> None:
@@ -119,6 +144,42 @@ def test_a_copy_comes_back_equal(store: SqliteStore, path: Path, copy: Copy) -> 
         assert again.copies() == [copy]
         again.drop_copy(copy.key)
         assert again.copies() == []
+
+
+@pytest.mark.parametrize(
+    "trade",
+    [
+        TRADE,
+        replace(
+            TRADE,
+            side=PositionSide.SHORT,
+            targets=(Target(Decimal("1E+3"), Decimal(85)), Target(Decimal("0.0000123"), Decimal(15))),
+            stop=Decimal("2E+3"),
+            stood=Decimal(1990),
+            breakeven_after=1,
+            breakeven_margin_bps=Decimal("2.5"),
+            cancel_entries_after=2,
+            revision=3,
+            adopted=True,
+            opened=True,
+        ),
+    ],
+)
+def test_a_trade_comes_back_equal(store: SqliteStore, path: Path, trade: Trade) -> None:
+    store.save_trade(replace(trade, stop=Decimal(1)))
+    store.save_trade(trade)
+    with reopened(store, path) as again:
+        assert again.trades() == [trade]
+        again.drop_trade(("ETHUSDT", trade.side))
+        again.drop_trade(trade.key)
+        assert again.trades() == []
+
+
+def test_both_sides_of_a_symbol_may_have_a_trade(store: SqliteStore) -> None:
+    short = replace(TRADE, side=PositionSide.SHORT, created_ms=900)
+    store.save_trade(TRADE)
+    store.save_trade(short)
+    assert store.trades() == [short, TRADE]
 
 
 def test_an_intent_lives_from_pending_to_done(store: SqliteStore, path: Path) -> None:
@@ -200,6 +261,38 @@ def test_one_order_is_measured_once(store: SqliteStore, path: Path) -> None:
         assert again.measured_copies() == [MEASURED, unknown]
 
 
+def test_an_open_position_is_remembered_until_it_is_dropped(store: SqliteStore, path: Path) -> None:
+    first = OpenPosition("mirror", "BTCUSDT", PositionSide.LONG)
+    short = OpenPosition("mirror", "BTCUSDT", PositionSide.SHORT, "bcdefgh", "fast", 900)
+    for row in (first, short, OpenPosition("mirror", "BTCUSDT", PositionSide.LONG, "abcdefg", "fast", 1_000)):
+        store.save_open(row)
+    with reopened(store, path) as again:
+        assert [row.tag for row in again.open_positions()] == ["abcdefg", "bcdefgh"]
+        again.drop_open(first.key)
+        assert again.open_positions() == [short]
+
+
+def test_a_position_closes_once(store: SqliteStore, path: Path) -> None:
+    later = replace(CLOSED, closed_ms=6_000, reason="target", late=True, approach="fast")
+    store.add_closed(later)
+    store.add_closed(CLOSED)
+    store.add_closed(replace(CLOSED, reason="unknown", late=True))
+    with reopened(store, path) as again:
+        assert again.closed_positions(0) == [CLOSED, later]
+        assert again.closed_positions(5_001) == [later]
+
+
+def test_a_naked_spell_grows_until_it_ends(store: SqliteStore, path: Path) -> None:
+    over, later = replace(NAKED, from_ms=500, ended=True), replace(NAKED, from_ms=9_000, ms=0, ended=True)
+    for row in (NAKED, over, later):
+        store.add_naked(row)
+    with reopened(store, path) as again:
+        assert again.naked_times(0) == [over, NAKED, later]
+        assert again.naked_times(2_000) == [NAKED, later], "a spell that lasts is never past"
+        again.add_naked(replace(NAKED, ms=90, ended=True))
+        assert again.naked_times(1_000) == [replace(NAKED, ms=90, ended=True), later]
+
+
 def test_prune_deletes_what_is_old_and_over_and_nothing_else(store: SqliteStore) -> None:
     old_over, old_open, newer = (store.record_intent(TWIN, at) for at in (10, 10, 100))
     store.update_intent(Intent(old_over, "mirror", TWIN, IntentState.DONE, 10, 20))
@@ -209,18 +302,25 @@ def test_prune_deletes_what_is_old_and_over_and_nothing_else(store: SqliteStore)
         store.save_cycle(replace(CYCLE, tag=f"t{number}"))
         store.end_cycle(CYCLE.key, at)
         store.add_measured_copy(replace(MEASURED, link_id=f"l{number}", mirror_exec_ms=at))
+        store.add_closed(replace(CLOSED, closed_ms=at))
+        store.add_naked(replace(NAKED, from_ms=at, ended=True))
     store.mark_delivered("k0", 11)
     store.save_cycle(CYCLE)
     store.save_copy(COPY)
+    store.save_trade(TRADE)
+    store.add_naked(replace(NAKED, from_ms=5))
     store.save_standing(Standing(StandingKind.PAUSE, "", "", "by hand", 1))
     store.set_fact("uid.main", "1")
 
-    assert store.prune(100) == 7
+    assert store.prune(100) == 11
 
     assert [intent.intent_id for intent in store.recent_intents(0)] == [old_open, newer]
     assert [alert.key for alert in store.alerts(10)] == ["k2"]
     assert [ended.cycle.tag for ended in store.ended_cycles(0)] == ["t2"]
     assert [measured.link_id for measured in store.measured_copies()] == ["l2"]
+    assert [closed.closed_ms for closed in store.closed_positions(0)] == [100]
+    assert [naked.from_ms for naked in store.naked_times(0)] == [5, 100]
+    assert store.trades() == [TRADE]
     assert (store.cycles(), store.copies(), len(store.standings()), store.fact("uid.main")) == ([CYCLE], [COPY], 1, "1")
 
 

@@ -1,0 +1,126 @@
+"""Tables of what has been: statistics, the journal, positions that ended. Made from the documents of `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from mirrorctl.commands.cells import NONE, UNKNOWN, money, number
+from mirrorctl.commands.grid import Grid
+from mirrorctl.commands.tables import asked
+from mirrorctl.core.domain.instruments import plain
+
+Document = Mapping[str, Any]
+
+_NOT_AVAILABLE = "n/a"
+_YEAR = len("2026-")  # a journal is of late; `--json` has the whole time
+_TENTH = Decimal("0.1")
+_CENT = Decimal("0.01")
+
+
+def stats(document: Document) -> RenderableType:
+    """Results by account, then how the mirrors copied."""
+    table = Grid(
+        ("account",), ("trades", "wins", "losses", "win rate", "profit factor", "fees", "funding", "net pnl", "open")
+    )
+    known = [row for row in document["accounts"] if row["trades"] is not None]
+    for row in known:
+        table.add_row(
+            row["account"],
+            *(str(row[name]) for name in ("trades", "wins", "losses")),
+            _NOT_AVAILABLE if row["win_rate"] is None else f"{(row['win_rate'] * 100).quantize(_TENTH)}%",
+            _NOT_AVAILABLE if row["profit_factor"] is None else f"{row['profit_factor'].quantize(_CENT)}",
+            money(row["fees"]),
+            money(row["funding"], signed=True),
+            money(row["net_pnl"], signed=True),
+            str(row["standing"]),
+        )
+    parts: list[RenderableType] = [Text(f"since {local(document['since'])}", "dim")]
+    parts += [table] if known else []
+    parts += list(_remarks(known))
+    parts += [
+        Text(f"{row['account']}: unknown: {row['error']}", "red")
+        for row in document["accounts"]
+        if row["trades"] is None
+    ]
+    return Group(*parts, *([_copies(document["mirrors"])] if document["mirrors"] else []))
+
+
+def history(document: Document) -> RenderableType:
+    """The journal, then the positions that ended; the newest last."""
+    parts: list[RenderableType] = []
+    if document["journal"]:
+        columns = ("time", "account", "action", "symbol", "side")
+        journal = Grid(columns, ("qty", "price"), ("state", "why"), prose=("why",))
+        for row in document["journal"]:
+            what = (row["account"], row["action"], row["symbol"], row["side"] or NONE, *asked(row))
+            journal.add_row(local(row["at"])[_YEAR:], *what, row["state"], "; ".join(_why(row)))
+        parts.append(journal)
+    if document["trades"]:
+        trades = Grid(("closed", "account", "symbol", "side", "opened", "approach", "reason"), prose=("reason",))
+        for row in document["trades"]:
+            reason = f"{row['reason']}, while no daemon watched" if row["late"] else row["reason"]
+            opened = UNKNOWN if row["opened_at"] is None else local(row["opened_at"])
+            trades.add_row(
+                local(row["closed_at"]),
+                row["account"],
+                row["symbol"],
+                row["side"],
+                opened,
+                row["approach"] or NONE,
+                reason,
+            )
+        parts.append(trades)
+    return Group(*parts) if parts else Text("nothing yet")
+
+
+def local(at: str) -> str:
+    """A document's time as people read it: their own, to the second."""
+    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _why(row: Document) -> Iterable[str]:
+    """Why it was sent, what was filled where that is not all of it, and what the exchange said."""
+    yield row["reason"]
+    if row["filled"] and row["qty"] is not None and row["filled"] != Decimal(row["qty"]):
+        yield f"{plain(row['filled'])} filled"
+    if row["message"]:
+        yield row["message"]
+
+
+def _copies(rows: Iterable[Document]) -> Grid:
+    table = Grid(
+        ("mirror",),
+        ("copies", "ms p50", "p95", "p99", "slippage bps p50", "p95", "longest naked ms"),
+    )
+    for row in rows:
+        latency, slippage = row["latency_ms"]["total"], row["slippage_bps"]
+        table.add_row(
+            row["account"],
+            _count(row["copies"]),
+            *(_count(latency[name], _NOT_AVAILABLE) for name in ("p50", "p95", "p99")),
+            *(number(slippage[name], _NOT_AVAILABLE) for name in ("p50", "p95")),
+            _count(row["naked_ms_max"], _NOT_AVAILABLE),
+        )
+    return table
+
+
+def _remarks(rows: Iterable[Document]) -> Iterable[Text]:
+    """What the figures do not say by themselves."""
+    for row in rows:
+        if row["cut"]:
+            yield Text(
+                f"{row['account']}: {row['cut']} began before that; what they brought earlier is left out", "dim"
+            )
+        if row["unrecorded"]:
+            text = f"{row['account']}: {row['unrecorded']} not counted: the exchange has no record of the result yet"
+            yield Text(text, "yellow")
+
+
+def _count(value: int | None, missing: str = UNKNOWN) -> Text:
+    return Text(missing, "dim") if value is None else Text(str(value))

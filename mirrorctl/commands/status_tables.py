@@ -1,0 +1,111 @@
+"""What `status` prints, made from the document of `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from mirrorctl.commands.cells import NONE, UNKNOWN
+from mirrorctl.commands.grid import Grid
+from mirrorctl.commands.tables import held
+
+Document = Mapping[str, Any]
+
+
+def status(document: Document) -> RenderableType:
+    """The daemon, the accounts, and everything that is not in step."""
+    parts: list[RenderableType] = [_daemon_line(document["daemon"])]
+    if not document["mirroring"]:
+        parts.append(Text("mirroring: disabled (ENABLE_MIRROR_TRADING)", "yellow"))
+    parts += [_accounts(document["accounts"]), *_disabled(document["accounts"])]
+    parts += [_in_step(document["in_sync"]), _monitors(document["monitors"])]
+    parts += _unprotected(document["naked"] or ())
+    if document["drift"]:
+        table = Grid(("drift", "symbol"), ("have", "want"), ("since",))
+        for row in document["drift"]:
+            table.add_row(row["account"], row["symbol"], row["have"], row["want"], row["since"] or UNKNOWN)
+        parts.append(table)
+    if document["held"]:
+        parts.append(held(document["held"]))
+    parts += [
+        Text(f"parked: {row['account']} {row['symbol']}: {row['reason']}", "yellow") for row in document["parked"] or ()
+    ]
+    parts += [_pause(row) for row in document["pauses"] or ()]
+    if document["in_doubt"]:
+        parts.append(Text(f"in doubt: {document['in_doubt']} sent, outcome not known yet", "yellow"))
+    for row in document["alerts"] or ():
+        where = " ".join(part for part in (row["account"], row["symbol"]) if part)
+        parts.append(Text(f"{row['at']}  {row['severity']}: {where}: {row['text']}", "dim"))
+    if document["alerts_waiting"]:
+        parts.append(Text(f"alerts waiting: {document['alerts_waiting']}"))
+    return Group(*parts)
+
+
+def _daemon_line(daemon: Document) -> Text:
+    if not daemon["running"]:
+        return Text("daemon: not running", "yellow")
+    silent = "" if daemon.get("answering", True) else ", does not answer"
+    return Text(f"daemon: running, process {daemon['pid']} since {daemon['since']}{silent}", "yellow" if silent else "")
+
+
+def _accounts(rows: Iterable[Document]) -> Grid:
+    table = Grid(("account", "state", "stream", "last event", "paused"), ("monitors",), ("error",), prose=("error",))
+    for row in rows:
+        state, stream = row["state"], row["stream"]
+        table.add_row(
+            row["account"],
+            Text(state, {"fresh": "", "disabled": "dim"}.get(state, "red")),
+            Text(stream or NONE, "yellow" if stream == "down" else ""),
+            row["last_event_at"] or NONE,
+            NONE if state == "disabled" else _known(row["paused"], "yes", "no"),
+            NONE if state == "disabled" else _count(row["monitors"]),
+            row["error"] or NONE,
+        )
+    return table
+
+
+def _disabled(rows: Iterable[Document]) -> Iterator[Text]:
+    """What a disabled mirror holds, as far as its keys could tell."""
+    for row in rows:
+        if "holds" not in row:
+            continue
+        holds = row["holds"]
+        if holds is None:
+            yield Text(f"{row['account']} is disabled; what it holds is unknown: {row['holds_error']}", "yellow")
+        elif holds:
+            what = ", ".join(f"{each['symbol']} {each['side']} {each['qty']}" for each in holds)
+            yield Text(f"{row['account']} is disabled and holds {what}", "yellow")
+
+
+def _in_step(in_sync: bool | None) -> Text:
+    if in_sync is None:
+        return Text("in step: unknown (no daemon looks; `mirrorctl sync --dry-run` does)", "yellow")
+    return Text("in step: yes", "green") if in_sync else Text("in step: no", "red")
+
+
+def _monitors(counts: Document) -> Text:
+    return Text(
+        f"monitors: {_count(counts['total'])} (main {_count(counts['main'])}, mirrors {_count(counts['mirror'])})"
+    )
+
+
+def _unprotected(rows: Iterable[Document]) -> Iterator[Text]:
+    for row in rows:
+        where = f"{row['account']} {row['symbol']} {row['side']}"
+        yield Text(f"without a stop: {where}, for {row['ms'] / 1000:.1f} s", "red")
+
+
+def _pause(row: Document) -> Text:
+    where = f"{row['account'] or 'every account'}, {row['symbol'] or 'every symbol'}"
+    return Text(f"paused: {where}: {row['reason']} since {row['since']}", "yellow")
+
+
+def _known(value: bool | None, yes: str, no: str) -> str:
+    return UNKNOWN if value is None else yes if value else no
+
+
+def _count(value: int | None) -> str:
+    return UNKNOWN if value is None else str(value)

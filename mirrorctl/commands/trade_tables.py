@@ -1,0 +1,95 @@
+"""What a trade comes to, for people: its entries and targets side by side for every account, and what is at risk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from mirrorctl.commands.cells import NONE, UNKNOWN, money, number
+from mirrorctl.commands.grid import Grid
+
+Row = Mapping[str, Any]
+
+
+def preview(rows: Sequence[Row]) -> RenderableType:
+    """The preview of `trade open`: quantities once every entry has filled, and what is lost at the stop."""
+    known = [row for row in rows if row["state"] != UNKNOWN]
+    parts: list[RenderableType] = [_orders(known), _risks(known)]
+    parts += [Text(f"{row['account']}: does not follow: {row['held']}", "yellow") for row in known if row["held"]]
+    parts += [Text(f"{row['account']}: unknown: {row['error']}", "red") for row in rows if row["state"] == UNKNOWN]
+    return Group(*parts)
+
+
+def notes(result: Row) -> list[Text]:
+    """What came out otherwise than asked, one line each."""
+    lines = [
+        Text(f"refused: entry {row['entry']} of {row['qty']} at {row['price'] or 'market'}: {row['reason']}", "red")
+        for row in result.get("refused") or ()
+    ]
+    if result.get("managed"):
+        lines.append(Text("this position was opened elsewhere: from now on mirrorctl manages it", "yellow"))
+    if result.get("standing") is False:
+        lines.append(Text("the targets do not all stand yet: `mirrorctl orders` shows what does", "yellow"))
+    lines += [
+        Text(f"entry {row['order_id']} keeps the stop it carries: {row['reason']}", "yellow")
+        for row in result.get("entries_kept") or ()
+    ]
+    return lines
+
+
+def _orders(rows: Sequence[Row]) -> Grid:
+    table = Grid(("", ""), ("price", "percent", *(row["account"] for row in rows)))
+    for place, entry in enumerate(rows[0]["entries"]):
+        cells = [_entry_cell(row, place) for row in rows]
+        table.add_row("entry", entry["type"], entry["price"], NONE, *cells)
+    for target in rows[0]["targets"]:
+        cells = [_target_cell(row, target["leg"]) for row in rows]
+        table.add_row("target", str(target["leg"]), target["price"], target["percent"], *cells)
+    return table
+
+
+def _entry_cell(row: Row, place: int) -> str:
+    return str(row["entries"][place]["qty"]) if row["entries"] else "0"
+
+
+def _target_cell(row: Row, leg: int) -> str:
+    """The quantity, or the target that a share too small for an order of its own goes with."""
+    found = next((target for target in row["targets"] if target["leg"] == leg), None)
+    if found is None:
+        return NONE
+    return f"with {found['joined']}" if found["joined"] else str(found["qty"])
+
+
+def _risks(rows: Sequence[Row]) -> Grid:
+    table = Grid(
+        ("account",),
+        ("qty", "average", "notional", "lev", "margin", "stop", "loss at stop", "of equity", "reward/risk"),
+    )
+    for row in rows:
+        missing = UNKNOWN if Decimal(row["qty_after"]) else NONE
+        stop = row["stop"]
+        loss = _money(row["loss_at_stop"], missing), _percent(row["loss_percent"], missing)
+        table.add_row(
+            row["account"],
+            row["qty_after"],
+            number(row["entry_price"], missing),
+            _money(row["notional"], missing),
+            number(row["leverage"]),
+            _money(row["margin"], missing),
+            Text("none", "red") if stop is None else stop,
+            *(loss if stop is not None else (NONE, NONE)),
+            number(row["reward_risk"], NONE),
+        )
+    return table
+
+
+def _money(text: str | None, missing: str) -> Text:
+    return Text(missing, "dim") if text is None else money(Decimal(text))
+
+
+def _percent(text: str | None, missing: str) -> Text:
+    return Text(missing, "dim") if text is None else Text(f"{text}%")

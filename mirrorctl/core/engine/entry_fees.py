@@ -1,0 +1,102 @@
+"""What entries have cost in fees, by position: breakeven is computed from executions (A35)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.values import PositionSide
+
+_KEPT = 2_000
+
+Key = tuple[str, str, PositionSide]
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Executions of one position since it was last flat: base coin entered and still held, fees in the settle coin.
+
+    `first_ms`: its first fill, exchange clock; 0 when that was not seen as it happened.
+    """
+
+    qty: Decimal = ZERO
+    fees: Decimal = ZERO
+    left: Decimal = ZERO
+    first_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Fill:
+    """What one execution opened and closed of one position; sorted as the exchange executed them."""
+
+    time_ms: int
+    seq: int
+    opened: Decimal
+    closed: Decimal
+    fee: Decimal
+    live: bool
+
+
+class EntryFees:
+    """Fees of the entries of every position whose executions were seen. All calls on the engine's thread.
+
+    Executions may come twice and in any order: after a start the newest is often there before the older ones.
+    """
+
+    def __init__(self) -> None:
+        self._fills: dict[Key, dict[str, _Fill]] = {}
+        self._entered: dict[Key, Entered] = {}
+
+    def note(self, account: str, execution: Execution, *, live: bool) -> None:
+        """Take an execution. A flip closes one position and opens another."""
+        if not execution.kind.moves_position:
+            return
+        opened = execution.qty - execution.closed_qty
+        if execution.closed_qty:
+            self._take(account, PositionSide.shrunk_by(execution.side), execution, ZERO, execution.closed_qty, live)
+        if opened > ZERO:
+            self._take(account, PositionSide.grown_by(execution.side), execution, opened, ZERO, live)
+
+    def of(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> tuple[Decimal | None, Decimal]:
+        """(fees, quantity entered) of a position of `size`; fees None where its executions were not all seen."""
+        entered = self._of_key((account, symbol, side))
+        if not size or entered.left != size:
+            return None, ZERO
+        return entered.fees, entered.qty
+
+    def first_fill_ms(self, account: str, symbol: str, side: PositionSide) -> int | None:
+        """When a position was opened, exchange clock; None when nobody saw it happen."""
+        return self._of_key((account, symbol, side)).first_ms or None
+
+    def _take(
+        self, account: str, side: PositionSide, execution: Execution, opened: Decimal, closed: Decimal, live: bool
+    ) -> None:
+        key = (account, execution.symbol, side)
+        fills = self._fills.setdefault(key, {})
+        if execution.exec_id not in fills:
+            fee = execution.fee * opened / execution.qty
+            fills[execution.exec_id] = _Fill(execution.time_ms, execution.seq, opened, closed, fee, live)
+            if len(fills) > _KEPT:
+                del fills[next(iter(fills))]
+            self._entered.pop(key, None)
+
+    def _of_key(self, key: Key) -> Entered:
+        entered = self._entered.get(key)
+        if entered is None:
+            entered = self._entered[key] = _replayed(sorted(self._fills.get(key, {}).values()))
+        return entered
+
+
+def _replayed(fills: list[_Fill]) -> Entered:
+    entered = Entered()
+    for fill in fills:
+        if fill.opened:
+            first_ms = entered.first_ms if entered.left else fill.time_ms if fill.live else 0
+            entered = Entered(entered.qty + fill.opened, entered.fees + fill.fee, entered.left + fill.opened, first_ms)
+        elif entered.left > fill.closed:
+            entered = replace(entered, left=entered.left - fill.closed)
+        else:
+            entered = Entered()
+    return entered

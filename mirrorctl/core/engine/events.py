@@ -1,0 +1,108 @@
+"""What people are told of: orders that filled, positions that closed. Each exactly once, whatever happens between.
+
+The outbox keeps what was told; the cursor of executions waits for what was not (`unfinished_ms`), so a restart finds it
+again. What happened while no daemon watched is told in the order of time and marked late (A46).
+"""
+
+from __future__ import annotations
+
+from mirrorctl.core.domain.account import Execution, Order
+from mirrorctl.core.domain.values import ExecutionKind, PositionSide
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.closed_positions import Close, ClosedPositions
+from mirrorctl.core.engine.filled_orders import Fill, FilledOrders, Readiness
+from mirrorctl.core.engine.news import News, own_link
+from mirrorctl.core.engine.state import EngineState
+
+
+class Events:
+    """Takes what the intake took, decides nothing. All calls on the engine's thread."""
+
+    def __init__(self, state: EngineState) -> None:
+        self._news = News(state)
+        self._fills = FilledOrders(state, self._news)
+        self._closes = ClosedPositions(state, self._news)
+        self._changed: dict[str, set[str]] = {}
+
+    def on_execution(self, account: Account, execution: Execution, *, read: bool) -> None:
+        """An execution that was not seen before. `read`: it was not pushed but read, perhaps long after it happened."""
+        if not execution.kind.moves_position:
+            return
+        self._closes.on_execution(account, execution)
+        if self._is_ours(account, execution):
+            self._fills.on_execution(account, execution, read=read)
+        self.on_symbol(account, execution.symbol)
+
+    def on_order(self, account: Account, order: Order) -> None:
+        """An order row was taken, whichever way it came."""
+        bound = order.stop_kind.position_bound
+        side = PositionSide.shrunk_by(order.side)
+        ours = account.is_main or own_link(account, order.link_id) is not None
+        if ours or (bound and self._closes.is_ours(account, order.symbol, side)):
+            self._fills.on_order(account, order)
+
+    def on_symbol(self, account: Account, symbol: str) -> None:
+        """Something of the symbol was taken into the account's view."""
+        self._changed.setdefault(account.name, set()).add(symbol)
+
+    def on_absent(self, account: Account, order_id: str) -> None:
+        """An order was looked for by its id, and every read answered that there is none."""
+        self._fills.on_absent(account, order_id)
+
+    def on_relist(self, account: Account, requested_ms: int, newest_ms: int) -> None:
+        """A whole relist was taken, with executions up to `newest_ms` (0: none)."""
+        self._news.begin(account, newest_ms)
+        self._closes.on_relist(account, requested_ms)
+
+    def look(self, account: Account) -> None:
+        """Tell what can be told now, ask for what is missing."""
+        for symbol in sorted(self._changed.pop(account.name, ())):
+            self._closes.review(account, symbol)
+        for fill in self._fills.of(account):
+            readiness = self._fills.readiness(account, fill)
+            if readiness is Readiness.NOTHING:
+                self._fills.drop(account, fill)
+            elif readiness is Readiness.ENDED and not fill.late:
+                self._fills.tell(account, fill)
+        self._tell_late(account)
+        self._fills.ask_rows(account)
+
+    def unfinished_ms(self, account: Account) -> int | None:
+        """The time of the oldest execution that was read and is not told of yet; None when there is none."""
+        times = [*self._closes.unfinished_ms(account)]
+        times += [
+            fill.time_ms
+            for fill in self._fills.of(account)
+            if fill.tell and self._fills.readiness(account, fill) is not Readiness.OPEN
+        ]
+        return min(times, default=None)
+
+    def _tell_late(self, account: Account) -> None:
+        """In the order of time: the oldest waits for nobody, every other one for those before it."""
+        if not self._closes.is_walked(account):
+            return
+        closes = self._closes.late(account)
+        fills = [fill for fill in self._fills.of(account) if fill.late and fill.tell]
+        if not closes and not fills:
+            return
+        waiting: list[Fill | Close] = sorted(
+            [*fills, *closes], key=lambda item: (item.time_ms, isinstance(item, Close))
+        )
+        for item in waiting:
+            if isinstance(item, Close):
+                self._closes.tell(account, item)
+                closes.remove(item)
+                continue
+            readiness = self._fills.readiness(account, item)
+            if readiness is Readiness.WAITS:
+                return
+            if readiness is Readiness.ENDED:
+                self._fills.tell(account, item)
+
+    def _is_ours(self, account: Account, execution: Execution) -> bool:
+        """Whether people are told of the order: main's own, ours, and what the exchange did to a position of ours."""
+        if account.is_main or own_link(account, execution.link_id) is not None:
+            return True
+        by_itself = execution.kind is not ExecutionKind.TRADE or execution.stop_kind.position_bound
+        side = PositionSide.shrunk_by(execution.side)
+        return by_itself and self._closes.is_ours(account, execution.symbol, side)

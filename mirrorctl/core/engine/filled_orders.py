@@ -1,0 +1,214 @@
+"""Orders that ended with fills, each told once: ours on every account, and main's own.
+
+An order is told when its row is closed and its executions account for what it filled. One whose row has not come is
+looked for: whoever waits for the row (a rung that is done) gets it by that too.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum, auto
+
+from mirrorctl.core.domain.account import Execution, Order
+from mirrorctl.core.domain.ids import LinkId, Role
+from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.trade import order_key
+from mirrorctl.core.domain.values import PositionSide, Side, StopKind
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.event_texts import Filled, fill_text, late
+from mirrorctl.core.engine.news import News, own_link
+from mirrorctl.core.engine.ports import FindOrder
+from mirrorctl.core.engine.records import Severity
+from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
+
+_ROW_WAIT_MS = 2_000
+_ABSENT_READS = 3
+_TOLD_KEPT = 5_000
+
+
+class Readiness(Enum):
+    """Whether an order can be told: it has ended, it is open, its end is not known yet, or there is nothing to tell."""
+
+    ENDED = auto()
+    OPEN = auto()
+    WAITS = auto()
+    NOTHING = auto()
+
+
+@dataclass(slots=True)
+class Fill:
+    """An order with fills that was not told yet. `tell` False: only its row is looked for.
+
+    `time_ms` of its last fill, exchange clock. `ask_ms` when to look for its row, local clock.
+    """
+
+    order_id: str
+    symbol: str
+    link: LinkId | None
+    time_ms: int
+    tell: bool
+    ask_ms: int
+    late: bool = False
+    part: str = ""
+    last: Execution | None = None
+    opened: Decimal = ZERO
+    closed: Decimal = ZERO
+    value: Decimal = ZERO
+    absent: int = 0
+
+
+class FilledOrders:
+    """The fills of every account that wait to be told. All calls on the engine's thread."""
+
+    def __init__(self, state: EngineState, news: News) -> None:
+        self._state = state
+        self._news = news
+        self._fills: dict[str, dict[str, Fill]] = {}
+        self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._parts: OrderedDict[tuple[str, str], str] = OrderedDict()
+
+    def of(self, account: Account) -> list[Fill]:
+        return list(self._fills.get(account.name, {}).values())
+
+    def on_execution(self, account: Account, execution: Execution, *, read: bool) -> None:
+        """A fill of an order that people are told about. `read`: it was read, perhaps long after it happened."""
+        if (account.name, execution.order_id) in self._told:
+            return
+        link = own_link(account, execution.link_id)
+        tell = not read or self._news.is_news(account, execution.time_ms)
+        if not tell and not self._is_open_rung(account, execution, link):
+            return
+        now = self._state.now_ms()
+        fill = self._fills.setdefault(account.name, {}).setdefault(
+            execution.order_id,
+            Fill(
+                execution.order_id,
+                execution.symbol,
+                link,
+                execution.time_ms,
+                tell,
+                now if read else now + _ROW_WAIT_MS,
+            ),
+        )
+        fill.tell |= tell
+        fill.part = fill.part or self._part(account, execution.order_id, execution.symbol, execution.side, link)
+        if fill.last is None or (execution.time_ms, execution.seq) >= (fill.last.time_ms, fill.last.seq):
+            fill.last, fill.time_ms = execution, execution.time_ms
+        fill.late = self._news.is_late(account, fill.time_ms)
+        fill.closed += min(execution.closed_qty, execution.qty)
+        fill.opened += max(execution.qty - execution.closed_qty, ZERO)
+        fill.value += execution.qty * execution.price
+
+    def on_order(self, account: Account, order: Order) -> None:
+        """An order is open: its name is kept, for its trade may be over before it is told. Or it ended with fills."""
+        if order.is_open:
+            self._part(account, order.order_id, order.symbol, order.side, own_link(account, order.link_id))
+            return
+        if not order.filled_qty or (account.name, order.order_id) in self._told:
+            return
+        fills = self._fills.setdefault(account.name, {})
+        if order.order_id not in fills and self._news.is_news(account, order.updated_ms):
+            link, late_by_row = own_link(account, order.link_id), self._news.is_late(account, order.updated_ms)
+            fills[order.order_id] = Fill(
+                order.order_id, order.symbol, link, order.updated_ms, True, self._state.now_ms(), late=late_by_row
+            )
+
+    def on_absent(self, account: Account, order_id: str) -> None:
+        """The order was looked for, and every read answered that there is none."""
+        fill = self._fills.get(account.name, {}).get(order_id)
+        if fill is not None:
+            fill.absent += 1
+
+    def ask_rows(self, account: Account) -> None:
+        """Look for the rows of orders that were seen to fill and whose row has not come."""
+        now = self._state.now_ms()
+        for fill in self.of(account):
+            if now >= fill.ask_ms and account.view.order(fill.order_id) is None:
+                account.ask(FindOrder(fill.symbol, order_id=fill.order_id), now, every_ms=READ_RETRY_MS)
+
+    def readiness(self, account: Account, fill: Fill) -> Readiness:
+        order = account.view.order(fill.order_id)
+        if order is None:
+            gone = fill.absent >= _ABSENT_READS
+            return Readiness.WAITS if not gone else Readiness.ENDED if fill.tell else Readiness.NOTHING
+        if order.is_open:
+            return Readiness.OPEN
+        if fill.order_id in account.view.unsettled.get(fill.symbol, {}):
+            return Readiness.WAITS
+        return Readiness.ENDED if fill.tell and order.filled_qty else Readiness.NOTHING
+
+    def drop(self, account: Account, fill: Fill) -> None:
+        del self._fills[account.name][fill.order_id]
+
+    def tell(self, account: Account, fill: Fill) -> None:
+        """Put it in the outbox; one that is there already stays as it is."""
+        order = account.view.order(fill.order_id)
+        filled = Filled(
+            fill.symbol,
+            fill.link,
+            account.is_main,
+            order,
+            fill.last,
+            fill.opened,
+            fill.closed,
+            fill.value,
+            fill.part,
+        )
+        text = fill_text(filled)
+        if fill.late:
+            text = late(text, fill.time_ms)
+        self._state.outbox.tell(
+            self._state.now_ms(), Severity.INFO, "fill", account.name, fill.symbol, text, fill.order_id
+        )
+        self.drop(account, fill)
+        self._told[(account.name, fill.order_id)] = None
+        if len(self._told) > _TOLD_KEPT:
+            self._told.popitem(last=False)
+
+    def _is_open_rung(self, account: Account, execution: Execution, link: LinkId | None) -> bool:
+        """Whether a fill of the past is of a rung that may be done: its position or main's still stands."""
+        main = self._state.main
+        side = PositionSide.shrunk_by(execution.side)
+        if link is None:
+            return account.is_main and self._may_be_rung(execution, side)
+        if link.role is not Role.TARGET:
+            return False
+        stands = any(held.view.size(execution.symbol, side) for held in (account, main))
+        return stands or not main.relisted_ms or (execution.symbol, side) in self._state.keeper.cycles
+
+    def _may_be_rung(self, execution: Execution, side: PositionSide) -> bool:
+        """Whether an exit of the trader's own took profit on the position that main still holds."""
+        row = self._state.main.view.position(execution.symbol, side)
+        resting = execution.is_maker and execution.stop_kind is StopKind.NONE
+        exits = bool(execution.closed_qty) and (resting or execution.stop_kind is StopKind.PARTIAL_TAKE_PROFIT)
+        return exits and row is not None and execution.time_ms >= row.opened_ms
+
+    def _part(self, account: Account, order_id: str, symbol: str, side: Side, link: LinkId | None) -> str:
+        """ "2 of 3" for an entry or a rung of a trade that is known, "" for everything else."""
+        key = (account.name, order_id)
+        if key not in self._parts:
+            if link is not None and link.role is Role.ENTRY:
+                part = self._entry_part(symbol, side, link)
+            else:
+                named = account.is_main if link is None else link.role is Role.TARGET
+                part = self._rung_part(symbol, side, link.step if link else order_key(order_id)) if named else ""
+            if not part:
+                return ""
+            self._parts[key] = part
+            if len(self._parts) > _TOLD_KEPT:
+                self._parts.popitem(last=False)
+        return self._parts[key]
+
+    def _entry_part(self, symbol: str, side: Side, link: LinkId) -> str:
+        trade = self._state.trades.get(symbol, PositionSide.grown_by(side))
+        if trade is None or trade.tag != link.trade or trade.approach not in self._state.policy.approaches:
+            return ""
+        entries = len(self._state.policy.approaches[trade.approach].entries)
+        return f"{link.leg + 1} of {entries}" if entries > max(link.leg, 1) else ""
+
+    def _rung_part(self, symbol: str, side: Side, key: str) -> str:
+        trade = self._state.trades.get(symbol, PositionSide.shrunk_by(side))
+        legs = len(trade.targets) if trade is not None else 0
+        return next((f"{leg + 1} of {legs}" for leg in range(legs) if trade and trade.rung_key(leg) == key), "")

@@ -1,0 +1,194 @@
+"""What a trade would come to on every account once all its entries have filled: the preview of `trade open`.
+
+Decimals as text, None for what is unknown (contract, JSON). Losses and rewards are of prices alone, without fees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from mirrorctl.core.domain.account import Position
+from mirrorctl.core.domain.approach import MARKET
+from mirrorctl.core.domain.cycle import Copy, proportion
+from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.ladder import Ladder, RungOrder, spread, stored_ladder, without
+from mirrorctl.core.domain.trade import Trade
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.reconcile import MirrorPass
+from mirrorctl.core.engine.trade_plan import Entry, OpenPlan
+from mirrorctl.core.engine.trade_state import rungs_filled
+
+Row = dict[str, Any]
+
+_CENT = Decimal("0.01")
+_SHOWN = Decimal("0.00000001")
+
+
+def preview_open(engine: Engine, plan: OpenPlan) -> list[Row]:
+    """A row for main and for every mirror of the profile that is in use."""
+    rows = [_main_row(engine, plan)]
+    rows += [_mirror_row(engine, plan, mirror) for mirror in engine.passes.values()]
+    return rows + [_unknown(name, error) for name, error in engine.absent.items()]
+
+
+def _main_row(engine: Engine, plan: OpenPlan) -> Row:
+    main = engine.main
+    asked = plan.leverage.leverage if plan.leverage is not None else None
+    size = main.view.size(*plan.key)
+    entries = [
+        _entry(entry, order.qty, order.qty * entry.price)
+        for entry, order in zip(plan.entries, plan.orders, strict=True)
+    ]
+    leverage = asked or main.view.leverage.get(plan.trade.symbol)
+    done = engine.keeper.rungs_done(*plan.key)
+    return _row(engine, main, plan, entries, plan.qty, size, leverage, done)
+
+
+def _mirror_row(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> Row:
+    account = mirror.mirror
+    if not engine.is_known(account):
+        return _unknown(account.name, account.error or "not read yet")
+    symbol, side = plan.key
+    copy = engine.keeper.copies.get((account.name, symbol, side))
+    if copy is None or copy.ended:
+        copy = Copy(account.name, symbol, side, "", *proportion(mirror.policy.sizing, symbol))
+    block = _block(engine, account, copy, plan)
+    size, main_size = account.view.size(symbol, side), engine.main.view.size(symbol, side)
+    after = copy.after_main(main_size + plan.qty).want(main_size + plan.qty, plan.instrument)
+    qty = max(after - size, ZERO) if not block else ZERO
+    if not block and not plan.instrument.meets_minimum(qty, plan.entries[0].price):
+        asked = qty or (copy.ratio * plan.qty).quantize(_SHOWN)
+        block = f"below minimum: {plain(asked)}" if qty or copy.cap is None else "its own exit capped what it holds"
+        qty = ZERO
+    entries = [] if block else _twins(plan, copy, main_size, size)
+    main = plan.leverage.leverage if plan.leverage is not None else engine.main.view.leverage.get(symbol)
+    wanted = None if main is None else main * mirror.policy.sizing.leverage_factor
+    limit = mirror.policy.limits.max_leverage
+    leverage = None if wanted is None else plan.instrument.leverage(wanted if limit is None else min(wanted, limit))
+    return _row(engine, account, plan, entries, qty, size, leverage, copy.done) | {"held": block or None}
+
+
+def _block(engine: Engine, account: Account, copy: Copy, plan: OpenPlan) -> str:
+    """Why a mirror would not follow, whatever the size; "" when it would."""
+    if not engine.policy.mirroring:
+        return "mirroring is disabled (ENABLE_MIRROR_TRADING)"
+    if copy.out:
+        return f"own exit: {copy.out}"
+    return copy.held or engine.standings.growth_block(account.name, plan.trade.symbol)
+
+
+def _twins(plan: OpenPlan, copy: Copy, main_size: Decimal, size: Decimal) -> list[Row]:
+    """What would stand for each entry: a twin for a limit, what main's position calls for after one at market."""
+    rows = []
+    for entry, order in zip(plan.entries, plan.orders, strict=True):
+        qty = plan.instrument.floor_qty(copy.ratio * order.qty)
+        if entry.kind == MARKET:
+            grown = copy.after_main(main_size + order.qty).want(main_size + order.qty, plan.instrument)
+            qty = max(grown - size, ZERO)
+        if not plan.instrument.meets_minimum(qty, entry.price):
+            qty = ZERO
+        rows.append(_entry(entry, qty, qty * entry.price))
+    return rows
+
+
+def _entry(entry: Entry, qty: Decimal, notional: Decimal) -> Row:
+    return {"type": entry.kind, "price": plain(entry.price), "qty": plain(qty), "notional": _cents(notional)}
+
+
+def _row(
+    engine: Engine,
+    account: Account,
+    plan: OpenPlan,
+    entries: list[Row],
+    qty: Decimal,
+    size: Decimal,
+    leverage: Decimal | None,
+    done: Collection[str],
+) -> Row:
+    trade, after = plan.trade, size + qty
+    mean = sum((entry.price for entry in plan.entries), ZERO) / len(plan.entries)
+    average = _average(account.view.position(*plan.key), size, qty, mean)
+    ladder = without(stored_ladder(trade), done)
+    rungs = spread(ladder, after, rungs_filled(engine, account.name, trade.symbol), plan.instrument)
+    notional = qty * mean
+    return {
+        "account": account.name,
+        "state": "known",
+        "error": None,
+        "approach": trade.approach,
+        "entries": entries,
+        "qty": plain(qty),
+        "qty_after": plain(after),
+        "notional": _cents(notional),
+        "leverage": None if leverage is None else plain(leverage),
+        "margin": None if leverage is None else _cents(notional / leverage),
+        "entry_price": None if average is None else plain(plan.instrument.round_price(average)),
+        "targets": _targets(ladder, rungs),
+        "stop": None if trade.stop is None else plain(trade.stop),
+        **_risk(trade, after, average, rungs, account),
+        "held": None,
+    }
+
+
+def _average(row: Position | None, size: Decimal, qty: Decimal, mean: Decimal) -> Decimal | None:
+    """The average entry once everything has filled; None when that of what is held is not known."""
+    if not size + qty:
+        return None
+    if not size:
+        return mean
+    if row is None or row.entry_price is None:
+        return None
+    return (size * row.entry_price + qty * mean) / (size + qty)
+
+
+def _targets(ladder: Ladder, rungs: Sequence[RungOrder]) -> list[Row]:
+    """Every rung left with what rests for it. `joined`: the leg whose order its share goes with, counted from 1."""
+    resting = {rung.key: rung for rung in rungs}
+    legs = sorted(rung.leg for rung in rungs)
+    rows = []
+    for rung in ladder.rungs:
+        order = resting.get(rung.key)
+        nearer = [leg for leg in legs if leg < rung.leg]
+        joined = None if order is not None or not legs else (nearer[-1] if nearer else legs[0]) + 1
+        rows.append(
+            {
+                "leg": rung.leg + 1,
+                "price": plain(rung.price),
+                "percent": plain(rung.weight.quantize(_CENT)),
+                "qty": plain(order.open_qty) if order is not None else "0",
+                "joined": joined,
+            }
+        )
+    return rows
+
+
+def _risk(
+    trade: Trade, size: Decimal, average: Decimal | None, rungs: Sequence[RungOrder], account: Account
+) -> Mapping[str, str | None]:
+    """Loss at the stop, its share of the equity, and what all targets bring for it. Negative: the stop is in profit."""
+    loss = None
+    if trade.stop is not None and average is not None and size:
+        loss = (average - trade.stop) * trade.side.sign * size
+    equity = account.view.wallet.equity if account.view.wallet is not None else None
+    reward = None
+    if rungs and average is not None:
+        reward = sum(((rung.price - average) * trade.side.sign * rung.open_qty for rung in rungs), ZERO)
+    return {
+        "loss_at_stop": None if loss is None else _cents(loss),
+        "loss_percent": None if loss is None or not equity else _cents(loss * 100 / equity),
+        "reward": None if reward is None else _cents(reward),
+        "reward_risk": None if reward is None or loss is None or loss <= 0 else _cents(reward / loss),
+    }
+
+
+def _unknown(name: str, error: str) -> Row:
+    names = ("approach", "entries", "qty", "qty_after", "notional", "leverage", "margin", "entry_price", "targets")
+    risk = ("stop", "loss_at_stop", "loss_percent", "reward", "reward_risk", "held")
+    return {"account": name, "state": "unknown", "error": error, **dict.fromkeys((*names, *risk))}
+
+
+def _cents(value: Decimal) -> str:
+    return plain(value.quantize(_CENT))

@@ -1,0 +1,82 @@
+"""An audit at one virtual instant: a rehearsal engine that reads the exchange while time stands still.
+
+It runs beside the world's own engine, or without one, with connections of its own, a copy of the store and a clock of
+its own; nothing can be sent with it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from mirrorctl.core.bybit.frames import decode_frame
+from mirrorctl.core.bybit.reader import failed, read
+from mirrorctl.core.domain.actions import Action
+from mirrorctl.core.domain.audit.findings import Finding
+from mirrorctl.core.domain.errors import ExchangeError
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.audit import is_settled, look, recorded_in
+from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.ports import Query, ReadDone, StreamUp
+
+if TYPE_CHECKING:
+    from mirrorctl.core.simulation.world import World
+
+_SETTLE_MS = 8_000
+
+
+class Auditor:
+    """Looks at a world. Its clock (ports.Clock) goes on by itself, so whatever waits for time gets it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._now = world.now_ms()
+        self._asked: deque[tuple[_Eyes, Query]] = deque()
+
+    def now_ms(self) -> int:
+        return self._now
+
+    def look(self) -> list[Finding]:
+        """Everything that is found now."""
+        world = self._world
+        accounts = [_Eyes(world, name, self._asked).account() for name in world.uids]
+        engine = Engine(world.policy, accounts, world.store.snapshot(), self, decode_frame, sends=False)
+        began = self._now
+        engine.start()
+        for account in accounts:
+            engine.handle(StreamUp(account.name, 1))  # nothing is pushed while time stands still
+        while not is_settled(engine, began) and self._now - began < _SETTLE_MS:
+            while self._asked:
+                eyes, query = self._asked.popleft()
+                engine.handle(eyes.read(query, self._now))
+            engine.process()
+            if not self._asked:
+                self._now = min(engine.next_wake_ms(), began + _SETTLE_MS)
+        return look(engine, recorded_in(world.store))
+
+
+class _Eyes:
+    """Reader of one account, and a writer that refuses (ports.Reader, ports.Writer)."""
+
+    def __init__(self, world: World, name: str, asked: deque[tuple[_Eyes, Query]]) -> None:
+        self._name = name
+        self._uid = world.uids[name]
+        self._rest, _ = world.connect(name)
+        self._asked = asked
+
+    def account(self) -> Account:
+        return Account.create(self._name, self._uid, self, self)
+
+    def ask(self, query: Query) -> None:
+        self._asked.append((self, query))
+
+    def read(self, query: Query, now_ms: int) -> ReadDone:
+        """The answer to one question; what the exchange does not give is a failed read."""
+        try:
+            answer = read(self._rest, query)
+        except ExchangeError as error:
+            answer = failed(query, error)
+        return ReadDone(self._name, query, answer, now_ms, now_ms)
+
+    def send(self, intent_id: int, action: Action) -> None:
+        raise RuntimeError(f"an audit was about to send {type(action).__name__} {intent_id}")

@@ -1,0 +1,111 @@
+"""What the exchange cannot tell of the following: facts, cycles, copies, trades (see records.Store)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mirrorctl.core.domain.cycle import Copy, Cycle, CycleKey
+from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.trade import Trade
+from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.store.codec import copy_of, cycle_of, decimal_text, decode_trade, encode_trade, keys_text
+from mirrorctl.core.store.tables import Tables
+
+_CYCLE = "symbol, side, tag, origin, started_ms, opened, done"
+_COPY = (
+    "account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, done, own_stop"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCycle:
+    """A cycle of the history and when main was flat again."""
+
+    cycle: Cycle
+    ended_ms: int
+
+
+class FollowingTables(Tables):
+    """Facts, open and ended cycles, copies, trades."""
+
+    def fact(self, key: str) -> str | None:
+        found = self._database.rows("SELECT value FROM fact WHERE key = ?", (key,))
+        return str(found[0][0]) if found else None
+
+    def set_fact(self, key: str, value: str) -> None:
+        self._database.run("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
+
+    def cycles(self) -> list[Cycle]:
+        """The open cycles, oldest first."""
+        sql = f"SELECT {_CYCLE} FROM cycle ORDER BY started_ms, symbol, side"
+        return self._read(sql, (), cycle_of)
+
+    def save_cycle(self, cycle: Cycle) -> None:
+        self._database.run(
+            f"INSERT OR REPLACE INTO cycle ({_CYCLE}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                cycle.symbol,
+                cycle.side,
+                cycle.tag,
+                cycle.origin,
+                cycle.started_ms,
+                cycle.opened,
+                keys_text(cycle.done),
+            ),
+        )
+
+    def end_cycle(self, key: CycleKey, at_ms: int) -> None:
+        """The cycle moves to the history. Without such a cycle nothing happens."""
+        with self._database.batch():
+            self._database.run(
+                f"INSERT INTO ended_cycle ({_CYCLE}, ended_ms)"
+                f" SELECT {_CYCLE}, ? FROM cycle WHERE symbol = ? AND side = ?",
+                (at_ms, *key),
+            )
+            self._database.run("DELETE FROM cycle WHERE symbol = ? AND side = ?", key)
+
+    def ended_cycles(self, since_ms: int) -> list[EndedCycle]:
+        """The cycles that ended since then, in the order in which they ended."""
+        sql = f"SELECT {_CYCLE}, ended_ms FROM ended_cycle WHERE ended_ms >= ? ORDER BY ended_ms, id"
+        return self._read(sql, (since_ms,), lambda row: EndedCycle(cycle_of(row[:-1]), row[-1]))
+
+    def copies(self) -> list[Copy]:
+        """Every copy, by account, symbol, side."""
+        return self._read(f"SELECT {_COPY} FROM copy ORDER BY account, symbol, side", (), copy_of)
+
+    def save_copy(self, copy: Copy) -> None:
+        self._database.run(
+            f"INSERT OR REPLACE INTO copy ({_COPY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *copy.key,
+                copy.tag,
+                plain(copy.ratio),
+                copy.formula,
+                decimal_text(copy.cap),
+                plain(copy.main_size),
+                copy.out,
+                copy.held,
+                copy.opened,
+                copy.ended,
+                copy.explained,
+                keys_text(copy.done),
+                decimal_text(copy.own_stop),
+            ),
+        )
+
+    def drop_copy(self, key: tuple[str, str, PositionSide]) -> None:
+        self._database.run("DELETE FROM copy WHERE account = ? AND symbol = ? AND side = ?", key)
+
+    def trades(self) -> list[Trade]:
+        """Every trade, oldest first."""
+        sql = "SELECT document FROM trade ORDER BY created_ms, symbol, side"
+        return self._read(sql, (), lambda row: decode_trade(row[0]))
+
+    def save_trade(self, trade: Trade) -> None:
+        self._database.run(
+            "INSERT OR REPLACE INTO trade (symbol, side, created_ms, document) VALUES (?, ?, ?, ?)",
+            (trade.symbol, trade.side, trade.created_ms, encode_trade(trade)),
+        )
+
+    def drop_trade(self, key: CycleKey) -> None:
+        self._database.run("DELETE FROM trade WHERE symbol = ? AND side = ?", key)

@@ -1,0 +1,92 @@
+"""What was observed: measured copies, open and closed positions, naked times (see records.Store)."""
+
+from __future__ import annotations
+
+from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.engine.records import ClosedPosition, MeasuredCopy, NakedTime, OpenPosition
+from mirrorctl.core.store.codec import closed_of, decimal_text, measured_copy_of, naked_of, open_of
+from mirrorctl.core.store.tables import Tables
+
+
+class MeasuredTables(Tables):
+    """Measured copies, open and closed positions, naked times."""
+
+    def add_measured_copy(self, copy: MeasuredCopy) -> None:
+        """Keep it. One order is measured once: the same link id again changes nothing."""
+        self._database.run(
+            "INSERT INTO measured_copy (account, symbol, side, link_id, main_exec_ms, mirror_exec_ms, slippage_bps)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, link_id) DO NOTHING",
+            (
+                copy.account,
+                copy.symbol,
+                copy.side,
+                copy.link_id,
+                copy.main_exec_ms,
+                copy.mirror_exec_ms,
+                decimal_text(copy.slippage_bps),
+            ),
+        )
+
+    def measured_copies(self) -> list[MeasuredCopy]:
+        """Every measured copy, in the order in which they were added."""
+        sql = (
+            "SELECT account, symbol, side, link_id, main_exec_ms, mirror_exec_ms, slippage_bps"
+            " FROM measured_copy ORDER BY id"
+        )
+        return self._read(sql, (), measured_copy_of)
+
+    def open_positions(self) -> list[OpenPosition]:
+        """Every position that was seen with size and not seen to close."""
+        sql = "SELECT account, symbol, side, tag, approach, opened_ms FROM open_position ORDER BY account, symbol, side"
+        return self._read(sql, (), open_of)
+
+    def save_open(self, row: OpenPosition) -> None:
+        self._database.run(
+            "INSERT OR REPLACE INTO open_position (account, symbol, side, tag, approach, opened_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (*row.key, row.tag, row.approach, row.opened_ms),
+        )
+
+    def drop_open(self, key: tuple[str, str, PositionSide]) -> None:
+        self._database.run("DELETE FROM open_position WHERE account = ? AND symbol = ? AND side = ?", key)
+
+    def add_closed(self, row: ClosedPosition) -> None:
+        """Keep it. The same position (account, symbol, side, tag, closed_ms) again changes nothing."""
+        self._database.run(
+            "INSERT INTO closed_position (account, symbol, side, tag, reason, opened_ms, closed_ms, late, approach)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, symbol, side, tag, closed_ms) DO NOTHING",
+            (
+                row.account,
+                row.symbol,
+                row.side,
+                row.tag,
+                row.reason,
+                row.opened_ms,
+                row.closed_ms,
+                row.late,
+                row.approach,
+            ),
+        )
+
+    def closed_positions(self, since_ms: int) -> list[ClosedPosition]:
+        """What closed since then, in the order in which it closed."""
+        sql = (
+            "SELECT account, symbol, side, tag, reason, opened_ms, closed_ms, late, approach FROM closed_position"
+            " WHERE closed_ms >= ? ORDER BY closed_ms, id"
+        )
+        return self._read(sql, (since_ms,), closed_of)
+
+    def add_naked(self, row: NakedTime) -> None:
+        """Keep it, in place of what was known of the same spell (account, symbol, side, from_ms)."""
+        self._database.run(
+            "INSERT OR REPLACE INTO naked_time (account, symbol, side, from_ms, ms, ended) VALUES (?, ?, ?, ?, ?, ?)",
+            (row.account, row.symbol, row.side, row.from_ms, row.ms, row.ended),
+        )
+
+    def naked_times(self, since_ms: int) -> list[NakedTime]:
+        """Spells that began since then, and every one that has not ended, oldest first."""
+        sql = (
+            "SELECT account, symbol, side, from_ms, ms, ended FROM naked_time WHERE from_ms >= ? OR ended = 0"
+            " ORDER BY from_ms, account, symbol, side"
+        )
+        return self._read(sql, (since_ms,), naked_of)

@@ -1,0 +1,50 @@
+"""Naked time of every position, in status and in the store, over restarts too (A21)."""
+
+from __future__ import annotations
+
+import pytest
+
+from mirrorctl.core.paper.faults import FaultKind
+from mirrorctl.core.simulation.stage import Stage, copying
+
+STOP_PATH = "/v5/position/trading-stop"
+
+
+def measured(stage: Stage, name: str) -> list[tuple[int, bool]]:
+    return [(row.ms, row.ended) for row in stage.world.store.naked_times(0) if row.account == name]
+
+
+@pytest.mark.proves("A21")
+def test_a_position_that_opened_with_its_stop_was_never_naked() -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1", stop="58000")
+    stage.settle()
+    stage.run(60_000)
+    ((ms, ended),) = measured(stage, "half")
+    assert ended
+    assert ms < 100
+    assert stage.status()["naked"] == []
+
+
+@pytest.mark.proves("A21")
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_spell_is_shown_while_it_lasts_and_kept_when_it_is_over(restarted: bool) -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1")
+    stage.settle()
+    refusing = stage.world.fault(FaultKind.RET_CODE, "half", STOP_PATH, count=None, code=10001, message="not now")
+    stage.main.protect(stop="58000")
+    stage.run(5_000)
+    (spell,) = stage.status()["naked"]
+    assert (spell["account"], spell["symbol"], spell["side"]) == ("half", "BTCUSDT", "long")
+    assert spell["ms"] >= 4_500
+    if restarted:
+        stage.restart()
+        stage.run(5_000)
+    stage.world.gateway.faults.clear(refusing)
+    stage.run(60_000)
+    assert stage.status()["naked"] == []
+    (ms, ended) = measured(stage, "half")[-1]
+    assert ended
+    assert ms >= 5_000
+    assert len(measured(stage, "half")) == 1
