@@ -48,7 +48,7 @@ MEANINGS = {
     "mirrors.map": "main symbol to mirror symbol and quantity multiplier",
     "mirrors.sizing.mode": "how the copy ratio of a cycle is made",
     "mirrors.sizing.value": "for proportion the factor on main's quantity; 50% is 0.5",
-    "mirrors.sizing.below_minimum": "what happens to an order under the contract's minimum",
+    "mirrors.sizing.below_minimum": "growth under the contract's minimum: left out, raised once, or made up later",
     "mirrors.sizing.leverage_factor": "factor on main's leverage, within max_leverage",
     "mirrors.sizing.symbols": "value for single symbols",
     "mirrors.filter.symbols": "globs of symbols to follow; empty: all",

@@ -41,10 +41,11 @@ def amount_or_percent(text: str, name: str, unit: str) -> tuple[str, bool]:
 
 def percent(text: str, name: str) -> str:
     """N% with N above 0 and up to 100, as plain text without the sign."""
-    value, is_percent = amount_or_percent(text, name, "a percentage")
-    if not is_percent:
-        raise UsageError(f'{name}: found "{text}"; allowed: a percentage such as 1%', f"{name} {text}%")
-    return value
+    value = _number(text.removesuffix("%"))
+    if value is None or not text.endswith("%") or not 0 < value <= _HUNDRED:
+        hint = f"{name} {text}%" if value is not None and 0 < value <= _HUNDRED else ""
+        raise UsageError(f'{name}: found "{text}"; allowed: a percentage above 0 and up to 100%, such as 1%', hint)
+    return plain(value)
 
 
 def target(text: str, name: str) -> dict[str, str | None]:

@@ -43,7 +43,8 @@ def confirm_by_name(session: Session, what: str, yes: bool, typed: str | None) -
         return
     if not session.terminal.can_ask:
         raise ConfirmationMissing(
-            f"{what} needs the profile's name, and no terminal is there", f"add --yes --confirm {name}"
+            f"not confirmed, and no terminal is there to ask: {what[0].lower()}{what[1:]}; nothing was sent",
+            f"add --yes --confirm {name}",
         )
     answer = session.terminal.ask(f"{what}. Type the profile's name to go on:")
     if answer != name:

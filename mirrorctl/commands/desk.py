@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mirrorctl.commands import logs
 from mirrorctl.commands.session import Session
-from mirrorctl.core.domain.errors import MirrorctlError
+from mirrorctl.core.domain.errors import ExchangeError, MirrorctlError, PartlyDone
 from mirrorctl.core.engine.command_client import call
 from mirrorctl.core.profile.model import Profile
 from mirrorctl.core.store.locks import Holder, LockDirectory
@@ -53,6 +53,14 @@ def rehearse(session: Session, name: str, args: dict[str, Any], *, hosts_paper: 
     logs.to_nowhere()
     with Runtime(session.profile, session.home, name, sends=False, hosts_paper=hosts_paper) as runtime:
         return runtime.execute(name, args, lambda _event: None)
+
+
+def unread_code(session: Session, unread: Sequence[str], names: Sequence[str] | None = None) -> int:
+    """The exit code of a plan of the named accounts (all in use if left out): 0, 5 with some unread, 4 with all."""
+    if not unread:
+        return 0
+    asked = session.account_names(None) if names is None else names
+    return ExchangeError.exit_code if set(unread) >= set(asked) else PartlyDone.exit_code
 
 
 def ask_status(holder: Holder | None, timeout_s: float) -> dict[str, Any] | None:

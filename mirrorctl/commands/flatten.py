@@ -38,6 +38,8 @@ def flatten(
     if dry_run:
         found = desk.rehearse(session, "flatten", {**args, "dry_run": True})
         session.terminal.result({**head, **found}, tables.plan(found))
+        if found["unread"]:
+            raise typer.Exit(desk.unread_code(session, found["unread"], names))
         return
     what = "everything" if everything else "our orders and positions"
     confirm_by_name(session, f"Cancel and close {what} on {', '.join(names)}", yes, confirmed)

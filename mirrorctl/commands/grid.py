@@ -1,6 +1,7 @@
 """A table that fits its terminal: a figure, a symbol or an id is never broken over two lines.
 
-Columns move closer first. Where even that is too wide, each row becomes a block of named values.
+Columns move closer first, then lists fold between their items and ids are cut to their beginning. Where even that is
+too wide, each row becomes a block of named values.
 """
 
 from __future__ import annotations
@@ -15,11 +16,16 @@ from rich.text import Text
 
 _GAPS = (3, 2, 1)
 _PROSE_WIDTH = 20  # a sentence may be folded down to this, and no further
+_ID_WIDTH = 8  # of an id that is cut; enough to tell the orders of a few accounts apart
 _INDENT = "  "
 
 
 class Grid:
-    """Columns of text, then of figures, then text, then figures. Those named in `prose` are sentences and may fold."""
+    """Columns of text, then of figures, then text, then figures.
+
+    Those named in `prose` are sentences and may fold; those in `lists` fold between their items; those in `ids` may be
+    cut to their first characters.
+    """
 
     def __init__(
         self,
@@ -29,10 +35,12 @@ class Grid:
         more: Iterable[str] = (),
         *,
         prose: Iterable[str] = (),
+        lists: Iterable[str] = (),
+        ids: Iterable[str] = (),
     ) -> None:
         columns = [(left, False), (right, True), (rest, False), (more, True)]
         self._columns = [(name, is_figure) for names, is_figure in columns for name in names]
-        self._prose = frozenset(prose)
+        self._prose, self._lists, self._ids = frozenset(prose), frozenset(lists), frozenset(ids)
         self._rows: list[list[Text]] = []
 
     @property
@@ -45,30 +53,39 @@ class Grid:
         self._rows.append([cell if isinstance(cell, Text) else Text(cell) for cell in cells])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        least = self._least_width()
-        gap = next((gap for gap in _GAPS if least + gap * (len(self._columns) - 1) <= options.max_width), None)
-        if gap is None:
-            yield from self._blocks(options.max_width)
-        else:
-            yield self._table(gap)
+        for tight in (False, True):
+            least = self._least_width(tight)
+            gap = next((gap for gap in _GAPS if least + gap * (len(self._columns) - 1) <= options.max_width), None)
+            if gap is not None:
+                yield self._table(gap, tight)
+                return
+        yield from self._blocks(options.max_width)
 
-    def _least_width(self) -> int:
-        """Cells that the columns take without the gaps between them."""
+    def _least_width(self, tight: bool) -> int:
+        """Cells that the columns take without the gaps between them; `tight`: with folded lists and cut ids."""
         total = 0
         for index, (name, _) in enumerate(self._columns):
-            widest = max([cell_len(name), *(row[index].cell_len for row in self._rows)])
-            total += min(widest, _PROSE_WIDTH) if name in self._prose else widest
+            cells = [row[index] for row in self._rows]
+            widest = max(cell_len(name), *(cell.cell_len for cell in cells), 0)
+            if name in self._prose:
+                widest = min(widest, _PROSE_WIDTH)
+            elif tight and name in self._lists:
+                widest = max(cell_len(name), *(cell_len(item) for cell in cells for item in cell.plain.split()), 0)
+            elif tight and name in self._ids:
+                widest = max(cell_len(name), min(widest, _ID_WIDTH))
+            total += widest
         return total
 
-    def _table(self, gap: int) -> Table:
+    def _table(self, gap: int, tight: bool) -> Table:
         table = Table(
             box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, gap - 1, 0, 0)
         )
         for name, is_figure in self._columns:
-            folds = name in self._prose
+            folds = name in self._prose or (tight and name in self._lists)
             table.add_column(name, justify="right" if is_figure else "left", overflow="fold", no_wrap=not folds)
+        cut = {index for index, (name, _) in enumerate(self._columns) if tight and name in self._ids}
         for row in self._rows:
-            table.add_row(*row)
+            table.add_row(*(cell[:_ID_WIDTH] if index in cut else cell for index, cell in enumerate(row)))
         return table
 
     def _blocks(self, width: int) -> Iterator[Text]:

@@ -11,6 +11,7 @@ import typer
 
 from mirrorctl.commands import amounts, desk
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
+from mirrorctl.commands.reading import check_symbol
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def pause(
     """
     session = open_session(context, profile, as_json)
     args = _args(session, account, symbol)
+    if args["symbol"] is not None:
+        check_symbol(session, args["symbol"])
     result = _carry_out(session, "pause", args, _pause)
     where = f"{account or 'every account'}, {args['symbol'] or 'every symbol'}"
     session.terminal.result(

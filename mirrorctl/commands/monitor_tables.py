@@ -116,6 +116,12 @@ def _want(row: Document) -> Text:
 
 
 def _stop(row: Document) -> Text:
+    """The position's stop; before there is a position the one that its entries carry."""
+    if row["qty"] == "0" and row["stop"] is None and row["entries"]:
+        carried = {entry["stop"] for entry in row["entries"]}
+        if len(carried) == 1 and None not in carried:
+            return Text(carried.pop())
+        return Text("none", "red") if carried == {None} else Text("several")
     if row["stop"] is None:
         return Text("none", "red" if row["qty"] != "0" else "")
     return Text(row["stop"])

@@ -12,7 +12,7 @@ from mirrorctl.commands import amounts, desk, logs, monitor_tables
 from mirrorctl.commands.confirm import check_askable, confirm
 from mirrorctl.commands.options import JsonOption, ProfileOption, SideOption, SymbolArgument, YesOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
-from mirrorctl.core.domain.errors import PartlyDone, UsageError
+from mirrorctl.core.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from mirrorctl.core.store.locks import Lock
@@ -114,7 +114,7 @@ def _list(session: Session) -> None:
 def _result(session: Session, found: Document, table: RenderableType) -> None:
     session.terminal.result(_head(session, found), table)
     if found["unread"]:
-        raise typer.Exit(PartlyDone.exit_code)
+        raise typer.Exit(desk.unread_code(session, found["unread"]))
 
 
 def _head(session: Session, found: Document) -> Document:

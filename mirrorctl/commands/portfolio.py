@@ -95,10 +95,13 @@ def read_positions(session: Session, only: str | None) -> tuple[Document, int]:
     def body(reading: Reading[Any]) -> Document:
         answer = reading.value
         if answer is None:
-            return {"positions": None}
-        return {"positions": [position_row(row, answer.orders, reading.account, known) for row in answer.positions]}
+            return {"positions": None, "missing": None}
+        rows = [position_row(row, answer.orders, reading.account, known) for row in answer.positions]
+        return {"positions": rows, "missing": known.missing(reading.account, answer.positions)}
 
-    return _document(session, readings, body)
+    document, code = _document(session, readings, body)
+    held = known.held and [row for row in known.held if row["account"] in names]
+    return {**document, "held": held}, code
 
 
 def read_orders(session: Session, only: str | None) -> tuple[Document, int]:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mirrorctl.commands.session import Session
-from mirrorctl.core.domain.errors import ExchangeError
+from mirrorctl.core.domain.errors import ExchangeError, MirrorctlError, Rejected, UsageError
 from mirrorctl.core.domain.policy import MAIN
 
 if TYPE_CHECKING:
     from mirrorctl.core.bybit.rest import BybitRest
 
 T = TypeVar("T")
+
+_ID_BEGINS = 8  # characters that a narrow `orders` shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,37 @@ def read_accounts(
     finally:
         for rest in rests.values():
             rest.close()
+
+
+def check_symbol(session: Session, symbol: str) -> None:
+    """Refuse a symbol that the exchange does not have. Where nobody can be asked it passes: a pause must not wait."""
+    try:
+        reading = read_accounts(session, [MAIN], lambda rest: rest.instrument(symbol), timeout_s=2.0)[0]
+    except MirrorctlError:
+        return
+    if isinstance(reading.error, Rejected):
+        raise UsageError(
+            f"{symbol}: the exchange has no such contract", "symbols are written as on Bybit, for example BTCUSDT"
+        )
+
+
+def whole_order_id(session: Session, symbol: str, given: str | None) -> str | None:
+    """The id of main's open order that begins with what was given; what was given itself where none or its own does.
+
+    Raises UsageError when several do.
+    """
+    if given is None or len(given) < _ID_BEGINS:
+        return given
+    try:
+        rows = read_accounts(session, [MAIN], lambda rest: rest.open_orders())[0].value or ()
+    except MirrorctlError:
+        return given
+    found = [row.order_id for row in rows if row.symbol == symbol and row.order_id.startswith(given)]
+    if len(found) > 1:
+        raise UsageError(
+            f"{len(found)} open orders on {symbol} begin with {given}", "`mirrorctl orders --json` has all ids"
+        )
+    return found[0] if found else given
 
 
 def exit_code(readings: Sequence[Reading[Any]]) -> int:

@@ -52,7 +52,7 @@ def _preview(session: Session) -> None:
     if found["plan"]:
         raise typer.Exit(_FINDINGS)
     if found["unread"]:
-        raise typer.Exit(PartlyDone.exit_code)
+        raise typer.Exit(desk.unread_code(session, found["unread"]))
 
 
 def _daemon(session: Session) -> None:

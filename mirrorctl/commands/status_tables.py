@@ -21,7 +21,7 @@ def status(document: Document) -> RenderableType:
     if not document["mirroring"]:
         parts.append(Text("mirroring: disabled (ENABLE_MIRROR_TRADING)", "yellow"))
     parts += [_accounts(document["accounts"]), *_disabled(document["accounts"])]
-    parts += [_in_step(document["in_sync"]), _monitors(document["monitors"])]
+    parts += [_in_step(document), _monitors(document["monitors"])]
     parts += _unprotected(document["naked"] or ())
     if document["drift"]:
         table = Grid(("drift", "symbol"), ("have", "want"), ("since",))
@@ -38,7 +38,8 @@ def status(document: Document) -> RenderableType:
         parts.append(Text(f"in doubt: {document['in_doubt']} sent, outcome not known yet", "yellow"))
     for row in document["alerts"] or ():
         where = " ".join(part for part in (row["account"], row["symbol"]) if part)
-        parts.append(Text(f"{row['at']}  {row['severity']}: {where}: {row['text']}", "dim"))
+        what = f"stream down: {row['text']}" if row["kind"] == "stream-down" else row["text"]
+        parts.append(Text(f"{row['at']}  {row['severity']}: {where}: {what}", "dim"))
     if document["alerts_waiting"]:
         parts.append(Text(f"alerts waiting: {document['alerts_waiting']}"))
     return Group(*parts)
@@ -62,7 +63,7 @@ def _accounts(rows: Iterable[Document]) -> Grid:
             row["last_event_at"] or NONE,
             NONE if state == "disabled" else _known(row["paused"], "yes", "no"),
             NONE if state == "disabled" else _count(row["monitors"]),
-            row["error"] or NONE,
+            (row["error"] or NONE).removeprefix(f"{row['account']}: "),
         )
     return table
 
@@ -80,10 +81,17 @@ def _disabled(rows: Iterable[Document]) -> Iterator[Text]:
             yield Text(f"{row['account']} is disabled and holds {what}", "yellow")
 
 
-def _in_step(in_sync: bool | None) -> Text:
-    if in_sync is None:
+def _in_step(document: Document) -> Text:
+    """Held growth is not drift, yet a mirror that lacks it holds less than main says: both are told."""
+    if document["in_sync"] is None:
         return Text("in step: unknown (no daemon looks; `mirrorctl sync --dry-run` does)", "yellow")
-    return Text("in step: yes", "green") if in_sync else Text("in step: no", "red")
+    if document["in_sync"]:
+        held_back = len(document["held"] or ())
+        return Text(f"in step: yes, but for {held_back} held back" if held_back else "in step: yes", "green")
+    unread = [row["account"] for row in document["accounts"] if row["state"] in (UNKNOWN, "stale")]
+    if unread and not any(document[name] for name in ("drift", "parked", "in_doubt")):
+        return Text(f"in step: unknown (not read now: {', '.join(unread)})", "red")
+    return Text("in step: no", "red")
 
 
 def _monitors(counts: Document) -> Text:

@@ -9,6 +9,7 @@ import typer
 from mirrorctl.commands import amounts, desk, tables
 from mirrorctl.commands.confirm import check_askable, confirm
 from mirrorctl.commands.options import DryRunOption, JsonOption, ProfileOption, YesOption
+from mirrorctl.commands.reading import check_symbol
 from mirrorctl.commands.session import SCHEMA, open_session
 from mirrorctl.core.domain.errors import PartlyDone
 
@@ -34,10 +35,12 @@ def sync(
     head = {"schema": SCHEMA, "profile": session.profile.name}
     if not dry_run:
         check_askable(session, yes, has_dry_run=True)
+    if args["symbol"] is not None:
+        check_symbol(session, args["symbol"])
     found = desk.rehearse(session, "preview", args)
     if dry_run:
         session.terminal.result({**head, **found}, tables.plan(found))
-        _exit(_FINDINGS if found["plan"] else PartlyDone.exit_code if found["unread"] else 0)
+        _exit(_FINDINGS if found["plan"] else desk.unread_code(session, found["unread"]))
         return
     session.terminal.show(tables.plan(found))
     confirm(session, "Apply this plan", yes)

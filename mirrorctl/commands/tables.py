@@ -18,10 +18,11 @@ Document = Mapping[str, Any]
 
 
 def positions(document: Document) -> RenderableType:
-    """What every account holds."""
+    """What every account holds, what a mirror should hold and does not, and what is held back."""
     table = Grid(
         ("account", "symbol", "side"),
         ("qty", "want", "entry", "mark", "pnl", "lev", "stop", "targets"),
+        lists=("targets",),
     )
     for account in document["accounts"]:
         for row in account["positions"] or ():
@@ -42,12 +43,22 @@ def positions(document: Document) -> RenderableType:
                 number(row["stop"]["price"]) if row["stop"] else Text("none", "red"),
                 " ".join(plain(target["price"]) for target in row["targets"]) or NONE,
             )
-    return _with_accounts(document, table, "positions", "no open position")
+        for row in account.get("missing") or ():
+            nothing = [NONE] * 6
+            want = Text(plain(row["want_qty"]), "yellow")
+            table.add_row(account["account"], row["symbol"], row["side"], Text("0", "yellow"), want, *nothing)
+    parts = [_with_accounts(document, table, "positions", "no open position")]
+    return Group(*parts, held(document["held"])) if document.get("held") else Group(*parts)
 
 
 def orders(document: Document) -> RenderableType:
     """Open orders of every account."""
-    table = Grid(("account", "symbol", "side", "type", "role"), ("price", "trigger", "qty", "filled"), ("order id",))
+    table = Grid(
+        ("account", "symbol", "side", "type", "role"),
+        ("price", "trigger", "qty", "filled"),
+        ("order id",),
+        ids=("order id",),
+    )
     for account in document["accounts"]:
         for row in account["orders"] or ():
             table.add_row(
@@ -84,12 +95,12 @@ def plan(document: Document) -> RenderableType:
             reason = f"{row['reason']}, stop {row['stop']}" if row.get("stop") else row["reason"]
             table.add_row(row["account"], row["action"], row["symbol"], row["side"] or NONE, *asked(row), reason)
         parts.append(table)
-    else:
+    elif not document.get("unread"):
         parts.append(Text("nothing to do"))
     if document.get("held"):
         parts.append(held(document["held"]))
     if document.get("unread"):
-        parts.append(Text(f"not read, so nothing is planned for: {', '.join(document['unread'])}", "red"))
+        parts.append(Text(f"not read, so this plan is not all of it: {', '.join(document['unread'])}", "red"))
     return Group(*parts)
 
 
@@ -107,7 +118,7 @@ def asked(action: Document) -> tuple[str, str]:
 
 def held(rows: Sequence[Document]) -> RenderableType:
     """Growth that is held back, with its reason."""
-    table = Grid(("held", "symbol"), ("would be", "is"), ("reason",), prose=("reason",))
+    table = Grid(("held back", "symbol"), ("want", "held at"), ("reason",), prose=("reason",))
     for row in rows:
         table.add_row(row["account"], row["symbol"], row["raw_want"], row["want"], row["reason"])
     return table
@@ -133,7 +144,7 @@ _SEVERITIES = {"critical": "red", "warning": "yellow", "info": "dim"}
 
 
 def mirrors(rows: Iterable[Document]) -> RenderableType:
-    """How the mirrors followed one symbol."""
+    """How the mirrors followed one symbol; nothing where there is nothing to tell."""
     table = Grid(("account",), ("have", "want"), ("state",), prose=("state",))
     for row in rows:
         table.add_row(row["account"], number(row["have"]), number(row["want"]), follow_state(row))
@@ -196,7 +207,11 @@ def faults(rows: Iterable[Document]) -> RenderableType:
 
 def _with_accounts(document: Document, table: Grid, what: str, nothing: str) -> RenderableType:
     parts: list[RenderableType] = [table] if table.row_count else []
-    empty = [account for account in document["accounts"] if account[what] is not None and not account[what]]
+    empty = [
+        account
+        for account in document["accounts"]
+        if account[what] is not None and not account[what] and not account.get("missing")
+    ]
     parts += [Text(f"{account['account']}: {nothing}") for account in empty]
     return Group(*parts, *_unreadable(document))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -111,7 +112,10 @@ def _console(*, stderr: bool) -> Console:
     """Where nobody looks (a pipe, a file) lines are as long as they need to be, unless COLUMNS says otherwise."""
     stream = sys.stderr if stderr else sys.stdout
     piped = stream is None or not stream.isatty()
-    width = _PIPE_WIDTH if piped and not os.environ.get("COLUMNS", "").isdigit() else None
+    asked = os.environ.get("COLUMNS", "")
+    width = None
+    if not asked.isdigit() or not int(asked):  # no number of columns: rich would take 0 for one and print nothing
+        width = _PIPE_WIDTH if piped else shutil.get_terminal_size().columns if asked == "0" else None
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
 

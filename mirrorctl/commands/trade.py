@@ -17,6 +17,7 @@ from mirrorctl.commands.options import (
     WaitOption,
     YesOption,
 )
+from mirrorctl.commands.reading import whole_order_id
 from mirrorctl.commands.session import SCHEMA, Session, open_session
 from mirrorctl.commands.terminal import progress_lines
 from mirrorctl.core.domain.errors import PartlyDone, UsageError
@@ -202,7 +203,8 @@ def cancel(
     context: typer.Context,
     symbol: SymbolArgument,
     order: Annotated[
-        str | None, typer.Argument(metavar="[ORDER]", help="Order id or link id; all our entries if left out.")
+        str | None,
+        typer.Argument(metavar="[ORDER]", help="Order id, its first 8 characters, or link id; none: all our entries."),
     ] = None,
     side: SideOption = None,
     yes: YesOption = False,
@@ -214,8 +216,9 @@ def cancel(
     Example: mirrorctl trade cancel BTCUSDT
     """
     session = open_session(context, profile, as_json)
-    args = {"symbol": amounts.symbol(symbol), "side": amounts.position_side(side), "order": order}
-    _ask(session, f"Cancel {order or 'our entries'} on {args['symbol']}", yes)
+    name = amounts.symbol(symbol)
+    _ask(session, f"Cancel {order or 'our entries'} on {name}", yes)
+    args = {"symbol": name, "side": amounts.position_side(side), "order": whole_order_id(session, name, order)}
     _carry_out(session, "trade.cancel", args)
 
 
@@ -264,8 +267,12 @@ def _carry_out(session: Session, name: str, args: Args, *, previews: bool = Fals
 
     result = desk.carry_out(session, name, args, listen)
     document = {"schema": SCHEMA, "profile": session.profile.name, **result}
-    shown = (_headline(result), *trade_tables.notes(result), tables.mirrors(result["mirrors"]))
-    session.terminal.result(document, *shown)
+    mirrors = (tables.mirrors(result["mirrors"]),) if result["mirrors"] else ()
+    session.terminal.result(document, _headline(result), *trade_tables.notes(result), *mirrors)
+    if desk.holder_of(session) is None:
+        session.terminal.tell(
+            "no daemon runs: nothing is kept or followed from here on; start `mirrorctl run`", "yellow"
+        )
     if result.get("refused"):
         raise typer.Exit(PartlyDone.exit_code)
 

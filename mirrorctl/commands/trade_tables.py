@@ -11,14 +11,17 @@ from rich.text import Text
 
 from mirrorctl.commands.cells import NONE, UNKNOWN, money, number
 from mirrorctl.commands.grid import Grid
+from mirrorctl.core.domain.policy import MAIN
 
 Row = Mapping[str, Any]
 
 
 def preview(rows: Sequence[Row]) -> RenderableType:
-    """The preview of `trade open`: quantities once every entry has filled, and what is lost at the stop."""
+    """The preview of `trade open`: what is ordered, the position once every entry has filled, the loss at its stop."""
     known = [row for row in rows if row["state"] != UNKNOWN]
     parts: list[RenderableType] = [_orders(known), _risks(known)]
+    if any(row["account"] == MAIN and row["stop"] is None for row in known):
+        parts.append(Text("no stop: nothing ends this position when the price goes against it", "red"))
     parts += [Text(f"{row['account']}: does not follow: {row['held']}", "yellow") for row in known if row["held"]]
     parts += [Text(f"{row['account']}: unknown: {row['error']}", "red") for row in rows if row["state"] == UNKNOWN]
     return Group(*parts)
@@ -65,9 +68,10 @@ def _target_cell(row: Row, leg: int) -> str:
 
 
 def _risks(rows: Sequence[Row]) -> Grid:
+    """What the orders cost, then the whole position with what stands already."""
     table = Grid(
         ("account",),
-        ("qty", "average", "notional", "lev", "margin", "stop", "loss at stop", "of equity", "reward/risk"),
+        ("order value", "margin", "lev", "qty", "average", "stop", "loss at stop", "of equity", "reward/risk"),
     )
     for row in rows:
         missing = UNKNOWN if Decimal(row["qty_after"]) else NONE
@@ -75,11 +79,11 @@ def _risks(rows: Sequence[Row]) -> Grid:
         loss = _money(row["loss_at_stop"], missing), _percent(row["loss_percent"], missing)
         table.add_row(
             row["account"],
+            _money(row["notional"], missing),
+            _money(row["margin"], missing),
+            number(row["leverage"]),
             row["qty_after"],
             number(row["entry_price"], missing),
-            _money(row["notional"], missing),
-            number(row["leverage"]),
-            _money(row["margin"], missing),
             Text("none", "red") if stop is None else stop,
             *(loss if stop is not None else (NONE, NONE)),
             number(row["reward_risk"], NONE),

@@ -5,7 +5,7 @@ None is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -31,15 +31,29 @@ _DAEMON_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`wants` of the mirrors. `phases` by the daemon; without one `done` counts the rungs done of what is covered."""
+    """`wants` of the mirrors. `phases` by the daemon; without one `done` counts the rungs done of what is covered.
+
+    `held`: growth that is kept back, as in `status`; None where only a daemon would know.
+    """
 
     wants: Wants = field(default_factory=dict)
     phases: Mapping[str, Mapping[str, str]] | None = None
     done: Mapping[tuple[str, str, PositionSide], int] = field(default_factory=dict)
+    held: Sequence[Mapping[str, Any]] | None = None
 
     def want(self, account: str, row: Position) -> Decimal | None:
         """What a mirror should hold on the side of this position."""
         return None if account == MAIN else self.wants.get(account, {}).get(f"{row.symbol} {row.side}")
+
+    def missing(self, account: str, rows: Iterable[Position]) -> list[dict[str, Any]]:
+        """What a mirror should hold and holds nothing of: [{"symbol", "side", "want_qty"}]."""
+        there = {f"{row.symbol} {row.side}" for row in rows if row.size}
+        found = []
+        for key, want in sorted(self.wants.get(account, {}).items()):
+            if want and key not in there:
+                symbol, side = key.split()
+                found.append({"symbol": symbol, "side": side, "want_qty": want})
+        return found
 
     def phase(self, account: str, row: Position, orders: Iterable[Order]) -> str | None:
         """The phase of the monitor of this position; None when nothing stands for it."""
@@ -57,7 +71,7 @@ def find_known(session: Session, main: Iterable[Position] | None) -> Known:
     if status is not None:
         wants = status.get("wants") or {}
         figures = {name: {key: Decimal(qty) for key, qty in row.items()} for name, row in wants.items()}
-        return Known(figures, status.get("phases") or {})
+        return Known(figures, status.get("phases") or {}, held=status["held"])
     try:
         return _from_store(session, None if main is None else {(row.symbol, row.side): row.size for row in main})
     except MirrorctlError as error:

@@ -164,3 +164,22 @@ def test_a_page_that_shows_one_leg_of_two_closes_nothing(account: str, restarted
         Decimal("0.05"),
         Decimal("-0.03"),
     )
+
+
+@pytest.mark.proves("A14", "A21")
+def test_a_frozen_mirror_has_the_stop_of_the_leg_that_it_holds() -> None:
+    """Nothing of it grows or closes, but its stop is placed, moved and restored as ever."""
+    stage = hedged("main")
+    half = stage.of("half")
+    stage.main.buy("0.1", idx=LONG)
+    stage.settle()
+    stage.main.sell("0.1", idx=SHORT)
+    stage.run(3_000)
+    for stop in ("57000", "58000"):
+        stage.main.protect(stop=stop, idx=LONG)
+        stage.run(3_000)
+        assert (half.position(), half.stop()) == (Decimal("0.05"), Decimal(stop))
+    half.protect(stop="0")
+    stage.run(3_000)
+    assert (half.position(), half.stop()) == (Decimal("0.05"), Decimal(58_000))
+    assert stage.parked("half") == ["hedge"]

@@ -14,9 +14,11 @@ from mirrorctl.core.domain.growth import entry_wait, quantity_block, standing_bl
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.policy import BelowMinimum
 from mirrorctl.core.domain.protection import main_trigger
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
 from mirrorctl.core.domain.scene import Held, MainFill, Need, NeedKind, Planned, Scene, Standing, SymbolPlan
+from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.twins import TwinBalance
 from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, StopKind, TimeInForce, TriggerBy
 
@@ -52,10 +54,19 @@ def plan_side(
         return
     if have > want + twins.lead + exit_lag:
         _reduce(scene, plan, side, copy, have, want, twins.lead + exit_lag)
-    elif want > have:
+    elif want > have or (not have and copy.asked(main_size) > ZERO):  # also what is less than one step
         _grow(scene, plan, side, copy, have, want, twins.lag)
-    elif copy.raw_want(main_size) - want >= scene.instrument.qty_step and (block := standing_block(scene, copy)):
+    elif _is_short(scene, copy, raw, want) and (block := standing_block(scene, copy) or _left_out(copy)):
         plan.held.append(Held(scene.account, scene.symbol, side, raw, want, block))
+
+
+def _is_short(scene: Scene, copy: Copy, raw: Decimal, want: Decimal) -> bool:
+    """Whether the mirror holds less than its ratio says, by more than rounding."""
+    return raw - want >= scene.instrument.qty_step or (bool(copy.skipped) and raw > want)
+
+
+def _left_out(copy: Copy) -> str:
+    return f"below minimum: {plain(copy.skipped)} of earlier entries skipped" if copy.skipped else ""
 
 
 def _reduce(
@@ -138,7 +149,7 @@ def _grow(
     if scene.mirror.mode(scene.symbol) is PositionMode.ONE_WAY and scene.mirror.size(scene.symbol, side.opposite):
         return  # a flip is two orders: the close comes first
     qty = min(scene.instrument.floor_qty(want - have - lag), scene.instrument.max_limit_qty)
-    if qty <= 0:
+    if qty <= 0 and (have or lag):
         return
     step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
     link = scene.link(copy, Role.CORRECTION, step)
@@ -148,16 +159,23 @@ def _grow(
         return
     bound = scene.policy.follow.max_slippage_bps
     price = scene.instrument.bounded_price(reference, side.entry, bound)
+    lowest, highest = min(price, reference), max(price, reference)
+    qty = _raised(scene, plan, side, copy, qty, have + lag, lowest)
     block = _attempts_block(scene, plan, scene.attempts(link))
-    block = block or quantity_block(scene, qty, min(price, reference), max(price, reference))
+    small = copy.asked(main_size)
+    block = block or (quantity_block(scene, qty, lowest, highest) if qty else f"below minimum: {plain(small)}")
     if block:
+        plan.raised.pop(side, None)
+        _skip(scene, plan, side, qty or small, want, lowest)
         hold(block)
         return
     if wait := entry_wait(scene, plan, side):
+        plan.raised.pop(side, None)
         hold(wait, waiting=True)
         return
-    stop = _standing_stop(scene, side)
+    stop, _, _ = stop_on_book(scene.main, scene.symbol, side)
     if stop is not None and (price - stop) * side.sign <= 0:
+        plan.raised.pop(side, None)
         hold("main's stop is passed: an entry would stand naked")
         return
     plan.actions.append(
@@ -182,6 +200,30 @@ def _grow(
             )
         )
     )
+
+
+def _raised(
+    scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, qty: Decimal, base: Decimal, price: Decimal
+) -> Decimal:
+    """`qty`, or with `round-up` the minimum in its place, once in a cycle; written down before it is sent (A9)."""
+    mode = scene.policy.sizing.below_minimum
+    if mode is not BelowMinimum.ROUND_UP or copy.raised or scene.instrument.meets_minimum(qty, price):
+        return qty
+    minimum = scene.instrument.minimum(price)
+    plan.raised[side] = base + minimum
+    return minimum
+
+
+def _skip(scene: Scene, plan: SymbolPlan, side: PositionSide, qty: Decimal, want: Decimal, price: Decimal) -> None:
+    """With `skip`, what stays under the minimum for the grace time is left out for good (A9)."""
+    mode = scene.policy.sizing.below_minimum
+    if mode is not BelowMinimum.SKIP or scene.instrument.meets_minimum(qty, price):
+        return
+    until = scene.since_ms(plan, f"small {side} {plain(want)}") + int(scene.policy.follow.grace_s * 1000)
+    if scene.now_ms >= until:
+        plan.skipped[side] = qty
+    else:
+        plan.wake_at(until)
 
 
 def _attempts_block(scene: Scene, plan: SymbolPlan, attempts: list[OurOrder]) -> str:
@@ -217,9 +259,3 @@ def _reference(scene: Scene, plan: SymbolPlan, fill: MainFill | None) -> tuple[D
         return ticker.mid, "the mid"
     plan.needs.append(Need(NeedKind.TICKER, scene.account, scene.symbol))
     return None, ""
-
-
-def _standing_stop(scene: Scene, side: PositionSide) -> Decimal | None:
-    """Main's stop, attached so that the mirror's first fill is never naked."""
-    row = scene.main.position(scene.symbol, side)
-    return row.stop_loss if row is not None else None

@@ -52,6 +52,9 @@ class Copy:
     `opened`: an order of ours went out for it, so the position it finds is ours. `ended`: main is flat, close it.
     `explained`: a closing execution on main was seen for it, so the brake does not count its close. `done`: keys of the
     rungs filled on this mirror (A37). `own_stop`: a stop of its own that is better than main's (breakeven = "own").
+    `skipped`: what entries were too small for and is not made up. `raised`: the size to which an entry under the
+    minimum was raised; main's reductions take their share of it. `exit_seq`: the newest own exit that counts here, so
+    that one which is read again after a restart counts once.
     """
 
     account: str
@@ -69,33 +72,58 @@ class Copy:
     explained: bool = False
     done: tuple[str, ...] = ()
     own_stop: Decimal | None = None
+    skipped: Decimal = ZERO
+    raised: Decimal = ZERO
+    exit_seq: int = -1
 
     @property
     def key(self) -> tuple[str, str, PositionSide]:
         return (self.account, self.symbol, self.side)
 
     def raw_want(self, main_size: Decimal) -> Decimal:
-        """r × main size, before cap and step."""
-        return ZERO if self.ended else self.ratio * main_size
+        """r × main size, before cap and step; not less than what an entry was raised to."""
+        if self.ended or not main_size:
+            return ZERO
+        return max(self.ratio * main_size, self.raised)
 
     def want(self, main_size: Decimal, instrument: Instrument) -> Decimal:
         """floor_to_step(min(r × main size, cap)): from the whole position, so rounding never accumulates (rule 9)."""
+        return instrument.floor_qty(self.asked(main_size))
+
+    def asked(self, main_size: Decimal) -> Decimal:
+        """min(r × main size, cap), before the step."""
         raw = self.raw_want(main_size)
-        return instrument.floor_qty(raw if self.cap is None else min(raw, self.cap))
+        return raw if self.cap is None else min(raw, self.cap)
 
     def after_main(self, main_size: Decimal) -> Copy:
         """The cap rises by r × each later increase of main, never while the mirror is out."""
-        if self.cap is None or main_size == self.main_size:
+        if (self.cap is None and not self.raised) or main_size == self.main_size:
             return self
         rise = ZERO if self.out else self.ratio * max(main_size - self.main_size, ZERO)
-        return replace(self, cap=self.cap + rise, main_size=main_size)
+        shrunk = main_size < self.main_size
+        raised = self.raised * main_size / self.main_size if shrunk else self.raised
+        return replace(self, cap=None if self.cap is None else self.cap + rise, main_size=main_size, raised=raised)
 
-    def after_own_exit(self, left: Decimal, main_size: Decimal, out: str = "") -> Copy:
-        """The mirror's own order reduced it to `left`. A target caps it there; a stop (named in `out`) ends it."""
-        if not out and left >= self.ratio * main_size:
+    def after_skip(self, have: Decimal, qty: Decimal, main_size: Decimal) -> Copy:
+        """An entry was too small by itself: what it was for is left out, and only later entries count (A9)."""
+        return replace(self, cap=have, main_size=main_size, skipped=self.skipped + qty)
+
+    def after_raise(self, size: Decimal, main_size: Decimal) -> Copy:
+        """An entry under the minimum is raised to it, once in a cycle (A9)."""
+        return replace(self, raised=size, main_size=main_size)
+
+    def after_own_exit(self, left: Decimal, sold: Decimal, main_size: Decimal, out: str = "") -> Copy:
+        """The mirror's own order sold something and left `left`. A target caps it; a stop (named in `out`) ends it.
+
+        What the mirror has not followed yet was never sold: a target caps it at what it left, or at what the mirror
+        should hold less what was sold, whichever is more.
+        """
+        known = self.after_main(main_size)
+        shall = known.asked(main_size)
+        if not out and left >= shall:
             return self
-        cap = left if self.cap is None else min(self.cap, left)
-        return replace(self, cap=cap, main_size=main_size, out=self.out or out)
+        cap = left if out else max(left, shall - sold)
+        return replace(known, cap=cap, main_size=main_size, out=self.out or out)
 
 
 def proportion(sizing: Sizing, symbol: str) -> tuple[Decimal, str]:

@@ -66,6 +66,10 @@ class Instrument:
         """The largest quantity of one order of this type."""
         return self.max_market_qty if order_type is OrderType.MARKET else self.max_limit_qty
 
+    def minimum(self, price: Decimal) -> Decimal:
+        """The smallest opening order at `price`."""
+        return max(self.min_qty, self.ceil_qty(self.min_notional / price))
+
     def meets_minimum(self, qty: Decimal, price: Decimal) -> bool:
         """Whether an opening order of `qty` at `price` reaches the contract's minimum (A9)."""
         return qty >= self.min_qty and qty * price >= self.min_notional

@@ -12,17 +12,16 @@ from decimal import Decimal
 
 from mirrorctl.core.domain.account import Order, Position
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder, SetTradingStop
-from mirrorctl.core.domain.approach import Approach
 from mirrorctl.core.domain.breakeven import better, breakeven
 from mirrorctl.core.domain.exits import Holding, Rested, differ, is_moving, plan_targets, rested
 from mirrorctl.core.domain.ids import LinkId, Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import spread, stored_ladder, without
-from mirrorctl.core.domain.ours import OurOrder
-from mirrorctl.core.domain.protection import bound_trigger, trigger_value
+from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.protection import bound_trigger, trigger_value, watch_price
 from mirrorctl.core.domain.refusals import retry_at_ms
 from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Need, NeedKind, Planned, SymbolPlan
-from mirrorctl.core.domain.standing_trade import ladder_on_book, read_off
+from mirrorctl.core.domain.standing_trade import ladder_on_book, read_off, rebased
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import TradePlan, TradeScene, rungs_done, trade_entries
 from mirrorctl.core.domain.values import OrderType, StopKind, TimeInForce, TriggerBy
@@ -35,7 +34,7 @@ _UNOPENED_MS = 60_000
 def plan_trade(scene: TradeScene) -> TradePlan:
     """Everything to do now about one managed trade on main. The view must be known; the caller sees to that."""
     plan = SymbolPlan(scene.account, scene.symbol)
-    decided = TradePlan(plan, scene.trade)
+    decided = TradePlan(plan, scene.trade, stood_seq=scene.stood_seq)
     if not scene.view.is_settled(scene.symbol):
         plan.blocked = "a fill on main is not accounted for yet"
         return decided
@@ -44,6 +43,9 @@ def plan_trade(scene: TradeScene) -> TradePlan:
         _wind_up(scene, decided)
         return decided
     if not scene.trade.opened:
+        if _never_opened(scene):
+            decided.over = True
+            return decided
         decided.trade = replace(decided.trade, opened=True)
     if scene.trade.stop is not None:
         plan.guarded[scene.side] = scene.trade.stop
@@ -63,9 +65,9 @@ def plan_trade(scene: TradeScene) -> TradePlan:
 
 def _is_ahead(scene: TradeScene, plan: SymbolPlan) -> bool:
     """The position moved and its execution was not seen: it may be a target's, which must not be shrunk for it."""
-    if not scene.view.is_ahead(scene.symbol) or not any(
-        ours.is_live and ours.link.role is Role.TARGET for ours in scene.ours
-    ):
+    standing = any(ours.is_live and ours.link.role is Role.TARGET for ours in scene.ours)
+    standing = standing or any(_standing_order(scene, scene.trade, leg) for leg in range(len(scene.trade.targets)))
+    if not standing or not scene.view.is_ahead(scene.symbol):
         return False
     plan.settling = "the position is ahead of its executions"
     until = scene.since_ms(plan, "ahead") + AHEAD_WAIT_MS
@@ -84,7 +86,8 @@ def _wind_up(scene: TradeScene, decided: TradePlan) -> None:
         decided.over = not mine and scene.now_ms - scene.trade.created_ms > _UNOPENED_MS
         decided.plan.wake_at(scene.now_ms + _UNOPENED_MS)
         return
-    if not scene.view.proven(scene.symbol, scene.side):
+    if not scene.view.proven(scene.symbol, scene.side) or scene.view.position(scene.symbol, scene.side) is not None:
+        decided.plan.settling = "the position is not proven flat"  # executions alone may come in any order
         decided.plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
         return
     for ours in mine:
@@ -92,6 +95,13 @@ def _wind_up(scene: TradeScene, decided: TradePlan) -> None:
         if placed is not None and placed.is_open:
             _cancel(scene, decided.plan, placed, "the trade is closed")
     decided.over = not mine
+
+
+def _never_opened(scene: TradeScene) -> bool:
+    """Whether its entries are gone and filled nothing: what stands now was opened by somebody else (A79)."""
+    entries = [ours for ours in scene.ours if _is_entry(ours) and ours.link.trade == scene.trade.tag]
+    ended = any(ours.state is IntentState.DONE for ours in entries)
+    return ended and not any(ours.is_live or ours.filled for ours in entries)
 
 
 def _is_entry(ours: OurOrder) -> bool:
@@ -102,13 +112,16 @@ def _take_word(scene: TradeScene, decided: TradePlan, row: Position) -> None:
     """A stop or target that stands at neither the intended nor the last seen price was moved by the trader."""
     trade = decided.trade
     if row.stop_loss is not None and "stop" not in scene.busy:
+        if row.stop_loss in (trade.stop, trade.stood):
+            decided.stood_seq = row.seq
         if row.stop_loss == trade.stop:
             trade = replace(trade, stood=row.stop_loss)
         elif trade.stood is None:  # first seen: what stood before the trade was made, until its own stop is placed
             trade = replace(trade, stop=trade.stop or row.stop_loss, stood=row.stop_loss)
-        elif row.stop_loss != trade.stood and not _is_stale(scene, row.stop_loss):
+        elif row.stop_loss != trade.stood and not _is_stale(scene, row, row.stop_loss):
             trade = replace(trade, stop=row.stop_loss, stood=row.stop_loss)
-            decided.told.append(f"stop moved on main by hand to {plain(row.stop_loss)}")
+            if not _is_brought(scene, row, row.stop_loss):  # else an entry brought a better one with it
+                decided.told.append(f"stop moved on main by hand to {plain(row.stop_loss)}")
     trade = _with_new_exits(scene, decided, trade)
     targets = list(trade.targets)
     for leg, target in enumerate(targets):
@@ -125,23 +138,31 @@ def _take_word(scene: TradeScene, decided: TradePlan, row: Position) -> None:
 
 
 def _with_new_exits(scene: TradeScene, decided: TradePlan, trade: Trade) -> Trade:
-    """An exit that the trader added to an adopted trade is his word: the ladder is read off anew."""
+    """An exit that the trader added to an adopted trade is his word: the ladder is read off anew.
+
+    Its first ladder brings the usual exit policy with it; rungs that were done before count for nothing there.
+    """
     if not trade.adopted:
         return trade
     known = {trade.rung_key(leg) for leg in range(len(trade.targets))}
     new = [rung for rung in ladder_on_book(scene.view, scene.symbol, scene.side).rungs if rung.key not in known]
-    terms = Approach("", (), (), 0, trade.breakeven_margin_bps, 0)
-    found = read_off(scene.view, scene.symbol, scene.side, trade.tag, terms, trade.created_ms) if new else None
-    if found is None:
-        return trade
+    found = read_off(scene.view, scene.symbol, scene.side, trade.tag, scene.usual, trade.created_ms) if new else None
+    if found is None or {found.trade.rung_key(leg) for leg in range(len(found.trade.targets))} <= known:
+        return trade  # what is new lies beyond the whole position
     decided.told.append(f"targets read off main anew: {len(found.trade.targets)} of them")
-    return replace(trade, targets=found.trade.targets, uncovered=found.trade.uncovered)
+    read = replace(trade, targets=found.trade.targets, uncovered=found.trade.uncovered)
+    return read if len(trade.targets) > 1 else rebased(read, found.trade, len(scene.done))
 
 
-def _is_stale(scene: TradeScene, stop: Decimal) -> bool:
+def _is_stale(scene: TradeScene, row: Position, stop: Decimal) -> bool:
     """Whether an entry that filled brought an older attached stop with it: not the trader's word (A35, A84)."""
     worse = better(scene.side, stop, scene.trade.stop) != stop
-    return worse and stop in scene.attached
+    return worse and _is_brought(scene, row, stop)
+
+
+def _is_brought(scene: TradeScene, row: Position, stop: Decimal) -> bool:
+    """Whether a fill may have put the stop there: a row's seq is that of its last fill, and a hand does not move it."""
+    return stop in scene.attached and (scene.stood_seq is None or row.seq > scene.stood_seq)
 
 
 def _standing_order(scene: TradeScene, trade: Trade, leg: int) -> Order | None:
@@ -162,18 +183,23 @@ def _standing_order(scene: TradeScene, trade: Trade, leg: int) -> Order | None:
 def _plan_stop(scene: TradeScene, decided: TradePlan, row: Position) -> None:
     """Breakeven when it is due, then the stop that shall stand, on the position and on what may still fill."""
     _breakeven(scene, decided, row)
-    stop = decided.trade.stop
-    if stop is None:
+    intended = decided.trade.stop
+    if intended is None:
         return
-    if row.stop_loss is None and _is_naked(scene, decided, stop):
-        return
+    stop = intended
+    if row.stop_loss is None:
+        stop = _vanished(scene, decided.trade, intended)
+        if _is_naked(scene, decided, stop):
+            return
     by = bound_trigger(scene.view, scene.symbol, row.idx, StopKind.STOP_LOSS) or TriggerBy.LAST
     if row.stop_loss != stop and "stop" not in scene.busy:
         ticker = scene.fresh_ticker()  # without one the exchange itself says whether the price has passed
         passed = ticker is not None and (trigger_value(ticker, by) - stop) * scene.side.sign <= 0
-        if row.stop_loss is not None and passed:
+        if row.stop_loss is not None and ticker is None and "stop" in scene.refused:
+            watch_price(scene, decided.plan)
+        elif row.stop_loss is not None and passed:
             decided.plan.missing.append(f"stop {plain(stop)} is passed by the price: {plain(row.stop_loss)} stays")
-            decided.plan.needs.append(Need(NeedKind.TICKER, scene.account, scene.symbol))
+            watch_price(scene, decided.plan)
         else:
             what = "restored" if row.stop_loss is None else f"{plain(row.stop_loss)} → {plain(stop)}"
             decided.plan.actions.append(
@@ -187,7 +213,7 @@ def _plan_stop(scene: TradeScene, decided: TradePlan, row: Position) -> None:
         price = order.price or order.trigger_price or ZERO
         busy = {f"amend:{order.order_id}", f"cancel:{order.order_id}"} & scene.busy
         fixed = scene.view.filled(order) > ZERO  # 110059: of a partly filled order it cannot change
-        if order.stop_loss != stop and not (busy or fixed) and (price - stop) * scene.side.sign > 0:
+        if order.stop_loss != intended and not (busy or fixed) and (price - intended) * scene.side.sign > 0:
             decided.plan.actions.append(
                 Planned(
                     AmendOrder(
@@ -195,8 +221,8 @@ def _plan_stop(scene: TradeScene, decided: TradePlan, row: Position) -> None:
                         scene.symbol,
                         order.order_id,
                         order.link_id,
-                        f"the stop moved: attached {plain(stop)}",
-                        stop_loss=stop,
+                        f"the stop moved: attached {plain(intended)}",
+                        stop_loss=intended,
                         stop_loss_by=order.stop_loss_by,
                         protective=True,
                     )
@@ -204,11 +230,20 @@ def _plan_stop(scene: TradeScene, decided: TradePlan, row: Position) -> None:
             )
 
 
+def _vanished(scene: TradeScene, trade: Trade, intended: Decimal) -> Decimal:
+    """The stop to restore first: what stood, where it could not be brought to a better price yet (rule 7, A27)."""
+    if trade.stood is None or better(scene.side, intended, trade.stood) != intended:
+        return intended
+    return trade.stood
+
+
 def _breakeven(scene: TradeScene, decided: TradePlan, row: Position) -> None:
     """After the agreed rung the stop goes to breakeven, once for each average entry price; never to a worse one."""
     trade, terms = decided.trade, scene.terms
     due = 0 < trade.breakeven_after <= rungs_done(trade, scene.done)
     if not due or terms is None or row.entry_price is None or row.entry_price == trade.breakeven_entry:
+        return
+    if terms.waits(scene.since_ms(decided.plan, "fees"), scene.now_ms, decided.plan):
         return
     price = breakeven(
         scene.side,
@@ -240,17 +275,21 @@ def _is_naked(scene: TradeScene, decided: TradePlan, stop: Decimal) -> bool:
         return False
     if (ticker.last - stop) * scene.side.sign > 0:
         return False
-    decided.told.append(f"stop {plain(stop)} is passed by {plain(ticker.last)}: closed at market")
+    plan.passed_stops[scene.side] = f"stop {plain(stop)} is passed by {plain(ticker.last)}: closed at market"
     _close(scene, plan, f"its stop {plain(stop)} is passed")
     return True
 
 
 def _plan_entries(scene: TradeScene, decided: TradePlan) -> None:
-    """After the agreed rung no entry waits any more (A33)."""
-    after = decided.trade.cancel_entries_after
-    if 0 < after <= rungs_done(decided.trade, scene.done):
-        for order in trade_entries(scene):
-            _cancel(scene, decided.plan, order, f"target {after} is filled")
+    """After the agreed rung no entry waits any more (A33). What the trader adds by hand afterwards stays."""
+    after, done = decided.trade.cancel_entries_after, rungs_done(decided.trade, scene.done)
+    if not 0 < after <= done:
+        return
+    waiting = trade_entries(scene)
+    for order in waiting:
+        _cancel(scene, decided.plan, order, f"target {after} is filled")
+    if scene.trade.adopted and not waiting:
+        decided.trade = replace(decided.trade, cancel_entries_after=done + 1)
 
 
 def _plan_targets(scene: TradeScene, decided: TradePlan, size: Decimal, row: Position) -> None:

@@ -109,8 +109,12 @@ def _both_legs(scene: Scene) -> bool:
 
 
 def _freeze(scene: Scene, plan: SymbolPlan) -> None:
-    """Nothing grows, nothing closes, stops stay; entries that could still fill are taken off the book."""
+    """Nothing grows, nothing closes, stops are kept; entries that could still fill are taken off the book."""
     plan.parked = HEDGE_REFUSED
+    for side, copy in scene.copies.items():
+        if not copy.ended:
+            plan_protection(scene, plan, side, copy)
+    plan.passed_stops.clear()
     _standings_only(scene, plan)
     if not scene.mirror.proven(scene.symbol):  # no row has shown yet whether it has legs of its own
         plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))

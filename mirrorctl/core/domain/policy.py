@@ -57,11 +57,20 @@ class OnUnprotected(StrEnum):
     CLOSE = "close"
 
 
+class BelowMinimum(StrEnum):
+    """What becomes of growth under the contract's minimum (A9): never made up, waits for more, raised once a cycle."""
+
+    SKIP = "skip"
+    ACCUMULATE = "accumulate"
+    ROUND_UP = "round-up"
+
+
 @dataclass(frozen=True, slots=True)
 class Sizing:
     mode: SizingMode = SizingMode.PROPORTION
     value: Decimal = Decimal(1)
     leverage_factor: Decimal = Decimal(1)
+    below_minimum: BelowMinimum = BelowMinimum.SKIP
     symbols: dict[str, Decimal] = field(default_factory=dict)
 
     def value_for(self, symbol: str) -> Decimal:

@@ -17,11 +17,14 @@ from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.policy import Breakeven, OnUnprotected
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.standing_trade import stop_on_book
+from mirrorctl.core.domain.trade_scene import TradeScene
 from mirrorctl.core.domain.values import PositionSide, StopKind, TriggerBy
 from mirrorctl.core.domain.view import AccountView
 
 _ROW_WAIT_MS = 300
 _NAKED_LOOK_MS = 500
+_WATCH_MS = 1_000
+_TRAILING_WAIT_MS = 2_000
 
 
 def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> None:
@@ -57,7 +60,10 @@ def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position
     mine = wanted != stop
     if mine and _is_passed(scene.fresh_ticker(), wanted, stop_by or TriggerBy.LAST, side):
         plan.missing.append(f"breakeven {plain(wanted)} is passed by the price: the stop stays")
-        plan.wake_at(scene.now_ms + 1_000)
+        watch_price(scene, plan)
+        return
+    if mine and scene.fresh_ticker() is None and "stop" in scene.refused:
+        watch_price(scene, plan)
         return
     reason = "breakeven of its own" if mine else "as on main"
     _set(
@@ -75,6 +81,8 @@ def _own_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, ro
     terms = scene.breakevens.get(side)
     due = terms is not None and 0 < terms.after <= len(copy.done)
     if scene.policy.breakeven is not Breakeven.OWN or terms is None or not due or row.entry_price is None:
+        return copy.own_stop
+    if terms.waits(scene.since_ms(plan, f"fees {side}"), scene.now_ms, plan):
         return copy.own_stop
     price = breakeven(
         side, row.entry_price, terms.entry_fees, terms.entry_qty, terms.taker, terms.margin_bps, scene.instrument
@@ -109,6 +117,12 @@ def _plan_trailing(scene: Scene, plan: SymbolPlan, main: Position, row: Position
         return
     active = None
     order = _bound(scene.main, scene.symbol, main.idx, StopKind.TRAILING_STOP)
+    if main.trailing_stop is not None and order is None:  # where it begins to trail only its order tells
+        until = scene.since_ms(plan, f"trailing {main.side}") + _TRAILING_WAIT_MS
+        if scene.now_ms < until:
+            plan.settling = "main's trailing stop is not seen yet"
+            plan.wake_at(until)
+            return
     if main.trailing_stop is not None and order is not None and order.trigger_price:
         ticker = scene.fresh_ticker()
         if ticker is None:
@@ -154,6 +168,15 @@ def _is_naked(scene: Scene, plan: SymbolPlan, side: PositionSide, stop: Decimal,
         return False
     plan.passed_stops[side] = f"stop {plain(stop)} is passed by {plain(trigger_value(ticker, by))}"
     return True
+
+
+def watch_price(scene: Scene | TradeScene, plan: SymbolPlan) -> None:
+    """A stop that the price has passed is tried again: the price is read once a second meanwhile."""
+    due = scene.now_ms if scene.ticker is None else scene.ticker.at_ms + _WATCH_MS
+    if scene.now_ms < due:
+        plan.wake_at(due)
+    else:
+        plan.needs.append(Need(NeedKind.TICKER, scene.account, scene.symbol))
 
 
 def trigger_value(ticker: Ticker, by: TriggerBy) -> Decimal:

@@ -19,6 +19,7 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
 
 TICKER_FRESH_MS = 3_000
+_FEES_WAIT_MS = 1_000
 AHEAD_WAIT_MS = 250
 
 
@@ -66,6 +67,14 @@ class BreakevenTerms:
     entry_fees: Decimal | None = None
     entry_qty: Decimal = ZERO
 
+    def waits(self, since_ms: int, now_ms: int, plan: SymbolPlan) -> bool:
+        """Whether executions may still be on their way; what stays unknown for longer is not waited for."""
+        until = since_ms + _FEES_WAIT_MS
+        if self.entry_fees is not None or now_ms >= until:
+            return False
+        plan.wake_at(until)
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -112,7 +121,9 @@ class SymbolPlan:
     `unprotected`: sides that stand without their stop for longer than the bound. `passed_stops`: sides whose stop came
     too late to protect; they are out of their cycle and will be closed. `missing`: targets the exchange does not take,
     and stops that are not mirrored, named (A28). `own_stops`: stops of this mirror's own to be written down.
-    `guarded`: sides with a position, and the stop that shall stand. `settling`: what waits for something under way and
+    `guarded`: sides with a position, and the stop that shall stand. `skipped` and `raised`:
+    quantities left out, and sizes raised to, because an entry was under the minimum; to be written down before
+    anything is sent. `settling`: what waits for something under way and
     ends by itself; until then the plan is not done.
     """
 
@@ -132,6 +143,8 @@ class SymbolPlan:
     missing: list[str] = field(default_factory=list)
     own_stops: dict[PositionSide, Decimal] = field(default_factory=dict)
     guarded: dict[PositionSide, Decimal] = field(default_factory=dict)
+    skipped: dict[PositionSide, Decimal] = field(default_factory=dict)
+    raised: dict[PositionSide, Decimal] = field(default_factory=dict)
     wake_ms: int | None = None
     since: dict[str, int] = field(default_factory=dict)
 

@@ -7,8 +7,9 @@ reduce-only limit orders or as Partial take-profits. What does not stand is not 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
+from itertools import chain
 
 from mirrorctl.core.domain.account import Order, Position
 from mirrorctl.core.domain.approach import Approach
@@ -16,7 +17,7 @@ from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, Rung
 from mirrorctl.core.domain.trade import Target, Trade, order_key
-from mirrorctl.core.domain.values import OrderType, PositionSide, StopKind, TimeInForce, TriggerBy
+from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, StopKind, TimeInForce, TriggerBy
 from mirrorctl.core.domain.view import AccountView
 
 ADOPTED = "adopted"
@@ -71,15 +72,31 @@ def read_off(
     return ReadOff(trade, tuple(_missing(row, uncovered)), tuple(_beside(view, row, side, surplus)))
 
 
-def ladder_on_book(view: AccountView, symbol: str, side: PositionSide) -> Ladder:
+def rebased(trade: Trade, policy: Trade, done: int) -> Trade:
+    """The trade under the exit policy of another, where `done` rungs were done before it and count for nothing."""
+    return replace(
+        trade,
+        breakeven_after=policy.breakeven_after and policy.breakeven_after + done,
+        cancel_entries_after=policy.cancel_entries_after and policy.cancel_entries_after + done,
+    )
+
+
+def ladder_on_book(view: AccountView, symbol: str, side: PositionSide, *, opposite: bool = False) -> Ladder:
     """The take-profits of one position, nearest first: reduce-only limit orders and Partial take-profits.
+
+    With `opposite` also the limit orders against a one-way position that may open beyond it: up to its size they are
+    exits, and what goes beyond is followed after main has flipped.
 
     A rung weighs its order's quantity, the whole what the position was before these orders filled: the ladder may
     cover less than the position, or more. The key belongs to the order and outlasts changes of its price; a `leg` is
     that of our own order, 0 for the trader's, so it does not change when another rung comes nearer.
     """
     found = sorted(
-        ((price, order) for order in _exits(view, symbol, side) if (price := _target_price(order)) is not None),
+        (
+            (price, order)
+            for order in chain(_exits(view, symbol, side), _against(view, symbol, side) if opposite else ())
+            if (price := _target_price(order)) is not None
+        ),
         key=lambda pair: (pair[0] * side.sign, pair[1].created_ms, pair[1].order_id),
     )
     rungs = tuple(_rung(price, order) for price, order in found)
@@ -133,6 +150,13 @@ def _exits(view: AccountView, symbol: str, side: PositionSide) -> Iterator[Order
     """Open orders that can only reduce this position."""
     idx = view.mode(symbol).idx(side)
     return (o for o in view.orders(symbol) if o.is_exit and o.side is side.exit and o.position_idx == idx)
+
+
+def _against(view: AccountView, symbol: str, side: PositionSide) -> Iterator[Order]:
+    """Open orders against a one-way position that are not marked reduce-only."""
+    if view.mode(symbol) is PositionMode.HEDGE or not view.size(symbol, side):
+        return iter(())
+    return (o for o in view.orders(symbol) if not o.is_exit and o.side is side.exit)
 
 
 def _target_price(order: Order) -> Decimal | None:

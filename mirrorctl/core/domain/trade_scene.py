@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Order, Ticker
+from mirrorctl.core.domain.approach import CONSERVATIVE, Approach
 from mirrorctl.core.domain.cycle import entry_orders
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import Instrument
@@ -21,7 +22,9 @@ from mirrorctl.core.domain.view import AccountView
 class TradeScene:
     """Everything a decision about one managed trade looks at. `done`: keys of the rungs that main has filled.
 
-    `since` and `busy` as in Scene. `attached`: the stops that entries of ours carried or carry.
+    `since`, `busy` and `refused` as in Scene. `attached`: the stops that entries of ours carried or carry. `stood_seq`:
+    the seq of the newest row that showed a stop we know; None since the start. `usual`: the exit policy of an adopted
+    ladder.
     """
 
     now_ms: int
@@ -34,7 +37,10 @@ class TradeScene:
     since: Mapping[str, int]
     done: frozenset[str] = frozenset()
     busy: frozenset[str] = frozenset()
+    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     attached: frozenset[Decimal] = frozenset()
+    stood_seq: int | None = None
+    usual: Approach = CONSERVATIVE
     terms: BreakevenTerms | None = None
     ticker: Ticker | None = None
 
@@ -65,12 +71,13 @@ class TradeScene:
 class TradePlan:
     """What to do about a trade, and the trade as it is to be written down before anything is sent.
 
-    `over`: main is flat again and none of its orders is left.
+    `over`: main is flat again and none of its orders is left. `stood_seq` as in TradeScene.
     """
 
     plan: SymbolPlan
     trade: Trade
     over: bool = False
+    stood_seq: int | None = None
     told: list[str] = field(default_factory=list)
 
 

@@ -119,7 +119,8 @@ def _keep(
     needless = max(scene.instrument.floor_qty(matched) - twin.filled - behind, ZERO)
     qty = scene.instrument.floor_qty(copy.ratio * scene.main.leaves(order) + matched) - needless
     if qty <= twin.filled:
-        cancel_twin(scene, plan, twin, "main's order shrank")
+        if twin.open_qty:
+            cancel_twin(scene, plan, twin, "main's order shrank")
         return
     _amend(scene, plan, copy, order, twin, qty)
 

@@ -317,6 +317,7 @@ class AccountView:
         Returns what it does not name although we hold it and no message has touched it since: symbols whose position
         must be read, and orders that must be looked up.
         """
+        touched = dict(self._touched)  # what this list itself brings is no message since it was asked
         for order in orders:
             self.apply_order(order, at_ms, listed=True)
         for row in positions:
@@ -330,12 +331,12 @@ class AccountView:
         missing_symbols = {
             symbol
             for symbol, idx in self._held_keys()
-            if (symbol, idx) not in listed_symbols and self.touched_ms(symbol) < requested_ms
+            if (symbol, idx) not in listed_symbols and touched.get(symbol, 0) < requested_ms
         }
         missing_orders = [
             order
             for order in self.all_orders()
-            if order.order_id not in listed_orders and self.touched_ms(order.symbol) < requested_ms
+            if order.order_id not in listed_orders and touched.get(order.symbol, 0) < requested_ms
         ]
         return missing_symbols, missing_orders
 

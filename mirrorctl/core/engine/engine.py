@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 
 from mirrorctl.core.domain.approach import CONSERVATIVE as USUAL
 from mirrorctl.core.domain.breakeven import DEFAULT_TAKER
-from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.policy import Policy
 from mirrorctl.core.domain.scene import BreakevenTerms, Need, NeedKind, SymbolPlan
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import TradePlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
-from mirrorctl.core.engine.handover import take_over
+from mirrorctl.core.engine.handover import notice_reopening, take_over
 from mirrorctl.core.engine.intake import Intake
 from mirrorctl.core.engine.ports import (
     Clock,
@@ -165,6 +165,11 @@ class Engine(EngineState):
         plans = self.plan_main(symbols, now) if symbols else []
         for decided in plans:
             self._after_needs(decided.plan, now)
+            for side, reason in decided.plan.passed_stops.items():
+                about = f"{side}:{decided.trade.tag}:{decided.trade.stop}"
+                self.outbox.tell(
+                    now, Severity.CRITICAL, "stop-passed", self.main.name, decided.plan.symbol, reason, about
+                )
             for text in decided.told:
                 self.outbox.tell(now, Severity.INFO, "trade", self.main.name, decided.plan.symbol, text, str(now))
             self.outbox.tell_plan(decided.plan, now)
@@ -240,20 +245,32 @@ class Engine(EngineState):
         self._after_needs(plan, now)
         for side, stop in plan.own_stops.items():
             self.keeper.set_own_stop(plan.account, plan.symbol, side, stop)
+        self._after_minimum(mirror.mirror, plan, now)
         if any(held.reason.startswith("limit") for held in plan.held):
             plan.wake_at(now + _LIMIT_LOOK_MS)
         if now < mirror.mirror.hold_entries_until_ms:
             plan.wake_at(mirror.mirror.hold_entries_until_ms)
         for side, reason in plan.passed_stops.items():
-            self.keeper.end_here(plan.account, plan.symbol, side, reason)
-            self.outbox.tell(now, Severity.CRITICAL, "stop-passed", plan.account, plan.symbol, reason, str(now))
-            self.mark(mirror.mirror, plan.symbol)
+            if self.keeper.end_here(plan.account, plan.symbol, side, reason):
+                self.outbox.tell(now, Severity.CRITICAL, "stop-passed", plan.account, plan.symbol, reason, str(now))
+                self.mark(mirror.mirror, plan.symbol)
         self._measure_naked(mirror.mirror, plan, now)
         if plan.park:
             self.standings.set(StandingKind.PARK, plan.account, plan.symbol, plan.park, now)
         self.outbox.tell_plan(plan, now)
         live = any(order.is_live for order in self.book.ours(plan.account, plan.symbol, mirror.mirror.view))
         self.keeper.drop_done(plan.account, plan.symbol, mirror.mirror.view, live)
+
+    def _after_minimum(self, account: Account, plan: SymbolPlan, now: int) -> None:
+        """Write down what was left out, or raised, because an entry was under the contract's minimum (A9)."""
+        for side, qty in plan.skipped.items():
+            have, main = account.view.size(plan.symbol, side), self.main.view.size(plan.symbol, side)
+            self.keeper.skip(plan.account, plan.symbol, side, have, qty, main)
+            text = f"skipped: {plain(qty)} is below the minimum of an order"
+            self.outbox.tell(now, Severity.WARNING, "below-minimum", plan.account, plan.symbol, text, str(now))
+            self.mark(account, plan.symbol)
+        for side, size in plan.raised.items():
+            self.keeper.raise_to(plan.account, plan.symbol, side, size, self.main.view.size(plan.symbol, side))
 
     def _growth_block(self, mirror: MirrorPass, symbol: str, now: int) -> str:
         """Why entries of this mirror on this symbol are held whatever their size."""
@@ -268,7 +285,11 @@ class Engine(EngineState):
 
     def _advance_cycles(self, now: int) -> None:
         for symbol in self.keeper.unproven(self.main.view):
-            self.main.ask(ReadPosition(symbol), now)
+            if (
+                not self.main.view.newer_executions(symbol)
+                or now >= self.main.view.touched_ms(symbol) + _UNSETTLED_WAIT_MS
+            ):
+                self.main.ask(ReadPosition(symbol), now)
         for symbol, order_id in self.keeper.unseen(self.main.view):
             self.main.ask(FindOrder(symbol, order_id=order_id), now)
         mirrors = {mirror.name: mirror for mirror in self.policy.mirrors if mirror.enabled}
@@ -276,6 +297,7 @@ class Engine(EngineState):
         for symbol in sorted(symbols):
             if self.main.view.is_settled(symbol):
                 with self.store.batch():  # a cycle never stands without its copies
+                    notice_reopening(self, symbol)
                     self.keeper.advance(symbol, self.main.view, mirrors, self.exchange_now_ms())
         self.keeper.explain_closes()
 

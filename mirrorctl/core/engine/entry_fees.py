@@ -18,13 +18,18 @@ Key = tuple[str, str, PositionSide]
 class Entered:
     """Executions of one position since it was last flat: base coin entered and still held, fees in the settle coin.
 
-    `first_ms`: its first fill, exchange clock; 0 when that was not seen as it happened.
+    `first_ms`: its first fill, exchange clock; 0 when that was not seen as it happened. `origin` and `link_id` are of
+    the order that opened it; `flat_ms` is when what was held before it was closed to the last, 0 where that is not
+    known.
     """
 
     qty: Decimal = ZERO
     fees: Decimal = ZERO
     left: Decimal = ZERO
     first_ms: int = 0
+    origin: str = ""
+    link_id: str = ""
+    flat_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,6 +42,8 @@ class _Fill:
     closed: Decimal
     fee: Decimal
     live: bool
+    order_id: str
+    link_id: str
 
 
 class EntryFees:
@@ -70,6 +77,11 @@ class EntryFees:
         """When a position was opened, exchange clock; None when nobody saw it happen."""
         return self._of_key((account, symbol, side)).first_ms or None
 
+    def opened_again(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> Entered | None:
+        """What is held since the position was flat in between; None where executions do not prove that it was."""
+        entered = self._of_key((account, symbol, side))
+        return entered if size and entered.left == size and entered.flat_ms else None
+
     def _take(
         self, account: str, side: PositionSide, execution: Execution, opened: Decimal, closed: Decimal, live: bool
     ) -> None:
@@ -77,7 +89,9 @@ class EntryFees:
         fills = self._fills.setdefault(key, {})
         if execution.exec_id not in fills:
             fee = execution.fee * opened / execution.qty
-            fills[execution.exec_id] = _Fill(execution.time_ms, execution.seq, opened, closed, fee, live)
+            fills[execution.exec_id] = _Fill(
+                execution.time_ms, execution.seq, opened, closed, fee, live, execution.order_id, execution.link_id
+            )
             if len(fills) > _KEPT:
                 del fills[next(iter(fills))]
             self._entered.pop(key, None)
@@ -92,11 +106,20 @@ class EntryFees:
 def _replayed(fills: list[_Fill]) -> Entered:
     entered = Entered()
     for fill in fills:
-        if fill.opened:
-            first_ms = entered.first_ms if entered.left else fill.time_ms if fill.live else 0
-            entered = Entered(entered.qty + fill.opened, entered.fees + fill.fee, entered.left + fill.opened, first_ms)
+        if fill.opened and not entered.left:
+            first_ms = fill.time_ms if fill.live else 0
+            entered = Entered(
+                fill.opened, fill.fee, fill.opened, first_ms, fill.order_id, fill.link_id, flat_ms=entered.flat_ms
+            )
+        elif fill.opened:
+            entered = replace(
+                entered,
+                qty=entered.qty + fill.opened,
+                fees=entered.fees + fill.fee,
+                left=entered.left + fill.opened,
+            )
         elif entered.left > fill.closed:
             entered = replace(entered, left=entered.left - fill.closed)
         else:
-            entered = Entered()
+            entered = Entered(flat_ms=fill.time_ms if entered.left == fill.closed else 0)
     return entered

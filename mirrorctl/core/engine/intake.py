@@ -101,6 +101,7 @@ class Intake:
                 self._on_execution(account, value, live=True)
         else:
             news = account.view.apply_position(value, now)
+            self._on_row(account, value.symbol)
         if news:
             self._events.on_symbol(account, value.symbol)
             self._state.book.confirm(account.name, value.symbol, account.view, now)
@@ -149,6 +150,10 @@ class Intake:
             )
         if live:
             self._state.meter.on_mirror_execution(account, execution, self._state.keeper)
+
+    def _on_row(self, account: Account, symbol: str) -> None:
+        if not account.is_main:
+            self._state.keeper.on_mirror_row(account.name, symbol, account.view, self._state.main.view)
 
     def _on_send_done(self, account: Account, event: SendDone) -> None:
         now = self._state.now_ms()
@@ -207,6 +212,7 @@ class Intake:
         elif isinstance(answer, PositionAnswer) and isinstance(query, ReadPosition):
             for row in answer.positions:
                 account.view.apply_position(row, now, read=True)
+            self._on_row(account, query.symbol)
             account.view.assume_flat_leg(query.symbol, now)
             account.view.settle(query.symbol, event.requested_ms)
             self._events.on_symbol(account, query.symbol)

@@ -6,23 +6,33 @@ it was read. A mirror that is seen for the first time changes no exposure by its
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution, Order
 from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, entry_orders, observed, proportion
-from mirrorctl.core.domain.ids import Role, parse, trade_tag
+from mirrorctl.core.domain.exit_orders import is_our_rung, own_exit, rung_of
+from mirrorctl.core.domain.ids import parse, trade_tag
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.policy import MAIN, Adopt, MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill
-from mirrorctl.core.domain.trade import order_key
-from mirrorctl.core.domain.values import ExecutionKind, OrderStatus, OrderType, PositionSide, StopKind
+from mirrorctl.core.domain.values import ExecutionKind, OrderStatus, PositionSide
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.records import Store
 
-_BY_HAND = frozenset(("", "CreateByUser", "CreateByClosing"))
-_TARGETS = frozenset((StopKind.TAKE_PROFIT, StopKind.PARTIAL_TAKE_PROFIT))
+_RUNGS_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Own exits, what their copy's cap and main's size were before them, what they sold, the newest one's seq."""
+
+    cap: Decimal | None
+    main_size: Decimal
+    sold: Decimal
+    out: str
+    seq: int
 
 
 class Keeper:
@@ -37,12 +47,18 @@ class Keeper:
         self.exit_fill: dict[CycleKey, MainFill] = {}
         self.openers: dict[CycleKey, str] = {}
         self._done_before: dict[tuple[str, str, PositionSide], dict[str, int]] = {}
+        self._measured: dict[tuple[str, str, PositionSide], _Measured] = {}
 
     # --- main ------------------------------------------------------------------------------------------------
 
     def unproven(self, main: AccountView) -> set[str]:
-        """Symbols of open cycles whose position was never read: their absence proves nothing."""
-        return {symbol for symbol, side in self.cycles if not main.proven(symbol, side) and not main.size(symbol, side)}
+        """Symbols of open cycles that seem flat without proof.
+
+        Their position was never read: its absence proves nothing. Or executions alone close it: one from before them
+        may be on its way, and the row that comes with them says what is left.
+        """
+        flat = {key for key in self.cycles if not main.size(*key)}
+        return {key[0] for key in flat if not main.proven(*key) or main.position(*key) is not None}
 
     def unseen(self, main: AccountView) -> set[tuple[str, str]]:
         """(symbol, order id) that hold a cycle open although no list named them since the start."""
@@ -76,7 +92,8 @@ class Keeper:
             entries = entry_orders(main, symbol, side)
             cycle = self.cycles.get(key)
             if cycle is not None and not size and (cycle.opened or not entries):
-                if not (main.proven(symbol, side) if cycle.opened else main.is_gone(cycle.origin)):
+                closed = main.proven(symbol, side) and main.position(symbol, side) is None
+                if not (closed if cycle.opened else main.is_gone(cycle.origin)):
                     continue
                 self._end(cycle, now_ms)
                 cycle = None
@@ -84,7 +101,7 @@ class Keeper:
                 origin = self.openers.get(key) if size else None
                 row = main.position(symbol, side)  # with a new store the position may have begun long ago
                 began_ms = min(row.opened_ms, now_ms) if row is not None and row.opened_ms else now_ms
-                first = entries[0].order_id if entries else "position"
+                first = entries[0].order_id if entries else f"position-{began_ms}"
                 self._start(key, origin or first, bool(size), mirrors, began_ms)
             elif cycle is not None and size and not cycle.opened:
                 self._open(cycle)
@@ -93,19 +110,34 @@ class Keeper:
             if size:
                 self._raise_caps(key, size)
 
+    def end_unseen(self, key: CycleKey, flat_ms: int, origin: str, now_ms: int) -> bool:
+        """Executions say that main was flat and is not any more, while nobody looked. Whether it ended a cycle.
+
+        `flat_ms` when it was flat, exchange clock; `origin` the order that opened the position it holds now.
+        """
+        cycle = self.cycles.get(key)
+        if cycle is None or not cycle.opened or flat_ms <= cycle.started_ms:
+            return False
+        self._end(cycle, now_ms)
+        self.openers[key] = origin
+        return True
+
     # --- rungs -----------------------------------------------------------------------------------------------
 
     def on_filled_order(self, account: str, order: Order) -> None:
         """An order was seen filled to the end: a rung that it stood for is done, and never comes back (A37)."""
         if order.status is not OrderStatus.FILLED:
             return
-        rung = _rung_of(order)
+        rung = rung_of(order)
         key = (order.symbol, PositionSide.shrunk_by(order.side))
-        if not rung or (account != MAIN and not _is_ours(order)):
+        if not rung or (account != MAIN and not is_our_rung(order)):
             return
         cycle, copy = self.cycles.get(key), self.copies.get((account, *key))
         if cycle is None or (account != MAIN and copy is None):
-            self._done_before.setdefault((account, *key), {})[rung] = order.updated_ms
+            before = self._done_before.setdefault((account, *key), {})
+            before[rung] = order.updated_ms
+            if len(before) > _RUNGS_KEPT:
+                del before[next(iter(before))]
         elif order.updated_ms < cycle.started_ms:
             return  # of a position before this one
         elif account == MAIN and rung not in cycle.done:
@@ -123,6 +155,18 @@ class Keeper:
         copy = self.copies.get((account, symbol, side))
         if copy is not None and copy.own_stop != stop:
             self._save_copy(replace(copy, own_stop=stop))
+
+    def skip(self, account: str, symbol: str, side: PositionSide, have: Decimal, qty: Decimal, main: Decimal) -> None:
+        """What an entry was too small for is left out of this cycle (A9)."""
+        copy = self.copies.get((account, symbol, side))
+        if copy is not None:
+            self._save_copy(copy.after_skip(have, qty, main))
+
+    def raise_to(self, account: str, symbol: str, side: PositionSide, size: Decimal, main: Decimal) -> None:
+        """An entry under the minimum is about to be raised to it: written down before it is sent (A9)."""
+        copy = self.copies.get((account, symbol, side))
+        if copy is not None:
+            self._save_copy(copy.after_raise(size, main))
 
     # --- inside main's part ------------------------------------------------------------------------------------
 
@@ -198,27 +242,61 @@ class Keeper:
     ) -> Copy | None:
         """Own exits are final (A76). Returns the copy that an own exit changed.
 
-        `live`: it came by the stream; one read later counts only if it is younger than the cycle.
+        `live`: it came by the stream; one read later counts only if it is younger than the cycle, and was not counted
+        by the process before this one: measured again it would undo what the mirror has made up since.
         """
         by_itself = execution.kind is not ExecutionKind.TRADE or execution.stop_kind.position_bound
         if not execution.closed_qty and not by_itself:
+            key = (account, execution.symbol, PositionSide.grown_by(execution.side))
+            if key in self._measured and execution.seq < self._measured[key].seq:
+                self._measure_again(key, view.size(execution.symbol, key[2]), main)
             return None
         side = PositionSide.shrunk_by(execution.side)
         copy = self.copies.get((account, execution.symbol, side))
         cycle = self.cycles.get((execution.symbol, side))
         if copy is None or copy.ended or cycle is None:
             return None
-        if not live and execution.time_ms < cycle.started_ms:
+        if not live and (execution.time_ms < cycle.started_ms or execution.seq <= copy.exit_seq):
             return None
-        own, out = _own_exit(execution)
+        own, out = own_exit(execution)
         if not own:
             return None
         main_size = main.size(execution.symbol, side)
-        after = copy.after_own_exit(view.size(execution.symbol, side), main_size, out)
-        if after is copy:
+        after = copy.after_own_exit(view.size(execution.symbol, side), execution.closed_qty, main_size, out)
+        changed = after is not copy
+        after = replace(after, exit_seq=max(copy.exit_seq, execution.seq))
+        if not changed:
+            self._save_copy(after)
             return None
+        if view.row_seq(execution.symbol) < execution.seq:
+            known = self._measured.get(copy.key)
+            first = known or _Measured(copy.cap, copy.main_size, ZERO, out, execution.seq)
+            self._measured[copy.key] = replace(
+                first,
+                sold=first.sold + execution.closed_qty,
+                out=first.out or out,
+                seq=max(first.seq, execution.seq),
+            )
         self._save_copy(after)
         return after
+
+    def on_mirror_row(self, account: str, symbol: str, view: AccountView, main: AccountView) -> None:
+        """A position row came: it says what the own exits up to it left, whichever of their executions came first."""
+        for side in PositionSide:
+            key = (account, symbol, side)
+            if key in self._measured and view.row_seq(symbol) >= self._measured[key].seq:
+                row = view.position(symbol, side)
+                self._measure_again(key, row.size if row is not None else ZERO, main)
+                del self._measured[key]
+
+    def _measure_again(self, key: tuple[str, str, PositionSide], left: Decimal, main: AccountView) -> None:
+        """A fill from before an own exit was seen after it: the exit left more than it seemed to."""
+        copy, measured = self.copies.get(key), self._measured[key]
+        if copy is not None and not copy.ended:
+            before = replace(copy, cap=measured.cap, main_size=measured.main_size)
+            after = before.after_own_exit(left, measured.sold, main.size(key[1], key[2]), measured.out)
+            if after != copy:
+                self._save_copy(after)
 
     def mark_opened(self, account: str, symbol: str, side: PositionSide) -> None:
         """An entry of ours is about to go out: the position it makes is ours."""
@@ -226,11 +304,16 @@ class Keeper:
         if copy is not None and not copy.opened:
             self._save_copy(replace(copy, opened=True))
 
-    def end_here(self, account: str, symbol: str, side: PositionSide, reason: str) -> None:
-        """This mirror leaves the cycle: what it holds is closed, and no entry follows until main was flat."""
+    def end_here(self, account: str, symbol: str, side: PositionSide, reason: str) -> bool:
+        """This mirror leaves the cycle: what it holds is closed, and no entry follows until main was flat.
+
+        False where that was said before.
+        """
         copy = self.copies.get((account, symbol, side))
-        if copy is not None and not copy.out:
-            self._save_copy(replace(copy, out=reason, cap=ZERO))
+        if copy is None or (copy.out and copy.cap == ZERO):
+            return False
+        self._save_copy(replace(copy, out=copy.out or reason, cap=ZERO))
+        return True
 
     def mark_out(self, account: str, reason: str) -> None:
         """The trader flattened this account: no entry in any cycle of today until main was flat."""
@@ -289,31 +372,3 @@ def opened_by_us(mirror: Account, key: CycleKey) -> bool:
     """Whether the execution that last grew this position carries an id of ours for this account."""
     link = parse(mirror.openers.get(key, ""))
     return link is not None and link.account == mirror.tag
-
-
-def _is_ours(order: Order) -> bool:
-    link = parse(order.link_id)
-    return link is not None and link.role is Role.TARGET
-
-
-def _rung_of(order: Order) -> str:
-    """The rung that an exit stands for: ours by its step, a resting exit of the trader's by its id; "" for none."""
-    link = parse(order.link_id)
-    if link is not None:
-        return link.step if link.role is Role.TARGET else ""
-    resting = order.is_exit and order.stop_kind is StopKind.NONE and order.order_type is OrderType.LIMIT
-    return order_key(order.order_id) if resting or order.stop_kind is StopKind.PARTIAL_TAKE_PROFIT else ""
-
-
-def _own_exit(execution: Execution) -> tuple[bool, str]:
-    """Whether a closing execution is the mirror's own exit, and why that ends the cycle for it ("" for a target)."""
-    if execution.kind in (ExecutionKind.LIQUIDATION, ExecutionKind.ADL):
-        return True, execution.kind.value
-    link = parse(execution.link_id)
-    if link is not None:
-        return link.role is Role.TARGET, ""
-    if execution.stop_kind in _TARGETS or "TakeProfit" in execution.create_type:
-        return True, ""
-    if execution.stop_kind is StopKind.NONE and execution.create_type in _BY_HAND:
-        return False, ""
-    return True, "stop"  # a stop, or something of the exchange that we do not know: never bought back

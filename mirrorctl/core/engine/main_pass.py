@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import AmendOrder, PlaceOrder
+from mirrorctl.core.domain.approach import Approach
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.own_trade import plan_trade
@@ -26,12 +27,14 @@ Terms = Callable[[Account, Trade | None, str, PositionSide], BreakevenTerms]
 class MainPass:
     """Everything a pass over main needs, and what it remembers between passes: the newest plan of each trade."""
 
-    def __init__(self, main: Account, trades: TradeBook, keeper: Keeper, book: IntentBook) -> None:
+    def __init__(self, main: Account, trades: TradeBook, keeper: Keeper, book: IntentBook, usual: Approach) -> None:
         self.plans: dict[Key, SymbolPlan] = {}
         self._main = main
         self._trades = trades
         self._keeper = keeper
         self._book = book
+        self._usual = usual
+        self._stood: dict[Key, int | None] = {}
 
     def plan(
         self,
@@ -60,6 +63,7 @@ class MainPass:
             plans.append(decided)
             if keep:
                 self.plans[trade.key] = decided.plan
+                self._stood[trade.key] = decided.stood_seq
         if keep:
             self.plans = {key: plan for key, plan in self.plans.items() if self._trades.get(*key) is not None}
         return plans
@@ -70,6 +74,7 @@ class MainPass:
             if decided.over:
                 self._trades.drop(decided.trade.key)
                 self.plans.pop(decided.trade.key, None)
+                self._stood.pop(decided.trade.key, None)
             else:
                 self._trades.save(decided.trade)
         planned = [item for decided in plans for item in decided.plan.actions]
@@ -97,7 +102,10 @@ class MainPass:
             since=before.since if before else {},
             done=self._keeper.rungs_done(symbol, trade.side),
             busy=busy,
+            refused=self._book.refused(main.name, symbol),
             attached=self._attached(symbol),
+            usual=self._usual,
+            stood_seq=self._stood.get(trade.key),
             terms=terms(main, trade, symbol, trade.side),
             ticker=ticker,
         )

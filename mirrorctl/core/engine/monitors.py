@@ -161,7 +161,7 @@ def _ladder(engine: Engine, trade: Trade | None, symbol: str, side: PositionSide
     """Main's ladder, done rungs included where it is known: the stored one, else what stands on main."""
     if trade is not None and trade.targets:
         return stored_ladder(trade)
-    return ladder_on_book(engine.main.view, symbol, side)
+    return ladder_on_book(engine.main.view, symbol, side, opposite=True)
 
 
 def _rungs(

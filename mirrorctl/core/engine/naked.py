@@ -59,7 +59,8 @@ class NakedMeter:
             if spell is None and since_fill_ms is not None and self._is_unmeasured(key, since_fill_ms):
                 read_ms = max(now_ms - since_fill_ms, 0)  # the first read shows it
                 self._store.add_naked(NakedTime(account, symbol, side, since_fill_ms, read_ms, ended=True))
-            self._covered[key] = now_ms
+            if spell is not None or since_fill_ms is not None:  # else its first fill may be on the way: measured then
+                self._covered[key] = now_ms
             return None
         if spell is None:
             first = since_fill_ms is not None and self._is_unmeasured(key, since_fill_ms)

@@ -43,9 +43,9 @@ class Outbox:
             facts.add(f"parked: {plan.parked}")
         if plan.blocked.startswith("brake"):
             facts.add(plan.blocked)
-        facts |= {f"not mirrored: {text}" if "partial stop" in text else text for text in plan.missing}
         facts |= {f"naked: the {side} stands without its stop" for side in plan.unprotected}
         kinds = {_kind(fact): fact for fact in facts}
+        kinds |= {text: f"not mirrored: {text}" if "partial stop" in text else text for text in plan.missing}
         said = self._said.get((plan.account, plan.symbol), set())
         for kind in kinds.keys() - said:
             severity = Severity.CRITICAL if kind.startswith(("brake", "naked")) else Severity.WARNING

@@ -184,7 +184,7 @@ class MirrorPass:
         trade = self._trades.get(symbol, side)
         if trade is not None and trade.targets:
             return without(stored_ladder(trade), self._keeper.rungs_done(symbol, side))
-        return ladder_on_book(self._main.view, symbol, side)
+        return ladder_on_book(self._main.view, symbol, side, opposite=True)
 
     def _sold(self, symbol: str, side: PositionSide, ladder: Ladder) -> dict[str, Decimal]:
         """What main has filled of each rung: of every attempt at one of ours, of the order at the trader's own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mirrorctl.core.domain.account import Ticker
+from mirrorctl.core.domain.approach import CONSERVATIVE
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.policy import MAIN, Policy
 from mirrorctl.core.domain.values import Freshness
@@ -53,7 +54,8 @@ class EngineState:
         self.instruments: dict[str, Instrument] = {}
         self.tickers: dict[str, Ticker] = {}
         self.passes: dict[str, MirrorPass] = {}
-        self.main_pass = MainPass(self.main, self.trades, self.keeper, self.book)
+        usual = policy.approaches.get(CONSERVATIVE.name, CONSERVATIVE)
+        self.main_pass = MainPass(self.main, self.trades, self.keeper, self.book, usual)
         self.attributing: dict[tuple[str, str], tuple[int, set[str]]] = {}
         self.relist_ms = int(policy.relist_s * 1000)
         self.dirty: dict[str, set[str]] = {}

@@ -17,10 +17,11 @@ from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.monitors import covered_positions, monitors, want_of
 from mirrorctl.core.engine.reconcile import is_off
-from mirrorctl.core.engine.records import Alert
+from mirrorctl.core.engine.records import Alert, Severity
 from mirrorctl.core.engine.records import Standing as Pause
 
 ALERTS_SHOWN = 5
+_ALERTS_LOOKED_AT = 200
 DISABLED = "disabled in the profile: not followed, not touched"
 _CLOSING = (Role.REDUCTION, Role.FLATTEN)
 
@@ -62,9 +63,16 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         ],
         "in_doubt": in_doubt,
         "alerts_waiting": 0,
-        "alerts": [alert_json(alert) for alert in engine.store.alerts(ALERTS_SHOWN)],
+        "alerts": [alert_json(alert) for alert in _last_alerts(engine)],
         "pass_ms": engine.pass_ms,
     }
+
+
+def _last_alerts(engine: Engine) -> list[Alert]:
+    """The newest that ask for attention, else the newest: ordinary fills do not push a warning out of sight."""
+    newest = engine.store.alerts(_ALERTS_LOOKED_AT)
+    urgent = [alert for alert in newest if alert.severity is not Severity.INFO]
+    return (urgent or newest)[:ALERTS_SHOWN]
 
 
 def wants(engine: Engine) -> dict[str, dict[str, str]]:

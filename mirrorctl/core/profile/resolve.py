@@ -12,6 +12,7 @@ from msgspec import Struct
 from mirrorctl.core.domain.policy import (
     MAIN,
     Adopt,
+    BelowMinimum,
     Breakeven,
     CatchUp,
     Follow,
@@ -94,7 +95,13 @@ def _mirror(mirror: MirrorTable) -> MirrorPolicy:
         name=mirror.name,
         enabled=mirror.enabled,
         adopt=Adopt(mirror.adopt or Adopt.NEW_ONLY),
-        sizing=Sizing(SizingMode(sizing.mode), sizing.value, sizing.leverage_factor, dict(sizing.symbols)),
+        sizing=Sizing(
+            SizingMode(sizing.mode),
+            sizing.value,
+            sizing.leverage_factor,
+            BelowMinimum(sizing.below_minimum),
+            dict(sizing.symbols),
+        ),
         follow=Follow(
             catch_up=CatchUp(follow.catch_up),
             grace_s=follow.grace_s,

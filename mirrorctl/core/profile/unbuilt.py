@@ -46,7 +46,6 @@ MIRROR = (
     Unbuilt("position_mode", ("auto", "one-way")),
     Unbuilt("alerts", (False,)),
     Unbuilt("sizing.mode", ("proportion",)),
-    Unbuilt("sizing.below_minimum", ("skip",)),
     Unbuilt("filter.symbols", ([],)),
     Unbuilt("filter.exclude", ([],)),
     Unbuilt("filter.sides", (["long", "short"], ["short", "long"])),

@@ -101,7 +101,8 @@ def cycle_of(row: Row) -> Cycle:
 
 def copy_of(row: Row) -> Copy:
     """From the columns of `copy` in the order of the fields."""
-    account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, done, stop = row
+    account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, *later = row
+    done, stop, skipped, raised, exit_seq = later
     return Copy(
         account=account,
         symbol=symbol,
@@ -118,6 +119,9 @@ def copy_of(row: Row) -> Copy:
         explained=bool(explained),
         done=tuple(done.split()),
         own_stop=decimal_value(stop),
+        skipped=Decimal(skipped),
+        raised=Decimal(raised),
+        exit_seq=exit_seq,
     )
 
 

@@ -13,7 +13,8 @@ from mirrorctl.core.store.tables import Tables
 
 _CYCLE = "symbol, side, tag, origin, started_ms, opened, done"
 _COPY = (
-    "account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, done, own_stop"
+    "account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, done, own_stop,"
+    " skipped, raised, exit_seq"
 )
 
 
@@ -75,7 +76,7 @@ class FollowingTables(Tables):
 
     def save_copy(self, copy: Copy) -> None:
         self._database.run(
-            f"INSERT OR REPLACE INTO copy ({_COPY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO copy ({_COPY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *copy.key,
                 copy.tag,
@@ -90,6 +91,9 @@ class FollowingTables(Tables):
                 copy.explained,
                 keys_text(copy.done),
                 decimal_text(copy.own_stop),
+                plain(copy.skipped),
+                plain(copy.raised),
+                copy.exit_seq,
             ),
         )
 

@@ -85,6 +85,9 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE ended_cycle ADD COLUMN done TEXT NOT NULL DEFAULT ''",
             "ALTER TABLE copy ADD COLUMN done TEXT NOT NULL DEFAULT ''",
             "ALTER TABLE copy ADD COLUMN own_stop TEXT",
+            "ALTER TABLE copy ADD COLUMN skipped TEXT NOT NULL DEFAULT '0'",
+            "ALTER TABLE copy ADD COLUMN raised TEXT NOT NULL DEFAULT '0'",
+            "ALTER TABLE copy ADD COLUMN exit_seq INTEGER NOT NULL DEFAULT -1",
             """CREATE TABLE trade (
                 symbol TEXT NOT NULL, side TEXT NOT NULL, created_ms INTEGER NOT NULL, document TEXT NOT NULL,
                 PRIMARY KEY (symbol, side)

@@ -144,7 +144,7 @@ def test_what_an_own_exit_sold_is_not_wanted_again(ratio: Decimal, path: list[De
     copy: Copy = copy_of(ratio=str(ratio)).after_main(start)
     had = ratio * start
     kept = min(Decimal(left), had)
-    copy = copy.after_own_exit(kept, start, out)
+    copy = copy.after_own_exit(kept, had - kept, start, out)
     highest, before = kept, start
     for size in path:
         copy = copy.after_main(size)
@@ -156,6 +156,19 @@ def test_what_an_own_exit_sold_is_not_wanted_again(ratio: Decimal, path: list[De
         else:
             assert copy.cap is None
     assert copy.out == out
+
+
+@pytest.mark.proves("A76")
+@given(ratios, st.integers(1, 50), st.integers(0, 400), st.integers(1, 400))
+def test_what_a_mirror_has_not_followed_yet_is_no_part_of_what_its_target_sold(
+    ratio: Decimal, main: int, behind: int, sold: int
+) -> None:
+    """It holds `behind` less than it should when its target sells: just what was sold is not wanted again."""
+    shall = ratio * main
+    have = max(shall - Decimal(behind) / 10, Decimal(0))
+    gone = min(Decimal(sold) / 10, have)
+    copy = copy_of(ratio=str(ratio)).after_own_exit(have - gone, gone, Decimal(main))
+    assert copy.asked(Decimal(main)) == shall - gone
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
