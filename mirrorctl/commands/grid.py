@@ -55,7 +55,8 @@ class Grid:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         for tight in (False, True):
             least = self._least_width(tight)
-            gap = next((gap for gap in _GAPS if least + gap * (len(self._columns) - 1) <= options.max_width), None)
+            gaps = _GAPS[::-1] if tight and self._lists else _GAPS  # a list takes what the gaps leave it
+            gap = next((gap for gap in gaps if least + gap * (len(self._columns) - 1) <= options.max_width), None)
             if gap is not None:
                 yield self._table(gap, tight)
                 return

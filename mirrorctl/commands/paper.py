@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from decimal import Decimal
 from typing import Annotated, Any
@@ -9,9 +10,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-from mirrorctl.commands import amounts, logs, tables
+from mirrorctl.commands import amounts, desk, logs, tables
 from mirrorctl.commands.options import JsonOption, ProfileOption
-from mirrorctl.commands.session import SCHEMA, Session, open_session
+from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.commands.signals import stopping_on_signals
 from mirrorctl.core.domain.errors import Refused, Unavailable, UsageError
 from mirrorctl.core.profile.model import Environment
@@ -93,12 +94,28 @@ def price(
 
 @app.command()
 def reset(context: typer.Context, as_json: JsonOption = False, profile: ProfileOption = None) -> None:
-    """Begin anew: no positions, no orders, first balances, no faults.
+    """Begin anew: first balances, no positions, orders, faults, trades or history. Stop the daemon before.
 
     Example: mirrorctl paper reset
     """
+    from mirrorctl.bootstrap.paper import clear_paper, clear_store, find_paper
+    from mirrorctl.core.store.locks import Holder, LockDirectory
+
     session = _open(context, profile, as_json)
-    _post(session, "/paper/reset", {})
+    holder = desk.holder_of(session)
+    if holder is not None:  # an exchange never forgets a position: a daemon would go on from what it saw before
+        raise Refused(
+            f"process {holder.pid} (`mirrorctl {holder.command}`) follows these accounts: nothing was reset",
+            "stop it first, and start it again afterwards",
+        )
+    found, home = session.profile, session.home
+    us = Holder(pid=os.getpid(), profile=found.name, command="paper reset", since=now_text())
+    with LockDirectory(home.locks_dir).lock_profile(found.name, us):
+        if found.embedded_paper and find_paper(found, home) is None:
+            clear_paper(found, home)
+        else:
+            _post(session, "/paper/reset", {})
+        clear_store(found, home)
     _done(session, {"reset": True}, "the paper exchange begins anew")
 
 

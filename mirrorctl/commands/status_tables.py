@@ -88,10 +88,12 @@ def _in_step(document: Document) -> Text:
     if document["in_sync"]:
         held_back = len(document["held"] or ())
         return Text(f"in step: yes, but for {held_back} held back" if held_back else "in step: yes", "green")
+    if any(document[name] for name in ("drift", "parked", "in_doubt")):
+        return Text("in step: no", "red")
     unread = [row["account"] for row in document["accounts"] if row["state"] in (UNKNOWN, "stale")]
-    if unread and not any(document[name] for name in ("drift", "parked", "in_doubt")):
+    if unread:
         return Text(f"in step: unknown (not read now: {', '.join(unread)})", "red")
-    return Text("in step: no", "red")
+    return Text("in step: no (something is on its way, or not decided yet)", "yellow")
 
 
 def _monitors(counts: Document) -> Text:

@@ -68,10 +68,10 @@ def _target_cell(row: Row, leg: int) -> str:
 
 
 def _risks(rows: Sequence[Row]) -> Grid:
-    """What the orders cost, then the whole position with what stands already."""
+    """What the orders cost, then the whole position with what stands already. Risk is what is lost at the stop."""
     table = Grid(
         ("account",),
-        ("order value", "margin", "lev", "qty", "average", "stop", "loss at stop", "of equity", "reward/risk"),
+        ("order value", "margin", "lev", "qty", "average", "stop", "risk", "risk %", "R:R"),
     )
     for row in rows:
         missing = UNKNOWN if Decimal(row["qty_after"]) else NONE

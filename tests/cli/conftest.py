@@ -70,6 +70,7 @@ class Program:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._count = 0
+        self._started: list[Running] = []
 
     def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
@@ -102,8 +103,16 @@ class Program:
                 stderr=stream,
             )
         running = Running(process, log)
+        self._started.append(running)
         running.await_ready()
         return running
+
+    def end_all(self) -> None:
+        """End what a test that failed left running."""
+        for running in self._started:
+            if running.process.poll() is None:
+                running.process.kill()
+                running.process.wait()
 
     def write_profile(self, name: str, port: int, environment: str = "testnet") -> None:
         folder = self.home / "config" / "profiles"
@@ -150,9 +159,11 @@ class Running:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
+def program(tmp_path: Path) -> Iterator[Program]:
     """A program with an empty home."""
-    return Program(tmp_path)
+    found = Program(tmp_path)
+    yield found
+    found.end_all()
 
 
 @pytest.fixture

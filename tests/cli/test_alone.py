@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -198,3 +199,77 @@ def test_a_daemon_says_that_mirroring_is_disabled(program: Program) -> None:
     said = "\n".join(daemon.lines())
     assert daemon.end() == 0
     assert "ENABLE_MIRROR_TRADING is false" in said
+
+
+def test_a_trade_without_a_daemon_says_that_nobody_watches_it(program: Program, exchange: Running) -> None:
+    done = program("trade", "open", "BTCUSDT", "long", "--qty", "0.02")
+    assert done.code == 0
+    assert "no daemon runs" in done.err
+    assert "no stop: nothing ends this position" in done.err
+
+
+def test_a_client_id_that_was_used_prints_no_empty_table(program: Program, exchange: Running) -> None:
+    order = ("trade", "open", "BTCUSDT", "long", "--qty", "0.02", "--client-id", "morning")
+    assert program(*order).code == 0
+    again = program(*order)
+    assert (again.code, len(again.out.splitlines())) == (0, 1)
+    assert "this client id was used" in again.out
+
+
+def test_the_paper_exchange_begins_anew_only_when_no_daemon_remembers(program: Program) -> None:
+    daemon = program.start("run")
+    assert program("trade", "open", "BTCUSDT", "long", "--qty", "0.02", "--stop", "50000").code == 0
+    refused = program("paper", "reset", "--json")
+    assert (refused.code, refused.error["exit_code"]) == (6, 6)
+    assert f"process {daemon.pid}" in refused.error["message"]
+    assert [len(row["positions"]) for row in program("positions", "--json").document["accounts"]] == [1, 1, 1]
+    ladder = ("--target", "90000:50", "--target", "95000:50")
+    assert program("trade", "open", "BTCUSDT", "long", "--qty", "0.02", "--entry", "55000", *ladder).code == 0
+    assert daemon.end() == 0
+    assert program("paper", "reset").code == 0
+    exchange = program.start("paper", "serve", "--volatility", "0")
+    daemon = program.start("run")
+    try:
+        assert [row["positions"] for row in program("positions", "--json").document["accounts"]] == [[], [], []]
+        assert program("monitors", "--json").document["monitors"] == []
+        buy_by_phone(exchange, "0.02")
+        until = time.monotonic() + 10
+        while not (found := program("monitors", "--json").document["monitors"]) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert (found[0]["account"], found[0]["approach"]) == ("main", "followed"), "the old trade is not that of this"
+    finally:
+        exchange.end()
+        assert daemon.end() == 0
+
+
+def test_a_paper_exchange_comes_back_where_it_was_and_the_daemon_finds_it(program: Program) -> None:
+    exchange = program.start("paper", "serve", "--volatility", "0")
+    daemon = program.start("run")
+    exchange.end(signal.SIGKILL)
+    until = time.monotonic() + 10
+    plan = program("sync", "--dry-run", "--json")
+    while plan.code == 0 and time.monotonic() < until:
+        time.sleep(0.1)
+        plan = program("sync", "--dry-run", "--json")
+    assert (plan.code, plan.document["unread"]) == (4, ["main", "mirror", "second"])
+    assert program("sync", "--dry-run").out.strip() == "not read, so this plan is not all of it: main, mirror, second"
+    back = program.start("paper", "serve", "--volatility", "0")
+    try:
+        assert back.url() == exchange.url()
+        while not program("status", "--json").document["in_sync"] and time.monotonic() < until + 30:
+            time.sleep(0.2)
+        assert program("status", "--json").document["in_sync"] is True
+    finally:
+        assert daemon.end() == 0
+        back.end()
+
+
+def test_a_port_that_is_taken_by_another_program_is_given_up(program: Program) -> None:
+    first = program.start("paper", "serve", "--volatility", "0")
+    first.end()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port_of(first)))
+        other.listen()
+        second = program.start("paper", "serve", "--volatility", "0")
+        second.end()
+    assert second.url() != first.url()

@@ -191,3 +191,27 @@ def test_an_account_that_cannot_be_read_is_unknown(trader: Program, daemon: Runn
         until = time.monotonic() + WAIT_S
         while not trader("status", "--json").document["in_sync"] and time.monotonic() < until:
             time.sleep(0.1)
+
+
+@pytest.mark.usefixtures("daemon")
+@pytest.mark.parametrize("command", [("pause", "--symbol", "BTC"), ("sync", "BTC", "--dry-run")], ids="{0[0]}".format)
+def test_a_symbol_that_the_exchange_does_not_have_is_refused(trader: Program, command: tuple[str, ...]) -> None:
+    done = trader(*command, "--json")
+    assert (done.code, done.error["message"]) == (2, "BTC: the exchange has no such contract")
+    assert trader("status", "--json").document["pauses"] == []
+
+
+@pytest.mark.usefixtures("flat")
+def test_positions_tells_what_a_mirror_should_hold_and_does_not(trader: Program) -> None:
+    args = ("ret-code", "--account", "mirror", "--target", "/v5/order/create", "--arg", "code=110007", "--forever")
+    assert trader("paper", "fault", *args).code == 0
+    try:
+        assert trader("trade", "open", "BTCUSDT", "long", "--qty", "0.02", "--wait", "2").code == 0
+        shown = trader("positions")
+        assert "mirror: no open position" in shown.out
+        (held_back,) = trader("positions", "--json").document["held"]
+        assert (held_back["account"], held_back["raw_want"], held_back["want"]) == ("mirror", "0.01", "0")
+        assert "110007" in shown.out, "with its reason"
+        assert "in step: yes, but for 1 held back" in trader("status").out
+    finally:
+        assert trader("paper", "fault", "--clear").code == 0

@@ -82,6 +82,25 @@ def printed(parts: Iterable[RenderableType], capsys: pytest.CaptureFixture[str])
     return "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
 
 
+def stop_cell(row: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
+    line = printed([monitor_tables.monitors({"monitors": [row], "unread": []})], capsys).splitlines()[2]
+    return line.split()[7]
+
+
+def test_before_there_is_a_position_the_stop_is_that_of_its_entries(capsys: pytest.CaptureFixture[str]) -> None:
+    def entries(*stops: str | None) -> dict[str, Any]:
+        rows = [
+            {"order_id": str(number), "price": "59000", "qty": "0.01", "stop": each}
+            for number, each in enumerate(stops)
+        ]
+        return {**WAITING, "entries": rows}
+
+    assert stop_cell(entries("57000", "57000"), capsys) == "57000"
+    assert stop_cell(entries("57000", "56000"), capsys) == "several"
+    assert stop_cell(entries("57000", None), capsys) == "several"
+    assert stop_cell(entries(None), capsys) == "none"
+
+
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     document = {"monitors": [MAIN, WAITING, MIRROR, FOREIGN], "unread": ["second"]}
     assert printed([monitor_tables.monitors(document)], capsys) == GOLDEN_LIST.strip("\n")

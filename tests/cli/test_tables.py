@@ -142,6 +142,43 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(status_tables.status(document), capsys) == GOLDEN_STATUS.strip("\n")
 
 
+QUIET: dict[str, Any] = {
+    "daemon": {"running": True, "pid": 4711, "since": "2026-01-02T03:04:05.678Z", "answering": True},
+    "mirroring": True,
+    "monitors": {"total": 2, "main": 1, "mirror": 1},
+    "in_sync": True,
+    **dict.fromkeys(("drift", "held", "parked", "pauses", "naked", "alerts"), ()),
+    "in_doubt": 0,
+    "alerts_waiting": 0,
+}
+
+
+def status_line(capsys: pytest.CaptureFixture[str], state: str, **more: Any) -> str:
+    row = account("mirror", stream="up", last_event_at=None, paused=False, monitors=1) | {"state": state}
+    shown = printed(status_tables.status({**QUIET, "accounts": [row], **more}), capsys)
+    return next(line for line in shown.splitlines() if line.startswith("in step"))
+
+
+def test_in_step_says_what_is_held_back_and_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    held = [{"account": "mirror", "symbol": "BTCUSDT", "raw_want": "2", "want": "1", "reason": "paused"}]
+    assert status_line(capsys, "fresh") == "in step: yes"
+    assert status_line(capsys, "fresh", held=held) == "in step: yes, but for 1 held back"
+    assert status_line(capsys, "stale", in_sync=False) == "in step: unknown (not read now: mirror)"
+    assert status_line(capsys, "fresh", in_sync=False) == "in step: no (something is on its way, or not decided yet)"
+    drift = [{"account": "mirror", "symbol": "BTCUSDT", "have": "1", "want": "2", "since": None}]
+    assert status_line(capsys, "stale", in_sync=False, drift=drift) == "in step: no"
+
+
+def test_a_stream_that_went_down_is_not_told_as_a_position_that_was_closed(capsys: pytest.CaptureFixture[str]) -> None:
+    alert = {"at": "2026-01-02T03:04:05.678Z", "severity": "warning", "kind": "stream-down", "account": "mirror"}
+    row = account("mirror", stream="down", last_event_at=None, paused=False, monitors=1)
+    row |= {"error": "mirror: no connection: refused or unreachable"}
+    document = {**QUIET, "accounts": [row], "alerts": [{**alert, "symbol": "", "text": "closed by the exchange"}]}
+    shown = printed(status_tables.status(document), capsys)
+    assert "warning: mirror: stream down: closed by the exchange" in shown
+    assert shown.count("mirror: no") == 0, "the line is the account's own"
+
+
 def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [
         account("main", want_qty=Decimal(0), have_qty=Decimal(0), in_step=None, copies=0, latency_ms=None),
@@ -157,32 +194,64 @@ def test_demo(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(tables.demo(rows), capsys) == GOLDEN_DEMO.strip("\n")
 
 
-NARROW = [60, 80]
+ORDER_ID = "5d338c12-aba2-d44a-8101-16e593d13fb2"
+ORDER: dict[str, Any] = {
+    "symbol": "1000PEPEUSDT",
+    "side": "sell",
+    "type": "market",
+    "role": "stop",
+    "price": None,
+    "trigger_price": Decimal("0.0123456"),
+    "qty": Decimal(120000),
+    "filled_qty": Decimal(0),
+    "order_id": ORDER_ID,
+}
 
 
-@pytest.mark.parametrize("width", NARROW)
+@pytest.mark.parametrize(("width", "order_id"), [(60, ORDER_ID), (80, ORDER_ID[:8])])
 def test_no_figure_is_broken_in_a_narrow_terminal(
-    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    width: int, order_id: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    order_id = "5d338c12-aba2-d44a-8101-16e593d13fb2"
-    order = {
-        "symbol": "1000PEPEUSDT",
-        "side": "sell",
-        "type": "market",
-        "role": "stop",
-        "price": None,
-        "trigger_price": Decimal("0.0123456"),
-        "qty": Decimal(120000),
-        "filled_qty": Decimal(0),
-        "order_id": order_id,
-    }
     shown = printed(tables.positions({"accounts": [account("mirror", positions=[MIRROR])]}), capsys)
-    shown += "\n" + printed(tables.orders({"accounts": [account("main", orders=[order])]}), capsys)
+    shown += "\n" + printed(tables.orders({"accounts": [account("main", orders=[ORDER])]}), capsys)
     assert all(len(line) <= width for line in shown.splitlines())
     words = shown.split()
     for whole in ("main", "BTCUSDT", "0.04", "0.041", "60000.1", "60100", "-1,204.50", "0.0123456", "120000", order_id):
         assert whole in words
+
+
+def test_a_terminal_of_80_columns_shows_orders_and_a_ladder_of_four_as_tables(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    ladder = [{"price": Decimal(price), "qty": Decimal("0.02")} for price in (62000, 63000, 64000, 65000)]
+    rows = [{**POSITION, "symbol": symbol, "targets": ladder} for symbol in ("BTCUSDT", "ETHUSDT")]
+    shown = printed(tables.positions({"accounts": [account("main", positions=rows)]}), capsys)
+    assert shown == GOLDEN_LADDER.strip("\n")
+    shown = printed(tables.orders({"accounts": [account("main", orders=[ORDER, ORDER])]}), capsys)
+    assert [len(line.split()) for line in shown.splitlines()] == [11, 1, 10, 10], "a header, a rule and a line each"
+
+
+def test_a_mirror_that_holds_nothing_of_a_position_has_a_line_and_what_is_held_back_its_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lacks = {"symbol": "XRPUSDT", "side": "long", "want_qty": Decimal("479.8")}
+    held = {"account": "mirror", "symbol": "ETHUSDT", "raw_want": "0.75", "want": "0", "reason": "paused"}
+    document = {"accounts": [account("mirror", positions=[], missing=[lacks])], "held": [held]}
+    lines = printed(tables.positions(document), capsys).splitlines()
+    assert lines[2].split() == ["mirror", "XRPUSDT", "long", "0", "479.8", *"------"]
+    assert [line.split() for line in lines[3:] if "─" not in line] == [
+        ["held", "back", "symbol", "want", "held", "at", "reason"],
+        ["mirror", "ETHUSDT", "0.75", "0", "paused"],
+    ]
+
+
+def test_no_columns_at_all_is_no_reason_to_print_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    assert "61000 62000" in printed(tables.positions({"accounts": [account("main", positions=[POSITION])]}), capsys)
 
 
 def test_an_average_price_is_shown_to_seven_figures_and_without_an_exponent(
@@ -231,15 +300,23 @@ mirror    ETHUSDT   long    0.04   unknown   60000.1   60100   -1,204.50     5  
 second: no open position
 third: unknown: no connection: refused or unreachable
 """
+GOLDEN_LADDER = """
+account symbol  side   qty want   entry  mark   pnl lev  stop            targets
+────────────────────────────────────────────────────────────────────────────────
+main    BTCUSDT long 0.082    - 60000.1 60100 +8.19   5 57000  62000 63000 64000
+                                                                           65000
+main    ETHUSDT long 0.082    - 60000.1 60100 +8.19   5 57000  62000 63000 64000
+                                                                           65000
+"""
 GOLDEN_PLAN = """
 account   action     symbol    side     qty    price   reason
 ────────────────────────────────────────────────────────────────────
 mirror    place      BTCUSDT   buy    0.041   market   grow to 0.041
 mirror    set-stop   BTCUSDT   -          -    57000   main's stop
-held     symbol    would be   is   reason
-────────────────────────────────────────────
-second   BTCUSDT       0.02    0   new store
-not read, so nothing is planned for: third
+held back   symbol    want   held at   reason
+────────────────────────────────────────────────
+second      BTCUSDT   0.02         0   new store
+not read, so this plan is not all of it: third
 """
 GOLDEN_STATUS = """
 daemon: running, process 4711 since 2026-01-02T03:04:05.678Z

@@ -82,20 +82,21 @@ target   1          62000        85    0.02     0.01        -
 target   2          63000         5   0.001   with 1        -
 target   3          64000         5   0.001    0.001        -
 target   4          65000         5   0.002    0.001        -
-account     qty   average   notional   lev   margin    stop   loss at stop   of equity   reward/risk
-────────────────────────────────────────────────────────────────────────────────────────────────────
-main      0.024     59000   1,416.00     5   283.20   57000          48.00       0.48%          1.69
-mirror    0.012     59000     708.00     5   141.60   57000          24.00     unknown          1.71
-second        0         -       0.00     5     0.00   57000              -           -             -
+account   order value   margin   lev     qty   average    stop    risk    risk %    R:R
+───────────────────────────────────────────────────────────────────────────────────────
+main         1,416.00   283.20     5   0.024     59000   57000   48.00     0.48%   1.69
+mirror         708.00   141.60     5   0.012     59000   57000   24.00   unknown   1.71
+second           0.00     0.00     5       0         -   57000       -         -      -
 second: does not follow: paused: by the trader
 away: unknown: no connection"""
 PLAIN = """\
                    price   percent   main
 ─────────────────────────────────────────
 entry   market   60000.1         -    0.1
-account  qty  average  notional      lev    margin  stop  loss at stop  of equity  reward/risk
-──────────────────────────────────────────────────────────────────────────────────────────────
-main     0.1    59000  6,000.01  unknown  1,200.00  none             -          -            -"""
+account   order value     margin       lev   qty   average   stop   risk   risk %   R:R
+───────────────────────────────────────────────────────────────────────────────────────
+main         6,000.01   1,200.00   unknown   0.1     59000   none      -        -     -
+no stop: nothing ends this position when the price goes against it"""
 
 
 @pytest.fixture(autouse=True)

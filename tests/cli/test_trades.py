@@ -66,7 +66,7 @@ def test_a_dry_run_previews_every_account_and_sends_nothing(trader: Program) -> 
 def test_a_ladder_stands_on_every_account_and_follows_what_the_trader_says(trader: Program) -> None:
     done = trader(*OPEN)
     assert done.code == 0
-    assert "loss at stop" in done.err, "the preview comes before the orders"
+    assert "risk %" in done.err, "the preview comes before the orders"
     assert targets(trader) == {
         "main": [("62000", "0.006"), ("63000", "0.001"), ("65000", "0.001")],
         "mirror": [("62000", "0.003"), ("65000", "0.001")],
@@ -118,3 +118,15 @@ def test_a_ladder_that_cannot_be(trader: Program, args: list[str], message: str,
     assert (done.code, done.error["kind"]) == (2, "usage")
     assert message in done.error["message"]
     assert hint in done.error["hint"]
+
+
+@pytest.mark.usefixtures("flat")
+def test_an_order_is_cancelled_by_the_beginning_of_its_id(trader: Program) -> None:
+    assert trader("trade", "open", "BTCUSDT", "long", "--qty", "0.02", "--entry", "59000", "--entry", "58000").code == 0
+    orders = trader("orders", "--account", "main", "--json").document["accounts"][0]["orders"]
+    assert len(orders) == 2
+    first, other = (row["order_id"] for row in orders)
+    assert trader("trade", "cancel", "BTCUSDT", first[:7]).code == 2, "too short to be meant as an id"
+    assert trader("trade", "cancel", "BTCUSDT", first[:8], "--json").document["cancelled"] == 1
+    left = trader("orders", "--account", "main", "--json").document["accounts"][0]["orders"]
+    assert [row["order_id"] for row in left] == [other]

@@ -46,7 +46,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             '--target: found "1:"; allowed: PRICE or',
         ),
         (["trade", "open", "BTCUSDT", "long", "--qty", "1", "--target", "1:101"], '--target: found "1:101"'),
-        (["trade", "open", "BTCUSDT", "long", "--risk", "1"], '--risk: found "1"; allowed: a percentage such as 1%'),
+        (
+            ["trade", "open", "BTCUSDT", "long", "--risk", "1"],
+            '--risk: found "1"; allowed: a percentage above 0 and up to',
+        ),
+        (
+            ["trade", "open", "BTCUSDT", "long", "--risk", "0%"],
+            '--risk: found "0%"; allowed: a percentage above 0 and up',
+        ),
         (["trade", "target", "BTCUSDT"], "Missing argument"),
         (["trade", "target", "BTCUSDT", "62000:0"], 'target: found "62000:0"'),
         (["trade", "breakeven", "BTCUSDT", "--side", "up"], '--side: found "up"'),

@@ -351,3 +351,116 @@ def test_dust_after_the_last_target_is_closed_in_the_next_pass() -> None:
     assert stage.of("half").held() == {}
     closing = [order for order in stage.placed("main") if order.role is Role.REDUCTION]
     assert [(order.qty, order.reduce_only) for order in closing] == [(Decimal(2), True)]
+
+
+# --- while nobody looked ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("A53", "A45")
+def test_a_target_taken_back_while_mains_stream_was_down_goes_from_the_mirrors() -> None:
+    """A list that does not name it is no proof; the order is read by its id, and then it is known."""
+    stage = Stage()
+    hand = Hand(stage)
+    hand.enter("0.2", stop="57000")
+    near, far = hand.reduce("0.1", "61000"), hand.reduce("0.1", "62000")
+    stage.settle()
+    stage.world.stream_down("main")
+    stage.run(50)
+    stage.main.cancel(near)
+    stage.main.amend(far, price="62500")
+    stage.run(10_000)
+    stage.world.stream_up("main")
+    stage.run(2_000)
+    hand.silent()
+    assert hand.shown("half") == "0.1 | 62500:0.05 | - | 57000 | monitoring"
+    assert hand.shown("quarter") == "0.05 | 62500:0.025 | - | 57000 | monitoring"
+
+
+@pytest.mark.proves("A76", "A43")
+def test_an_own_exit_that_is_read_again_after_a_restart_counts_once() -> None:
+    """Main grew meanwhile: measured again, the exit of before would hold back what was never sold."""
+    hand = entered(mirrors=(copying("half", "0.5"),))
+    stage = hand.stage
+    stage.of("half").fill(hand.rung("half", "61000"), "0.02")
+    hand.silent()
+    assert hand.size("half") == Decimal("0.08")
+    stage.world.kill()
+    hand.enter("0.1")
+    stage.run(1_000)
+    stage.start()
+    hand.silent()
+    assert hand.size("half") == Decimal("0.13")
+    assert sum(qty for _, qty in hand.targets("half")) == Decimal("0.13")
+
+
+@pytest.mark.proves("A76")
+def test_a_target_that_fills_before_mains_growth_is_followed_takes_nothing_from_it() -> None:
+    hand = entered(mirrors=(copying("half", "0.5"),))
+    stage = hand.stage
+    stage.world.kill()
+    hand.enter("0.1")
+    stage.of("half").fill(hand.rung("half", "61000"), "0.02")
+    stage.start()
+    hand.silent()
+    assert hand.size("half") == Decimal("0.13"), "0.15 less what was sold"
+
+
+@pytest.mark.proves("A76", "A79")
+@pytest.mark.parametrize("running", [True, False], ids=["at once", "while no daemon ran"])
+def test_a_position_closed_and_opened_again_before_anybody_looked_is_another_one(running: bool) -> None:
+    """What the first one's own exit capped is free again; the trade that was managed is over."""
+    hand = entered()
+    stage = hand.stage
+    stage.of("half").fill(hand.rung("half", "61000"), "0.02")
+    hand.silent()
+    if not running:
+        stage.world.kill()
+    hand.reduce("0.2")
+    hand.enter("0.1", stop="58000")
+    if not running:
+        stage.run(3_000)
+        stage.start()
+    stage.run(25_000)
+    hand.silent()
+    assert stage.engine.trades.all() == []
+    assert hand.shown("main") == "0.1 | - | - | 58000 | monitoring"
+    assert hand.shown("half") == "0.05 | - | - | 58000 | monitoring"
+    assert hand.shown("quarter") == "0.025 | - | - | 58000 | monitoring"
+
+
+@pytest.mark.proves("A43", "A37")
+def test_an_entry_of_the_trade_that_opens_it_again_after_its_stop_has_the_whole_ladder() -> None:
+    """The daemon was gone: the stop closed the trade, then one of its entries filled and brought its own stop."""
+    hand = entered(breakeven_after=0, cancel_entries_after=0)
+    stage = hand.stage
+    hand.enter("0.1", "56000", stop="55000", leg=1)
+    stage.settle()
+    hand.market("61000")
+    stage.settle()
+    stage.world.kill()
+    hand.market("56990")
+    assert hand.size("main") == 0
+    hand.market("56000")
+    stage.run(3_000)
+    stage.start()
+    stage.run(10_000)
+    hand.silent()
+    for name, share in (("main", 1), ("half", 2), ("quarter", 4)):
+        assert hand.size(name) == Decimal("0.1") / share, name
+        assert [price for price, _ in hand.targets(name)] == [61_000, 62_000, 63_000]
+        assert sum(qty for _, qty in hand.targets(name)) == hand.size(name)
+        assert hand.stop(name) == Decimal(55_000)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_amend_that_comes_too_late_for_its_rung_is_no_alert(seed: int) -> None:
+    hand = entered(seed=seed)
+    stage = hand.stage
+    rung = hand.rung("half", "61000")
+    hand.enter("0.1")
+    stage.until(lambda: rung in {getattr(i.action, "order_id", "") for i in stage.engine.book.open_intents()})
+    stage.of("half").fill(rung, "0.05")
+    stage.run(10_000)
+    hand.silent()
+    assert [alert.text for alert in stage.alerts("half", "refused")] == []
+    assert sum(qty for _, qty in hand.targets("half")) == hand.size("half")

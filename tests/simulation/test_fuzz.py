@@ -221,7 +221,8 @@ class ExitLife(Life):
         for row in self.stage.main.orders():
             if row["reduceOnly"]:
                 self.stage.main.cancel(row["orderId"])
-        made = Trade("BTCUSDT", side, "fuzztag", "custom", self.stage.world.now_ms(), targets, opened=True)
+        tag = f"fuzz{''.join(self.choose.choices('abc', k=3))}"  # a tag is minted once
+        made = Trade("BTCUSDT", side, tag, "custom", self.stage.world.now_ms(), targets, opened=True)
         engine.trades.save(replace(made, stop=Decimal(60_000 - side.sign * 3_000), cancel_entries_after=1))
         return f"hand over with {percents}"
 
@@ -263,9 +264,12 @@ def check_exits(stage: Stage, name: str) -> None:
     resting = sum((Decimal(row["leavesQty"]) for row in targets), Decimal(0))
     assert resting <= abs(mirror.position()), f"{name}: targets of {resting}"
     on_main = [Decimal(row["leavesQty"]) for row in main.orders() if row["reduceOnly"]]
-    prices = {row["price"] for row in main.orders()}  # an order against a one-way position is an exit as well
-    assert {row["price"] for row in targets} <= prices, f"{name}: targets where main has none"
-    if sum(on_main) == abs(main.position()) and not own_exits(stage, name) and not lead_of(stage, name):
+    prices = {Decimal(row["price"]) for row in main.orders()}  # an order against a one-way position is an exit as well
+    prices |= {target.price for trade in stage.engine.trades.all() for target in trade.targets}
+    assert {Decimal(row["price"]) for row in targets} <= prices, f"{name}: targets where main has none"
+    own = own_exits(stage, name) or lead_of(stage, name)
+    over = any(trade.targets and not rungs_left(stage, trade) for trade in stage.engine.trades.all())
+    if sum(on_main) == abs(main.position()) and not own and not over:
         assert resting == abs(mirror.position()), f"{name}: {resting} of {mirror.position()} rests"
 
 
@@ -277,17 +281,21 @@ def check_main(stage: Stage) -> None:
     for trade in trades:
         held = stage.main.position() * trade.side.sign
         ours = [row for row in stage.main.orders() if row["reduceOnly"] and parse(row["orderLinkId"])]
-        done = stage.engine.keeper.rungs_done(trade.symbol, trade.side)
-        left = [leg for leg in range(len(trade.targets)) if trade.rung_key(leg) not in done]
         if held > 0:
             assert stage.main.stop() == trade.stop
-            assert sum(Decimal(row["leavesQty"]) for row in ours) == (held if left else 0)
+            assert sum(Decimal(row["leavesQty"]) for row in ours) == (held if rungs_left(stage, trade) else 0)
+
+
+def rungs_left(stage: Stage, trade: Trade) -> list[int]:
+    done = stage.engine.keeper.rungs_done(trade.symbol, trade.side)
+    return [leg for leg in range(len(trade.targets)) if trade.rung_key(leg) not in done]
 
 
 def own_exits(stage: Stage, name: str) -> Decimal:
-    """What a mirror's own targets have sold since main's position began."""
+    """What a mirror's own targets have sold since main's trade began: with its first entry, or its position."""
     world = stage.world
     began = world.exchange.state.position(world.uids["main"], "BTCUSDT", 0).opened_ms
+    began = min([began, *(cycle.started_ms for cycle in stage.engine.keeper.cycles.values())])
     rows = [row for row in stage.of(name).fills() if int(row["execTime"]) >= began and Decimal(row["closedSize"])]
     sold = [row for row in rows if (link := parse(row["orderLinkId"])) and link.role is Role.TARGET]
     return sum((Decimal(row["execQty"]) for row in sold), Decimal(0))

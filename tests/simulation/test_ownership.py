@@ -158,3 +158,27 @@ def test_a_stop_taken_off_the_mirror_by_hand_is_put_back_with_mains_trigger() ->
     assert stage.of("half").stop() == Decimal(58000)
     sets = [row.action for row in stage.sent("half") if isinstance(row.action, SetTradingStop)]
     assert {action.stop_loss_by.value for action in sets} == {"mark"}
+
+
+@pytest.mark.proves("A44")
+@pytest.mark.parametrize("managed", [True, False])
+def test_a_twin_that_outlived_the_store_opens_a_position_of_ours(managed: bool) -> None:
+    """Nothing was held when the store was lost; the entry and its twins rested, and fill afterwards."""
+    stage = Stage(copying("half", "0.5"))
+    if managed:
+        stage.command("trade.open", symbol="BTCUSDT", side="long", qty="0.1", entries=["59500"], stop="57000")
+    else:
+        stage.main.bid("0.1", "59500", stop="57000")
+    stage.settle()
+    stage.restart(new_store=True)
+    stage.settle()
+    stage.price("59400")
+    stage.settle()
+    half = stage.of("half")
+    assert (stage.parked("half"), half.position(), half.stop()) == ([], Decimal("0.05"), Decimal(57_000))
+    stage.main.protect(stop="58000")
+    stage.settle()
+    assert half.stop() == Decimal(58_000)
+    stage.main.close()
+    stage.settle()
+    assert half.held() == {}

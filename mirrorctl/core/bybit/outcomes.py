@@ -65,7 +65,7 @@ def _refused(failure: Failure, action: Action) -> Outcome:
         case Reaction.QUERY:
             return DoubtfulOutcome(message)
         case Reaction.DONE | Reaction.ACCOUNT | Reaction.REJECT | Reaction.RESYNC:
-            return RejectedOutcome(failure.code, message)
+            return RejectedOutcome(failure.code, message, row.reaction is Reaction.RESYNC)
 
 
 def _already_so(code: int, row: RetCode, action: Action) -> bool:

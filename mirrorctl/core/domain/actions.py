@@ -147,10 +147,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class RejectedOutcome:
-    """The exchange refused it for good. `code` is its retCode."""
+    """The exchange refused it for good. `code` is its retCode; `overtaken`: what it is about had changed meanwhile."""
 
     code: int
     message: str
+    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

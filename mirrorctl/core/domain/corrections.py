@@ -151,6 +151,11 @@ def _grow(
     qty = min(scene.instrument.floor_qty(want - have - lag), scene.instrument.max_limit_qty)
     if qty <= 0 and (have or lag):
         return
+    if _is_small(scene, side, copy, qty):
+        asked = qty or copy.asked(main_size)
+        _skip(scene, plan, side, asked, want)
+        hold(f"below minimum: {plain(asked)}")
+        return
     step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
     link = scene.link(copy, Role.CORRECTION, step)
     reference, source = _entry_reference(scene, plan, side)
@@ -162,18 +167,16 @@ def _grow(
     lowest, highest = min(price, reference), max(price, reference)
     qty = _raised(scene, plan, side, copy, qty, have + lag, lowest)
     block = _attempts_block(scene, plan, scene.attempts(link))
-    small = copy.asked(main_size)
-    block = block or (quantity_block(scene, qty, lowest, highest) if qty else f"below minimum: {plain(small)}")
+    block = block or quantity_block(scene, qty, lowest, highest)
     if block:
         plan.raised.pop(side, None)
-        _skip(scene, plan, side, qty or small, want, lowest)
         hold(block)
         return
     if wait := entry_wait(scene, plan, side):
         plan.raised.pop(side, None)
         hold(wait, waiting=True)
         return
-    stop, _, _ = stop_on_book(scene.main, scene.symbol, side)
+    stop = stop_on_book(scene.main, scene.symbol, side)[0] or scene.intended_stops.get(side)
     if stop is not None and (price - stop) * side.sign <= 0:
         plan.raised.pop(side, None)
         hold("main's stop is passed: an entry would stand naked")
@@ -214,10 +217,18 @@ def _raised(
     return minimum
 
 
-def _skip(scene: Scene, plan: SymbolPlan, side: PositionSide, qty: Decimal, want: Decimal, price: Decimal) -> None:
+def _is_small(scene: Scene, side: PositionSide, copy: Copy, qty: Decimal) -> bool:
+    """Whether growth is under the contract's minimum at main's price, and is not raised to it."""
+    if scene.policy.sizing.below_minimum is BelowMinimum.ROUND_UP and not copy.raised:
+        return False
+    row = scene.main.position(scene.symbol, side)
+    price = None if row is None else row.mark_price or row.entry_price
+    return qty < scene.instrument.min_qty or (price is not None and not scene.instrument.meets_minimum(qty, price))
+
+
+def _skip(scene: Scene, plan: SymbolPlan, side: PositionSide, qty: Decimal, want: Decimal) -> None:
     """With `skip`, what stays under the minimum for the grace time is left out for good (A9)."""
-    mode = scene.policy.sizing.below_minimum
-    if mode is not BelowMinimum.SKIP or scene.instrument.meets_minimum(qty, price):
+    if scene.policy.sizing.below_minimum is not BelowMinimum.SKIP:
         return
     until = scene.since_ms(plan, f"small {side} {plain(want)}") + int(scene.policy.follow.grace_s * 1000)
     if scene.now_ms >= until:

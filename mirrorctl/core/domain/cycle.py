@@ -53,8 +53,8 @@ class Copy:
     `explained`: a closing execution on main was seen for it, so the brake does not count its close. `done`: keys of the
     rungs filled on this mirror (A37). `own_stop`: a stop of its own that is better than main's (breakeven = "own").
     `skipped`: what entries were too small for and is not made up. `raised`: the size to which an entry under the
-    minimum was raised; main's reductions take their share of it. `exit_seq`: the newest own exit that counts here, so
-    that one which is read again after a restart counts once.
+    minimum was raised; main's reductions take their share of it. `counted`: ids of the executions of own exits, so that
+    one which is read again after a restart counts once; fills concluded together share a seq (private/execution).
     """
 
     account: str
@@ -74,7 +74,7 @@ class Copy:
     own_stop: Decimal | None = None
     skipped: Decimal = ZERO
     raised: Decimal = ZERO
-    exit_seq: int = -1
+    counted: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, PositionSide]:

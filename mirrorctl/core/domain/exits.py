@@ -177,10 +177,12 @@ def _of_trader(holding: Holding, order: Order) -> Rested:
 def _amend(holding: Holding, plan: SymbolPlan, rung: Rested, target: RungOrder, room: Decimal) -> Decimal:
     """Bring a standing order to its rung; returns how much of the room it takes."""
     order = rung.order
-    if order is None or {f"amend:{order.order_id}", f"cancel:{order.order_id}"} & holding.busy:
-        return ZERO
     growth = target.open_qty - rung.open_qty
-    if growth > room:
+    if order is not None and f"amend:{order.order_id}" in holding.busy:
+        return max(growth, ZERO)  # it may be growing already
+    if order is None or f"cancel:{order.order_id}" in holding.busy:
+        return ZERO
+    if growth > max(room, ZERO):
         growth = ZERO
     qty = order.qty + growth
     price = target.price if order.price != target.price and not order.stop_kind.position_bound else None

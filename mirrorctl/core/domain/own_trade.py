@@ -18,7 +18,7 @@ from mirrorctl.core.domain.ids import LinkId, Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import spread, stored_ladder, without
 from mirrorctl.core.domain.ours import IntentState, OurOrder
-from mirrorctl.core.domain.protection import bound_trigger, trigger_value, watch_price
+from mirrorctl.core.domain.protection import awaits_price, bound_trigger, trigger_value, watch_price
 from mirrorctl.core.domain.refusals import retry_at_ms
 from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Need, NeedKind, Planned, SymbolPlan
 from mirrorctl.core.domain.standing_trade import ladder_on_book, read_off, rebased
@@ -193,10 +193,10 @@ def _plan_stop(scene: TradeScene, decided: TradePlan, row: Position) -> None:
             return
     by = bound_trigger(scene.view, scene.symbol, row.idx, StopKind.STOP_LOSS) or TriggerBy.LAST
     if row.stop_loss != stop and "stop" not in scene.busy:
-        ticker = scene.fresh_ticker()  # without one the exchange itself says whether the price has passed
+        ticker = scene.fresh_ticker()  # where none can be had the exchange itself says whether the price has passed
         passed = ticker is not None and (trigger_value(ticker, by) - stop) * scene.side.sign <= 0
-        if row.stop_loss is not None and ticker is None and "stop" in scene.refused:
-            watch_price(scene, decided.plan)
+        if row.stop_loss is not None and row.stop_loss == decided.trade.stood and awaits_price(scene, decided.plan):
+            pass  # what stands protects meanwhile
         elif row.stop_loss is not None and passed:
             decided.plan.missing.append(f"stop {plain(stop)} is passed by the price: {plain(row.stop_loss)} stays")
             watch_price(scene, decided.plan)

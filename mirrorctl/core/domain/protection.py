@@ -62,8 +62,7 @@ def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position
         plan.missing.append(f"breakeven {plain(wanted)} is passed by the price: the stop stays")
         watch_price(scene, plan)
         return
-    if mine and scene.fresh_ticker() is None and "stop" in scene.refused:
-        watch_price(scene, plan)
+    if mine and awaits_price(scene, plan):
         return
     reason = "breakeven of its own" if mine else "as on main"
     _set(
@@ -177,6 +176,16 @@ def watch_price(scene: Scene | TradeScene, plan: SymbolPlan) -> None:
         plan.wake_at(due)
     else:
         plan.needs.append(Need(NeedKind.TICKER, scene.account, scene.symbol))
+
+
+def awaits_price(scene: Scene | TradeScene, plan: SymbolPlan) -> bool:
+    """Whether a better stop waits for a price that says whether it can be placed: for a second at most."""
+    until = scene.since_ms(plan, "price for a stop") + _WATCH_MS
+    if scene.fresh_ticker() is not None or scene.now_ms >= until:
+        return False
+    watch_price(scene, plan)
+    plan.wake_at(until)
+    return True
 
 
 def trigger_value(ticker: Ticker, by: TriggerBy) -> Decimal:

@@ -162,7 +162,8 @@ class Scene:
     `growth_block` is the reason why growth is held for all of the symbol; `limit` says why an entry of a quantity at a
     price would break a limit ("" when it would not), failing closed. `parked`: no order of ours touches the symbol.
     `ladders`: the rungs of main's trade that main has not filled, `rungs_sold` what it has filled of them in part, by
-    their keys; `rungs_done`: keys of those it has filled.
+    their keys; `rungs_done`: keys of those it has filled. `intended_stops`: what main's managed trades say, for as long
+    as main's book does not show it.
     """
 
     now_ms: int
@@ -187,6 +188,7 @@ class Scene:
     rungs_sold: Mapping[PositionSide, Mapping[str, Decimal]] = field(default_factory=dict)
     rungs_done: Mapping[PositionSide, frozenset[str]] = field(default_factory=dict)
     breakevens: Mapping[PositionSide, BreakevenTerms] = field(default_factory=dict)
+    intended_stops: Mapping[PositionSide, Decimal] = field(default_factory=dict)
     ticker: Ticker | None = None
     limit: Callable[[Decimal, Decimal], str] = lambda _qty, _price: ""
 

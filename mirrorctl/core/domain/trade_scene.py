@@ -22,7 +22,7 @@ from mirrorctl.core.domain.view import AccountView
 class TradeScene:
     """Everything a decision about one managed trade looks at. `done`: keys of the rungs that main has filled.
 
-    `since`, `busy` and `refused` as in Scene. `attached`: the stops that entries of ours carried or carry. `stood_seq`:
+    `since` and `busy` as in Scene. `attached`: the stops that entries of ours carried or carry. `stood_seq`:
     the seq of the newest row that showed a stop we know; None since the start. `usual`: the exit policy of an adopted
     ladder.
     """
@@ -37,7 +37,6 @@ class TradeScene:
     since: Mapping[str, int]
     done: frozenset[str] = frozenset()
     busy: frozenset[str] = frozenset()
-    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     attached: frozenset[Decimal] = frozenset()
     stood_seq: int | None = None
     usual: Approach = CONSERVATIVE

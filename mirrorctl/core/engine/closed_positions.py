@@ -129,7 +129,9 @@ class ClosedPositions:
         reason = reason_of(closing.execution, close.link, order, is_main=account.is_main, emergency=close.emergency)
         reason = CloseReason.TARGET if close.dust else reason
         text = closed_text(reason, closing)
-        self._put(account, row, reason, text, close.time_ms, closing.execution.exec_id)
+        # By its order: of fills concluded together nobody knows the last, and a later read may order them otherwise.
+        about = closing.execution.order_id or closing.execution.exec_id
+        self._put(account, row, reason, text, close.time_ms, about)
 
     # --- inside ------------------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.handover import notice_reopening, take_over
 from mirrorctl.core.engine.intake import Intake
+from mirrorctl.core.engine.interrupted import finish_interrupted
 from mirrorctl.core.engine.ports import (
     Clock,
     Decoder,
@@ -161,6 +162,7 @@ class Engine(EngineState):
         """Keep the managed trades on main; everything else there is never touched (A79)."""
         if self._sends:
             take_over(self)
+            finish_interrupted(self, now)
         symbols, self.dirty_main = self.dirty_main, set()
         plans = self.plan_main(symbols, now) if symbols else []
         for decided in plans:
@@ -298,8 +300,12 @@ class Engine(EngineState):
             if self.main.view.is_settled(symbol):
                 with self.store.batch():  # a cycle never stands without its copies
                     notice_reopening(self, symbol)
-                    self.keeper.advance(symbol, self.main.view, mirrors, self.exchange_now_ms())
+                    begun = {side: self._began_ms(symbol, side) for side in PositionSide}
+                    self.keeper.advance(symbol, self.main.view, mirrors, self.exchange_now_ms(), begun)
         self.keeper.explain_closes()
+
+    def _began_ms(self, symbol: str, side: PositionSide) -> int:
+        return self.entry_fees.began_ms(self.main.name, symbol, side, self.main.view.size(symbol, side))
 
     def _ask_days(self, now: int) -> None:
         """Read the day's closed PnL of accounts that have a limit on it."""

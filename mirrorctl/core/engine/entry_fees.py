@@ -18,15 +18,16 @@ Key = tuple[str, str, PositionSide]
 class Entered:
     """Executions of one position since it was last flat: base coin entered and still held, fees in the settle coin.
 
-    `first_ms`: its first fill, exchange clock; 0 when that was not seen as it happened. `origin` and `link_id` are of
-    the order that opened it; `flat_ms` is when what was held before it was closed to the last, 0 where that is not
-    known.
+    `began_ms`: its first fill, exchange clock; `first_ms`: the same, 0 when it was not seen as it happened. `origin`
+    and `link_id` are of the order that opened it. `flat_ms`: when what was held before it was closed to the last, 0
+    where that is not known.
     """
 
     qty: Decimal = ZERO
     fees: Decimal = ZERO
     left: Decimal = ZERO
     first_ms: int = 0
+    began_ms: int = 0
     origin: str = ""
     link_id: str = ""
     flat_ms: int = 0
@@ -77,6 +78,11 @@ class EntryFees:
         """When a position was opened, exchange clock; None when nobody saw it happen."""
         return self._of_key((account, symbol, side)).first_ms or None
 
+    def began_ms(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> int:
+        """When the first fill of a position of `size` was, exchange clock; 0 where not all executions were seen."""
+        entered = self._of_key((account, symbol, side))
+        return entered.began_ms if size and entered.left == size else 0
+
     def opened_again(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> Entered | None:
         """What is held since the position was flat in between; None where executions do not prove that it was."""
         entered = self._of_key((account, symbol, side))
@@ -109,7 +115,14 @@ def _replayed(fills: list[_Fill]) -> Entered:
         if fill.opened and not entered.left:
             first_ms = fill.time_ms if fill.live else 0
             entered = Entered(
-                fill.opened, fill.fee, fill.opened, first_ms, fill.order_id, fill.link_id, flat_ms=entered.flat_ms
+                fill.opened,
+                fill.fee,
+                fill.opened,
+                first_ms,
+                fill.time_ms,
+                fill.order_id,
+                fill.link_id,
+                entered.flat_ms,
             )
         elif fill.opened:
             entered = replace(

@@ -145,8 +145,9 @@ class Intake:
         )
         if changed is not None:
             what = f"out of this cycle: {changed.out}" if changed.out else "its own target reduced it"
+            about = f"{execution.order_id or execution.exec_id}:{changed.out}"  # once for all fills of an order
             self._state.outbox.tell(
-                self._state.now_ms(), Severity.INFO, "own-exit", account.name, execution.symbol, what, execution.exec_id
+                self._state.now_ms(), Severity.INFO, "own-exit", account.name, execution.symbol, what, about
             )
         if live:
             self._state.meter.on_mirror_execution(account, execution, self._state.keeper)
@@ -164,13 +165,12 @@ class Intake:
         self._state.mark(account, action.symbol)
         if isinstance(event.outcome, NotSent):
             account.not_sent(action.priority, event.outcome, now)
-        elif isinstance(event.outcome, RejectedOutcome) and event.outcome.code == _NOTHING_TO_REDUCE:
-            account.ask(ReadPosition(action.symbol), now)  # its own stop was faster: nothing to tell
         elif isinstance(event.outcome, RejectedOutcome):
-            text = f"{type(action).__name__} refused ({event.outcome.code}): {event.outcome.message}"
-            severity = Severity.WARNING if action.priority is Priority.ENTRY else Severity.CRITICAL
-            about = f"{_decision(action)}:{event.outcome.code}"
-            self._state.outbox.tell(now, severity, "refused", account.name, action.symbol, text, about)
+            if not _is_race(action, event.outcome):
+                text = f"{type(action).__name__} refused ({event.outcome.code}): {event.outcome.message}"
+                severity = Severity.WARNING if action.priority is Priority.ENTRY else Severity.CRITICAL
+                about = f"{_decision(action)}:{event.outcome.code}"
+                self._state.outbox.tell(now, severity, "refused", account.name, action.symbol, text, about)
             account.ask(ReadPosition(action.symbol), now)
             if not isinstance(action, PlaceOrder) and hasattr(action, "order_id"):
                 account.ask(FindOrder(action.symbol, order_id=action.order_id), now)
@@ -341,3 +341,13 @@ def _decision(action: Action) -> str:
     """What all attempts at one decision share, so that a refusal is told once and not for every attempt."""
     link = parse(action.link_id) if isinstance(action, PlaceOrder) else None
     return str(link.intent) if link is not None else f"{type(action).__name__}:{action.reason}"
+
+
+def _is_race(action: Action, outcome: RejectedOutcome) -> bool:
+    """Whether it only came too late: a stop was faster than a reduction, or an order ended before its amend.
+
+    What is wrong after that is told by who finds it: a position without its stop, for one.
+    """
+    if isinstance(action, PlaceOrder):
+        return outcome.code == _NOTHING_TO_REDUCE
+    return outcome.overtaken

@@ -61,7 +61,10 @@ class _Tracked:
 
 
 class IntentBook:
-    """Every intent that is not over, and those that ended lately. All calls on the engine's thread."""
+    """Every intent that is not over, and those that ended lately. All calls on the engine's thread.
+
+    `interrupted`: entries of trades on main that the process before this one may not have sent.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -70,6 +73,7 @@ class IntentBook:
         self._by_symbol: dict[tuple[str, str], dict[int, _Tracked]] = {}
         self._refusals: dict[tuple[str, str, str], int] = {}
         self._changes = Changes()
+        self.interrupted: list[int] = []
 
     # --- life ------------------------------------------------------------------------------------------------
 
@@ -86,6 +90,8 @@ class IntentBook:
             self._track(tracked)
             if intent.state is not IntentState.LIVE:
                 self._update(tracked, now_ms, state=IntentState.DOUBT)
+                if isinstance(intent.action, PlaceOrder) and intent.action.role is Role.ENTRY:
+                    self.interrupted.append(intent.intent_id)
 
     def open(self, action: Action, now_ms: int) -> Intent:
         """Journal an action. It is durable when this returns; only then may it be sent."""
@@ -108,6 +114,13 @@ class IntentBook:
             if isinstance(item.action, CancelOrder):
                 self._mark_by_us(item.action, now_ms)
         return intents
+
+    def withdraw(self, intent_id: int, now_ms: int) -> None:
+        """What was journaled and never handed to the writer will not be sent any more."""
+        tracked = self._by_id.get(intent_id)
+        if tracked is not None and tracked.intent.state is IntentState.PENDING:
+            self._update(tracked, now_ms, state=IntentState.ABSENT, message="not sent")
+            self._forget_unsent(tracked)
 
     def on_outcome(self, intent_id: int, outcome: Outcome, sent_ms: int, now_ms: int) -> Intent | None:
         """Take the answer to a send. Returns the intent as it is now; None for one that is not ours.

@@ -6,13 +6,14 @@ it was read. A mirror that is seen for the first time changes no exposure by its
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution, Order
 from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, entry_orders, observed, proportion
 from mirrorctl.core.domain.exit_orders import is_our_rung, own_exit, rung_of
-from mirrorctl.core.domain.ids import parse, trade_tag
+from mirrorctl.core.domain.ids import Role, parse, trade_tag
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.policy import MAIN, Adopt, MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill
@@ -22,6 +23,7 @@ from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.records import Store
 
 _RUNGS_KEPT = 200
+_COUNTED_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Keeper:
         self.openers: dict[CycleKey, str] = {}
         self._done_before: dict[tuple[str, str, PositionSide], dict[str, int]] = {}
         self._measured: dict[tuple[str, str, PositionSide], _Measured] = {}
+        self._begun: dict[CycleKey, int] = {}
 
     # --- main ------------------------------------------------------------------------------------------------
 
@@ -81,10 +84,18 @@ class Keeper:
             if grown not in self.cycles or not self.cycles[grown].opened:
                 self.openers[grown] = execution.order_id
 
-    def advance(self, symbol: str, main: AccountView, mirrors: dict[str, MirrorPolicy], now_ms: int) -> None:
+    def advance(
+        self,
+        symbol: str,
+        main: AccountView,
+        mirrors: dict[str, MirrorPolicy],
+        now_ms: int,
+        begun: Mapping[PositionSide, int] | None = None,
+    ) -> None:
         """Bring the cycles of one symbol in step with main. Main is known and settled when this is called.
 
-        `now_ms` is the exchange's clock: executions are compared with it.
+        `now_ms` is the exchange's clock as far as it is known. `begun`: when the first fill of what is held was, as
+        the exchange stamped it, where that is known: executions are compared with it.
         """
         for side in PositionSide:
             key = (symbol, side)
@@ -101,6 +112,7 @@ class Keeper:
                 origin = self.openers.get(key) if size else None
                 row = main.position(symbol, side)  # with a new store the position may have begun long ago
                 began_ms = min(row.opened_ms, now_ms) if row is not None and row.opened_ms else now_ms
+                began_ms = (begun or {}).get(side) or began_ms
                 first = entries[0].order_id if entries else f"position-{began_ms}"
                 self._start(key, origin or first, bool(size), mirrors, began_ms)
             elif cycle is not None and size and not cycle.opened:
@@ -109,6 +121,7 @@ class Keeper:
                 self._save_cycle(replace(cycle, origin=entries[0].order_id))
             if size:
                 self._raise_caps(key, size)
+                self._begun[key] = (begun or {}).get(side) or self._begun.get(key, 0)
 
     def end_unseen(self, key: CycleKey, flat_ms: int, origin: str, now_ms: int) -> bool:
         """Executions say that main was flat and is not any more, while nobody looked. Whether it ended a cycle.
@@ -199,6 +212,8 @@ class Keeper:
 
     def _end(self, cycle: Cycle, now_ms: int) -> None:
         del self.cycles[cycle.key]
+        self._begun.pop(cycle.key, None)
+        self._measured = {key: exit_ for key, exit_ in self._measured.items() if key[1:] != cycle.key}
         self._done_before[(MAIN, *cycle.key)] = dict.fromkeys(cycle.done, 0)
         self._store.end_cycle(cycle.key, now_ms)
         self.openers.pop(cycle.key, None)
@@ -222,11 +237,10 @@ class Keeper:
         for cycle in self.cycles.values():
             if (mirror.name, *cycle.key) in self.copies:
                 continue
-            if not cycle.opened:
-                self._save_copy(_new_copy(cycle, policy))
-                continue
-            done = self._done_since(mirror.name, cycle.key, cycle.started_ms)
-            self._save_copy(replace(_adopted_copy(cycle, policy, mirror, main), done=done))
+            done = self._done_since(mirror.name, cycle.key, cycle.started_ms) if cycle.opened else ()
+            copy = _adopted_copy(cycle, policy, mirror, main) if cycle.opened else _new_copy(cycle, policy)
+            opened = copy.opened or _has_twins(mirror, cycle.key)
+            self._save_copy(replace(copy, done=done, opened=opened))
         for row in mirror.view.positions():
             key = (row.symbol, row.side) if row.side else None
             if key and (mirror.name, *key) not in self.copies and opened_by_us(mirror, key):
@@ -256,7 +270,8 @@ class Keeper:
         cycle = self.cycles.get((execution.symbol, side))
         if copy is None or copy.ended or cycle is None:
             return None
-        if not live and (execution.time_ms < cycle.started_ms or execution.seq <= copy.exit_seq):
+        began_ms = self._begun.get(cycle.key, 0) if live else cycle.started_ms  # what came live needs the same clock
+        if execution.time_ms < began_ms or execution.exec_id in copy.counted:
             return None
         own, out = own_exit(execution)
         if not own:
@@ -264,7 +279,7 @@ class Keeper:
         main_size = main.size(execution.symbol, side)
         after = copy.after_own_exit(view.size(execution.symbol, side), execution.closed_qty, main_size, out)
         changed = after is not copy
-        after = replace(after, exit_seq=max(copy.exit_seq, execution.seq))
+        after = replace(after, counted=(*copy.counted, execution.exec_id)[-_COUNTED_KEPT:])
         if not changed:
             self._save_copy(after)
             return None
@@ -366,6 +381,14 @@ def _adopted_copy(cycle: Cycle, policy: MirrorPolicy, mirror: Account, main: Acc
         return Copy(mirror.name, cycle.symbol, cycle.side, cycle.tag, ratio, formula, opened=True)
     held = NEW_STORE if policy.adopt is Adopt.ALL else NEW_ONLY
     return replace(_new_copy(cycle, policy), held=held)
+
+
+def _has_twins(mirror: Account, key: CycleKey) -> bool:
+    """Whether the side is flat and entries of ours rest there: the position that they may open is ours."""
+    symbol, side = key
+    links = (parse(o.link_id) for o in mirror.view.orders(symbol) if o.side is side.entry and not o.is_exit)
+    twins = any(link is not None and link.account == mirror.tag and link.role is Role.TWIN for link in links)
+    return twins and not mirror.view.size(symbol, side)
 
 
 def opened_by_us(mirror: Account, key: CycleKey) -> bool:

@@ -102,7 +102,6 @@ class MainPass:
             since=before.since if before else {},
             done=self._keeper.rungs_done(symbol, trade.side),
             busy=busy,
-            refused=self._book.refused(main.name, symbol),
             attached=self._attached(symbol),
             usual=self._usual,
             stood_seq=self._stood.get(trade.key),

@@ -174,10 +174,15 @@ class MirrorPass:
             rungs_sold={side: self._sold(symbol, side, ladder) for side, ladder in ladders.items()},
             rungs_done={side: self._keeper.rungs_done(symbol, side) for side in copies},
             breakevens={side: terms(self.mirror, self._trades.get(symbol, side), symbol, side) for side in copies},
+            intended_stops=self._intended_stops(symbol),
             ticker=ticker,
             limit=limit,
         )
         return scene, wake
+
+    def _intended_stops(self, symbol: str) -> dict[PositionSide, Decimal]:
+        trades = (trade for side in PositionSide if (trade := self._trades.get(symbol, side)) is not None)
+        return {trade.side: trade.stop for trade in trades if trade.stop is not None}
 
     def _ladder(self, symbol: str, side: PositionSide) -> Ladder:
         """What is left of main's ladder: the stored one of a managed trade, else what stands on main."""
@@ -229,5 +234,9 @@ def is_off(plan: SymbolPlan, side: PositionSide, instrument: Instrument) -> bool
     difference = abs(standing.have - standing.want) - standing.tolerated
     if difference < max(instrument.qty_step, instrument.min_qty):
         return False
-    held = any(h.side is side for h in plan.held)
+    ordered = any(
+        isinstance(item.action, PlaceOrder) and item.action.role is Role.CORRECTION and item.action.side is side.entry
+        for item in plan.actions
+    )
+    held = any(h.side is side for h in plan.held) and not ordered  # what is held then is another order's
     return not (held and standing.want > standing.have)

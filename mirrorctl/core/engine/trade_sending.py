@@ -22,8 +22,13 @@ _SEND_MS = 20_000
 
 def send_and_wait(engine: Engine, action: Action) -> Generator[Wait, bool, Intent]:
     """Journal, send, and wait for the exchange's word; a refusal or lasting doubt is raised."""
+    return (yield from send_journaled(engine, engine.book.open(action, engine.now_ms())))
+
+
+def send_journaled(engine: Engine, intent: Intent) -> Generator[Wait, bool, Intent]:
+    """Send what is in the journal already, and wait for the exchange's word; a refusal or lasting doubt is raised."""
+    action = intent.action
     account = engine.accounts[action.account]
-    intent = engine.book.open(action, engine.now_ms())
     account.writer.send(intent.intent_id, action)
 
     def current() -> Intent:

@@ -6,22 +6,32 @@ exchange's word, then tell how the mirrors follow. What is asked for is checked 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from decimal import Decimal
 
 from mirrorctl.core.domain.actions import PlaceOrder
-from mirrorctl.core.domain.errors import ExchangeError, LimitReached, Refused, Rejected, Unavailable, UsageError
+from mirrorctl.core.domain.errors import (
+    ExchangeError,
+    LimitReached,
+    MirrorctlError,
+    Refused,
+    Rejected,
+    Unavailable,
+    UsageError,
+)
 from mirrorctl.core.domain.ids import LinkId, Role, step_tag, trade_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.values import OrderType, PositionSide, TimeInForce
 from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.records import Intent
 from mirrorctl.core.engine.tasks import Progress, Steps, Wait
 from mirrorctl.core.engine.trade_intent import added
 from mirrorctl.core.engine.trade_plan import OpenPlan, plan_open
 from mirrorctl.core.engine.trade_preview import preview_open
 from mirrorctl.core.engine.trade_reads import READ_MS, instrument_of, known_main
 from mirrorctl.core.engine.trade_request import OpenRequest
-from mirrorctl.core.engine.trade_sending import cancel, follow, send_and_wait
+from mirrorctl.core.engine.trade_sending import cancel, follow, send_and_wait, send_journaled
 from mirrorctl.core.engine.trade_state import holding, our_entries, our_targets, trading_side
 
 _CLEARED_MS = 1_000
@@ -79,9 +89,34 @@ def _enter(
     refused: list[dict[str, object]] = []
     if not plan.adds:
         engine.trades.save(plan.trade)
-    for leg, order in enumerate(plan.orders):
+    # All in one transaction: a kill between two of them leaves in the journal what is still to be sent (A43).
+    journaled = engine.book.open_all([Planned(order) for order in plan.orders], engine.now_ms())
+    try:
+        yield from _send_entries(engine, plan, journaled, placed, errors, refused, progress)
+    except MirrorctlError:
+        for intent in journaled:
+            engine.book.withdraw(intent.intent_id, engine.now_ms())
+        raise
+    if placed:
+        return placed, refused
+    if not plan.adds:
+        engine.trades.drop(plan.key)
+    raise errors[0]
+
+
+def _send_entries(
+    engine: Engine,
+    plan: OpenPlan,
+    journaled: Sequence[Intent],
+    placed: list[PlaceOrder],
+    errors: list[ExchangeError],
+    refused: list[dict[str, object]],
+    progress: Progress,
+) -> Generator[Wait, bool, None]:
+    """Send one entry after the other and sort them by what became of them."""
+    for leg, (order, entry) in enumerate(zip(plan.orders, journaled, strict=True)):
         try:
-            intent = yield from send_and_wait(engine, order)
+            intent = yield from send_journaled(engine, entry)
         except (Rejected, Unavailable) as error:
             errors.append(error)
             price = None if order.price is None else plain(order.price)
@@ -91,11 +126,6 @@ def _enter(
             _write_added(engine, plan)
         placed.append(order)
         progress({"event": "main", "symbol": order.symbol, "link_id": order.link_id, "state": intent.state.value})
-    if placed:
-        return placed, refused
-    if not plan.adds:
-        engine.trades.drop(plan.key)
-    raise errors[0]
 
 
 def _write_added(engine: Engine, plan: OpenPlan) -> None:

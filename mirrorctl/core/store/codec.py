@@ -102,7 +102,7 @@ def cycle_of(row: Row) -> Cycle:
 def copy_of(row: Row) -> Copy:
     """From the columns of `copy` in the order of the fields."""
     account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, *later = row
-    done, stop, skipped, raised, exit_seq = later
+    done, stop, skipped, raised, counted = later
     return Copy(
         account=account,
         symbol=symbol,
@@ -121,7 +121,7 @@ def copy_of(row: Row) -> Copy:
         own_stop=decimal_value(stop),
         skipped=Decimal(skipped),
         raised=Decimal(raised),
-        exit_seq=exit_seq,
+        counted=tuple(counted.split()),
     )
 
 

@@ -14,7 +14,7 @@ from mirrorctl.core.store.tables import Tables
 _CYCLE = "symbol, side, tag, origin, started_ms, opened, done"
 _COPY = (
     "account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, done, own_stop,"
-    " skipped, raised, exit_seq"
+    " skipped, raised, counted"
 )
 
 
@@ -93,7 +93,7 @@ class FollowingTables(Tables):
                 decimal_text(copy.own_stop),
                 plain(copy.skipped),
                 plain(copy.raised),
-                copy.exit_seq,
+                keys_text(copy.counted),
             ),
         )
 

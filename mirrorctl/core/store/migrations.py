@@ -87,7 +87,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             "ALTER TABLE copy ADD COLUMN own_stop TEXT",
             "ALTER TABLE copy ADD COLUMN skipped TEXT NOT NULL DEFAULT '0'",
             "ALTER TABLE copy ADD COLUMN raised TEXT NOT NULL DEFAULT '0'",
-            "ALTER TABLE copy ADD COLUMN exit_seq INTEGER NOT NULL DEFAULT -1",
+            "ALTER TABLE copy ADD COLUMN counted TEXT NOT NULL DEFAULT ''",
             """CREATE TABLE trade (
                 symbol TEXT NOT NULL, side TEXT NOT NULL, created_ms INTEGER NOT NULL, document TEXT NOT NULL,
                 PRIMARY KEY (symbol, side)

@@ -58,6 +58,22 @@ def test_what_is_final_is_rejected_with_its_code(code: int, action: Action) -> N
 
 
 @pytest.mark.parametrize(
+    ("code", "message", "overtaken"),
+    [
+        (110001, "order not exists or too late to replace", True),
+        (110064, "", True),
+        (10001, "can not set tp/sl/ts for zero position", True),
+        (10001, "price invalid", False),
+        (110094, "", False),
+    ],
+)
+def test_what_only_came_too_late_is_marked(code: int, message: str, overtaken: bool) -> None:
+    outcome = outcome_of(refused(code, message), AMEND)
+    assert isinstance(outcome, RejectedOutcome)
+    assert outcome.overtaken is overtaken
+
+
+@pytest.mark.parametrize(
     ("code", "action", "outcome"),
     [
         (110001, CANCEL, Accepted),

@@ -320,3 +320,19 @@ def test_an_entry_that_goes_out_makes_the_position_ours(desk: Desk) -> None:
     copy = desk.copy()
     assert copy is not None
     assert copy.opened
+
+
+@pytest.mark.proves("A76")
+def test_an_own_exit_read_again_counts_once_and_one_of_the_same_seq_counts_too(desk: Desk) -> None:
+    """Fills concluded together share a seq: what a restart must not count twice is told by its id alone."""
+    desk.main.hold(LONG, "0.1")
+    desk.advance()
+    desk.own_exit(closing(exec_id="a", link_id=TARGET), "0.03")
+    desk.keeper = Keeper(desk.store, 101)
+    twin = closing(exec_id="b", link_id=TARGET, qty=Decimal("0.01"), closed_qty=Decimal("0.01"))
+    caps = []
+    for again in (closing(exec_id="a", link_id=TARGET), twin, twin):
+        desk.own_exit(again, "0.02", live=False)
+        copy = desk.copy()
+        caps.append(copy.cap if copy is not None else None)
+    assert caps == [Decimal("0.03"), Decimal("0.02"), Decimal("0.02")]

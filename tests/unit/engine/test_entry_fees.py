@@ -1,0 +1,84 @@
+"""Fees of entries: counted from executions in whatever order they come, since the position was last flat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+
+from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.values import ExecutionKind, PositionSide, Side
+from mirrorctl.core.engine.entry_fees import EntryFees
+from tests.unit.domain.scenes import SYMBOL, execution
+
+LONG, SHORT = PositionSide.LONG, PositionSide.SHORT
+
+
+def fill(number: int, qty: str, fee: str = "0", closed: str = "0", side: Side = Side.BUY) -> Execution:
+    """The `number`th execution of main, at that second."""
+    made = execution(f"x{number}", f"o{number}", qty, number, side=side, closed_qty=Decimal(closed))
+    return replace(made, time_ms=number * 1_000, fee=Decimal(fee))
+
+
+def noted(*fills: Execution, live: bool = True) -> EntryFees:
+    fees = EntryFees()
+    for each in fills:
+        fees.note("main", each, live=live)
+    return fees
+
+
+LIFE = (
+    fill(1, "0.1", "3"),
+    fill(2, "0.2", "7"),
+    fill(3, "0.05", "1", closed="0.05", side=Side.SELL),
+    fill(4, "0.1", "2"),
+)
+
+
+@pytest.mark.proves("A35")
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_fees_of_all_entries_whatever_came_first(order: tuple[int, ...]) -> None:
+    fees = noted(*(LIFE[at] for at in order))
+    assert fees.of("main", SYMBOL, LONG, Decimal("0.35")) == (Decimal(12), Decimal("0.4"))
+    assert fees.began_ms("main", SYMBOL, LONG, Decimal("0.35")) == 1_000
+    assert fees.opened_again("main", SYMBOL, LONG, Decimal("0.35")) is None
+
+
+@pytest.mark.proves("A35", "A85")
+def test_an_execution_that_comes_twice_counts_once_and_a_missing_one_makes_them_unknown() -> None:
+    fees = noted(*LIFE, *LIFE)
+    assert fees.of("main", SYMBOL, LONG, Decimal("0.35")) == (Decimal(12), Decimal("0.4"))
+    assert fees.of("main", SYMBOL, LONG, Decimal("0.4")) == (None, Decimal(0))
+    assert noted(*LIFE[1:]).of("main", SYMBOL, LONG, Decimal("0.35")) == (None, Decimal(0))
+    assert fees.of("mirror", SYMBOL, LONG, Decimal("0.35")) == (None, Decimal(0))
+
+
+def test_a_flip_pays_for_what_it_opened_and_other_rows_for_nothing() -> None:
+    funding = replace(fill(3, "0.1", "50"), kind=ExecutionKind.FUNDING)
+    fees = noted(fill(1, "0.1", "3"), fill(2, "0.3", "9", closed="0.1", side=Side.SELL), funding)
+    assert fees.of("main", SYMBOL, LONG, Decimal(0)) == (None, Decimal(0))
+    assert fees.of("main", SYMBOL, SHORT, Decimal("0.2")) == (Decimal(6), Decimal("0.2"))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_position_that_was_flat_in_between_is_another_one(order: tuple[int, ...]) -> None:
+    """Executions prove it: all of what was held was closed, and what is held now came after."""
+    fills = (fill(1, "0.1", "3"), fill(2, "0.1", closed="0.1", side=Side.SELL), fill(5, "0.2", "4"))
+    fees = noted(*(fills[at] for at in order))
+    again = fees.opened_again("main", SYMBOL, LONG, Decimal("0.2"))
+    assert again is not None
+    assert (again.flat_ms, again.began_ms, again.origin) == (2_000, 5_000, "o5")
+    assert fees.of("main", SYMBOL, LONG, Decimal("0.2")) == (Decimal(4), Decimal("0.2"))
+    assert fees.opened_again("main", SYMBOL, LONG, Decimal("0.3")) is None, "not all of it was seen"
+
+
+def test_a_close_of_more_than_was_seen_proves_nothing() -> None:
+    fees = noted(fill(1, "0.1"), fill(2, "0.3", closed="0.3", side=Side.SELL), fill(3, "0.2", "4"))
+    assert fees.opened_again("main", SYMBOL, LONG, Decimal("0.2")) is None
+
+
+@pytest.mark.parametrize(("live", "first"), [(True, 1_000), (False, None)])
+def test_the_first_fill_counts_as_seen_only_when_it_came_live(live: bool, first: int | None) -> None:
+    assert noted(*LIFE, live=live).first_fill_ms("main", SYMBOL, LONG) == first
