@@ -20,7 +20,7 @@ from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import TradePlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
-from mirrorctl.core.engine.handover import notice_reopening, take_over
+from mirrorctl.core.engine.handover import advance_cycles, take_over
 from mirrorctl.core.engine.intake import Intake
 from mirrorctl.core.engine.interrupted import finish_interrupted
 from mirrorctl.core.engine.ports import (
@@ -299,13 +299,8 @@ class Engine(EngineState):
         for symbol in sorted(symbols):
             if self.main.view.is_settled(symbol):
                 with self.store.batch():  # a cycle never stands without its copies
-                    notice_reopening(self, symbol)
-                    begun = {side: self._began_ms(symbol, side) for side in PositionSide}
-                    self.keeper.advance(symbol, self.main.view, mirrors, self.exchange_now_ms(), begun)
+                    advance_cycles(self, symbol, mirrors)
         self.keeper.explain_closes()
-
-    def _began_ms(self, symbol: str, side: PositionSide) -> int:
-        return self.entry_fees.began_ms(self.main.name, symbol, side, self.main.view.size(symbol, side))
 
     def _ask_days(self, now: int) -> None:
         """Read the day's closed PnL of accounts that have a limit on it."""

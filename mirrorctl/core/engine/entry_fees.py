@@ -83,6 +83,10 @@ class EntryFees:
         entered = self._of_key((account, symbol, side))
         return entered.began_ms if size and entered.left == size else 0
 
+    def opener(self, account: str, symbol: str, side: PositionSide) -> str:
+        """The link id of the order that opened a position, as far as its executions were seen; "" for none."""
+        return self._of_key((account, symbol, side)).link_id
+
     def opened_again(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> Entered | None:
         """What is held since the position was flat in between; None where executions do not prove that it was."""
         entered = self._of_key((account, symbol, side))

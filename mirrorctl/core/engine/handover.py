@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mirrorctl.core.domain.approach import CONSERVATIVE
+from mirrorctl.core.domain.cycle import Cycle
 from mirrorctl.core.domain.ids import Role, parse, trade_tag
-from mirrorctl.core.domain.policy import Manage
+from mirrorctl.core.domain.policy import Manage, MirrorPolicy
 from mirrorctl.core.domain.standing_trade import ReadOff, read_off, rebased
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.keeper import opened_by_us
@@ -40,26 +41,42 @@ def take_over(state: EngineState) -> None:
         state.store.set_fact(_TAKEN, str(state.now_ms()))
 
 
-def notice_reopening(state: EngineState, symbol: str) -> None:
-    """Main was flat and holds the symbol again, and nobody saw it flat: the cycle before is over, and its trade.
+def advance_cycles(state: EngineState, symbol: str, mirrors: dict[str, MirrorPolicy]) -> None:
+    """Bring the cycles of one symbol in step with main, and the trades with them: each belongs to one position.
 
-    A trade that has entries of its own left, or was opened again by one of them, goes on with a ladder that is whole
-    and with the stop that stands.
+    Main may have been flat in between without anybody looking: then executions say so.
     """
+    main, now = state.main, state.exchange_now_ms()
+    begun: dict[PositionSide, int] = {}
     for side in PositionSide:
-        main, key = state.main, (symbol, side)
-        again = state.entry_fees.opened_again(main.name, symbol, side, main.view.size(symbol, side))
-        if again is None or not state.keeper.end_unseen(key, again.flat_ms, again.origin, state.exchange_now_ms()):
-            continue
-        trade = state.trades.get(symbol, side)
-        if trade is None:
-            continue
-        links = [parse(again.link_id), *(parse(order.link_id) for order in main.view.orders(symbol))]
-        if any(link is not None and link.role is Role.ENTRY and link.trade == trade.tag for link in links):
-            fresh = replace(trade, revision=trade.revision + 1, stop=None, stood=None, breakeven_entry=None)
-            state.trades.save(fresh)
-        else:
-            state.trades.drop(key)
+        size = main.view.size(symbol, side)
+        begun[side] = state.entry_fees.began_ms(main.name, symbol, side, size)
+        again = state.entry_fees.opened_again(main.name, symbol, side, size)
+        if again is not None:
+            state.keeper.end_unseen((symbol, side), again.flat_ms, again.origin, now)
+    before = {side: state.keeper.cycles.get((symbol, side)) for side in PositionSide}
+    state.keeper.advance(symbol, main.view, mirrors, now, begun)
+    for side in PositionSide:
+        cycle, known = state.keeper.cycles.get((symbol, side)), before[side]
+        if cycle is not None and cycle.opened and (known is None or not known.opened or known.tag != cycle.tag):
+            _leave_behind(state, cycle)
+
+
+def _leave_behind(state: EngineState, cycle: Cycle) -> None:
+    """A position began. A trade that had one before it is over, though its orders may not all be cleared away.
+
+    Unless one of its own entries opened this one too, or still rests: it goes on with a ladder that is whole, and with
+    the stop that stands.
+    """
+    trade, view = state.trades.get(*cycle.key), state.main.view
+    if trade is None or not trade.opened:
+        return
+    opener = state.entry_fees.opener(state.main.name, cycle.symbol, cycle.side)
+    links = [parse(opener), *(parse(order.link_id) for order in view.orders(cycle.symbol))]
+    if any(link is not None and link.role is Role.ENTRY and link.trade == trade.tag for link in links):
+        state.trades.save(replace(trade, revision=trade.revision + 1, stop=None, stood=None, breakeven_entry=None))
+    else:
+        state.trades.drop(cycle.key)
 
 
 def read_trade(state: EngineState, symbol: str, side: PositionSide, *, resumed: bool = False) -> ReadOff | None:
