@@ -428,6 +428,25 @@ def test_a_position_closed_and_opened_again_before_anybody_looked_is_another_one
     assert hand.shown("quarter") == "0.025 | - | - | 58000 | monitoring"
 
 
+@pytest.mark.proves("A79", "A37")
+def test_a_position_opened_before_the_trade_of_the_last_one_was_cleared_away_is_not_its() -> None:
+    """Main's order pushes are lost, so its targets seem to rest when the trader enters again."""
+    hand = entered()
+    stage = hand.stage
+    stage.world.fault(FaultKind.PUSH_DROP, "main", "order", count=None)
+    hand.reduce("0.2")
+    stage.run(200)
+    assert stage.engine.trades.all() != [], "not cleared away yet"
+    hand.enter("0.1", stop="58000")
+    stage.run(100)
+    stage.world.gateway.faults.clear()
+    stage.run(25_000)
+    hand.silent()
+    assert stage.engine.trades.all() == []
+    assert hand.shown("main") == "0.1 | - | - | 58000 | monitoring"
+    assert hand.shown("half") == "0.05 | - | - | 58000 | monitoring"
+
+
 @pytest.mark.proves("A43", "A37")
 def test_an_entry_of_the_trade_that_opens_it_again_after_its_stop_has_the_whole_ladder() -> None:
     """The daemon was gone: the stop closed the trade, then one of its entries filled and brought its own stop."""
