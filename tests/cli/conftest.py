@@ -172,3 +172,18 @@ def exchange(program: Program) -> Iterator[Running]:
     running = program.start("paper", "serve", "--volatility", "0")
     yield running
     running.end()
+
+
+@pytest.fixture(scope="module")
+def trader(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """A program whose home all tests of a module share."""
+    return Program(tmp_path_factory.mktemp("trader"))
+
+
+@pytest.fixture(scope="module")
+def daemon(trader: Program) -> Iterator[Running]:
+    """One daemon on paper, with the exchange it starts, for all tests of a module."""
+    running = trader.start("run")
+    trader("paper", "price", "BTCUSDT", "60000")
+    yield running
+    assert running.end() == 0

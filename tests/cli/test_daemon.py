@@ -14,20 +14,6 @@ from tests.cli.conftest import Program, Running
 WAIT_S = 8.0
 
 
-@pytest.fixture(scope="module")
-def trader(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    return Program(tmp_path_factory.mktemp("daemon"))
-
-
-@pytest.fixture(scope="module")
-def daemon(trader: Program) -> Iterator[Running]:
-    """One daemon on paper, with the exchange it starts, for all tests of this module."""
-    running = trader.start("run")
-    trader("paper", "price", "BTCUSDT", "60000")
-    yield running
-    assert running.end() == 0
-
-
 @pytest.fixture
 def flat(trader: Program, daemon: Running) -> Iterator[None]:
     """For a test that trades: everything is closed after it."""

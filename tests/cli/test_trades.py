@@ -14,19 +14,6 @@ CONSERVATIVE = ("--approach", "conservative", "--entry", "59000", "--entry", "58
 OPEN = ("trade", "open", "BTCUSDT", "long", "--margin", "300", "--leverage", "5", *CONSERVATIVE)
 
 
-@pytest.fixture(scope="module")
-def trader(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    return Program(tmp_path_factory.mktemp("trades"))
-
-
-@pytest.fixture(scope="module")
-def daemon(trader: Program) -> Iterator[Running]:
-    running = trader.start("run")
-    trader("paper", "price", "BTCUSDT", "60000")
-    yield running
-    assert running.end() == 0
-
-
 @pytest.fixture
 def flat(trader: Program, daemon: Running) -> Iterator[None]:
     yield

@@ -17,14 +17,19 @@ def is_our_rung(order: Order) -> bool:
     return link is not None and link.role is Role.TARGET
 
 
+def key_of(order: Order) -> str:
+    """The name of the rung that a target stands for: of ours its step, of the trader's its order id."""
+    link = parse(order.link_id)
+    return link.step if link is not None and link.role is Role.TARGET else order_key(order.order_id)
+
+
 def rung_of(order: Order) -> str:
     """The rung that an exit stands for: ours by its step, a resting exit of the trader's by its id; "" for none."""
-    link = parse(order.link_id)
-    if link is not None:
-        return link.step if link.role is Role.TARGET else ""
+    if parse(order.link_id) is not None:
+        return key_of(order) if is_our_rung(order) else ""
     against = order.is_exit or order.position_idx == 0  # on a one-way main an order against the position is an exit
     resting = against and order.stop_kind is StopKind.NONE and order.order_type is OrderType.LIMIT
-    return order_key(order.order_id) if resting or order.stop_kind is StopKind.PARTIAL_TAKE_PROFIT else ""
+    return key_of(order) if resting or order.stop_kind is StopKind.PARTIAL_TAKE_PROFIT else ""
 
 
 def own_exit(execution: Execution) -> tuple[bool, str]:

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from mirrorctl.core.domain.actions import SetLeverage
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
+from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.refusals import heals
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import PositionMode, PositionSide
@@ -69,6 +70,12 @@ def entry_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
     return _leverage_wait(scene, plan)
 
 
+def within_limit(policy: MirrorPolicy, leverage: Decimal, instrument: Instrument) -> Decimal:
+    """min(leverage, max_leverage), on the contract's step."""
+    limit = policy.limits.max_leverage
+    return instrument.leverage(leverage if limit is None else min(leverage, limit))
+
+
 def _leverage_wait(scene: Scene, plan: SymbolPlan) -> str:
     """An entry waits until the mirror's leverage reads min(main's × factor, max_leverage); plans what is missing.
 
@@ -81,10 +88,8 @@ def _leverage_wait(scene: Scene, plan: SymbolPlan) -> str:
     if main is None and not scene.main.proven(scene.symbol):
         plan.needs.append(Need(NeedKind.POSITION, scene.main.account, scene.symbol))
         return "main's leverage is not known yet"
-    wanted = actual if main is None else main * scene.policy.sizing.leverage_factor
-    if scene.policy.limits.max_leverage is not None:
-        wanted = min(wanted, scene.policy.limits.max_leverage)
-    wanted = scene.instrument.leverage(wanted)
+    base = actual if main is None else main * scene.policy.sizing.leverage_factor
+    wanted = within_limit(scene.policy, base, scene.instrument)
     if actual == wanted:
         return ""
     code, message = scene.refused.get("leverage", (0, ""))

@@ -15,12 +15,12 @@ from decimal import Decimal
 from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.actions import PlaceOrder
 from mirrorctl.core.domain.cycle import Copy
+from mirrorctl.core.domain.exit_orders import key_of
 from mirrorctl.core.domain.exits import Holding, Rested, cancel_target, differ, is_moving, plan_targets, rested
-from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, RungOrder, spread, without
 from mirrorctl.core.domain.scene import Need, NeedKind, Scene, SymbolPlan
-from mirrorctl.core.domain.trade import order_key
 from mirrorctl.core.domain.values import OrderStatus, PositionSide
 
 
@@ -149,9 +149,7 @@ def _owed(scene: Scene, plan: SymbolPlan, side: PositionSide, rung: Rested) -> t
 def _on_main(scene: Scene, rung: Rested) -> Order | None:
     """Main's order for the same rung: open, or known by the id it had when ours was placed."""
     for order in scene.main.orders(scene.symbol):
-        link = parse(order.link_id)
-        key = link.step if link is not None and link.role is Role.TARGET else order_key(order.order_id)
-        if key == rung.key:
+        if key_of(order) == rung.key:
             return order
     order_id = rung.attempts[-1].main_order_id if rung.attempts else ""
     return scene.main.order(order_id) if order_id else None

@@ -153,8 +153,28 @@ class SymbolPlan:
         self.wake_ms = at_ms if self.wake_ms is None else min(self.wake_ms, at_ms)
 
 
+class Moment:
+    """The time of a decision and the price that is known at it: what every scene has."""
+
+    __slots__ = ()
+    now_ms: int
+    since: Mapping[str, int]
+    ticker: Ticker | None
+
+    def since_ms(self, plan: SymbolPlan, what: str) -> int:
+        """When `what` began: now, unless the last decision already saw it. Forgotten by not being asked."""
+        began = self.since.get(what, self.now_ms)
+        plan.since[what] = began
+        return began
+
+    def fresh_ticker(self) -> Ticker | None:
+        if self.ticker is None or self.now_ms - self.ticker.at_ms > TICKER_FRESH_MS:
+            return None
+        return self.ticker
+
+
 @dataclass(slots=True)
-class Scene:
+class Scene(Moment):
     """Everything a decision about one symbol on one mirror may look at. Nothing of it is changed by deciding.
 
     `busy` names what is in flight besides placements: "stop", "leverage", "cancel:<order id>", "amend:<order id>";
@@ -194,17 +214,6 @@ class Scene:
 
     def idx(self, side: PositionSide) -> int:
         return self.mirror.mode(self.symbol).idx(side)
-
-    def since_ms(self, plan: SymbolPlan, what: str) -> int:
-        """When `what` began: now, unless the last decision already saw it. Forgotten by not being asked."""
-        began = self.since.get(what, self.now_ms)
-        plan.since[what] = began
-        return began
-
-    def fresh_ticker(self) -> Ticker | None:
-        if self.ticker is None or self.now_ms - self.ticker.at_ms > TICKER_FRESH_MS:
-            return None
-        return self.ticker
 
     def attempts(self, link: LinkId) -> list[OurOrder]:
         """Every attempt known of the decision behind `link`, first to last."""

@@ -13,6 +13,7 @@ from itertools import chain
 
 from mirrorctl.core.domain.account import Order, Position
 from mirrorctl.core.domain.approach import Approach
+from mirrorctl.core.domain.exit_orders import key_of
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, Rung
@@ -172,9 +173,7 @@ def _target_price(order: Order) -> Decimal | None:
 
 def _rung(price: Decimal, order: Order) -> Rung:
     link = parse(order.link_id)
-    if link is None:
-        return Rung(order_key(order.order_id), 0, price, order.qty, order.order_id)
-    return Rung(link.step, link.leg, price, order.qty, order.order_id)
+    return Rung(key_of(order), 0 if link is None else link.leg, price, order.qty, order.order_id)
 
 
 def _targets(ladder: Ladder) -> tuple[tuple[Target, ...], list[Rung]]:

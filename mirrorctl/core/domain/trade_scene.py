@@ -12,14 +12,14 @@ from mirrorctl.core.domain.cycle import entry_orders
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.ours import OurOrder
-from mirrorctl.core.domain.scene import TICKER_FRESH_MS, BreakevenTerms, SymbolPlan
+from mirrorctl.core.domain.scene import BreakevenTerms, Moment, SymbolPlan
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
 
 
 @dataclass(slots=True)
-class TradeScene:
+class TradeScene(Moment):
     """Everything a decision about one managed trade looks at. `done`: keys of the rungs that main has filled.
 
     `since` and `busy` as in Scene. `attached`: the stops that entries of ours carried or carry. `stood_seq`:
@@ -54,16 +54,6 @@ class TradeScene:
     @property
     def idx(self) -> int:
         return self.view.mode(self.symbol).idx(self.side)
-
-    def fresh_ticker(self) -> Ticker | None:
-        if self.ticker is None or self.now_ms - self.ticker.at_ms > TICKER_FRESH_MS:
-            return None
-        return self.ticker
-
-    def since_ms(self, plan: SymbolPlan, what: str) -> int:
-        began = self.since.get(what, self.now_ms)
-        plan.since[what] = began
-        return began
 
 
 @dataclass(slots=True)

@@ -13,8 +13,6 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.keeper import opened_by_us
 from mirrorctl.core.engine.state import EngineState
 
-_TAKEN = "main.taken"
-
 
 def take_over(state: EngineState) -> None:
     """Write down a trade for every position on main that is to be managed and is not. Main is known when called.
@@ -22,7 +20,9 @@ def take_over(state: EngineState) -> None:
     With a new store the positions that our own entries opened are taken up again as they stand: the intent was lost
     with the store, what stands on the exchange was not (A44).
     """
-    new_store, waits = not state.store.fact(_TAKEN), False
+    new_store, waits = not state.main_taken, False
+    if not new_store and state.policy.manage is not Manage.ALL:
+        return
     for row in list(state.main.view.positions()):
         if row.side is None or state.trades.get(row.symbol, row.side) is not None:
             continue
@@ -38,7 +38,7 @@ def take_over(state: EngineState) -> None:
             state.dirty_main.add(row.symbol)
         waits |= ours and found is None
     if new_store and not waits:
-        state.store.set_fact(_TAKEN, str(state.now_ms()))
+        state.mark_main_taken()
 
 
 def advance_cycles(state: EngineState, symbol: str, mirrors: dict[str, MirrorPolicy]) -> None:

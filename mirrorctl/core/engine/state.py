@@ -25,6 +25,7 @@ from mirrorctl.core.engine.tasks import Tasks
 from mirrorctl.core.engine.trades import TradeBook
 
 READ_RETRY_MS = 1_000
+_TAKEN = "main.taken"
 OVERLAP_MS = 60_000
 
 
@@ -43,6 +44,7 @@ class EngineState:
         self.book = IntentBook(store)
         self.keeper = Keeper(store, self.main.uid)
         self.trades = TradeBook(store)
+        self.main_taken = bool(store.fact(_TAKEN))
         self.standings = Standings(store)
         self.outbox = Outbox(store)
         self.meter = CopyMeter(store)
@@ -62,6 +64,11 @@ class EngineState:
         self.dirty_main: set[str] = set()
         self.stale_cycles: set[str] = set()
         self._clock = clock
+
+    def mark_main_taken(self) -> None:
+        """Main's positions were looked through once with this store: what our own entries opened is managed again."""
+        self.store.set_fact(_TAKEN, str(self.now_ms()))
+        self.main_taken = True
 
     def now_ms(self) -> int:
         """The local clock."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from mirrorctl.core.domain.actions import PlaceOrder, SetLeverage
 from mirrorctl.core.domain.audit.findings import Code, Finding, found
 from mirrorctl.core.domain.audit.scene import AuditScene, Seen, side_of
+from mirrorctl.core.domain.growth import within_limit
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
 from mirrorctl.core.domain.scene import Held, Standing, SymbolPlan
 from mirrorctl.core.domain.values import Severity
@@ -154,7 +155,4 @@ def _wanted_leverage(scene: AuditScene, account: Seen, symbol: str, instrument: 
     if main is None:
         return None
     policy = scene.policy.mirror(account.name)
-    wanted = main * policy.sizing.leverage_factor
-    if policy.limits.max_leverage is not None:
-        wanted = min(wanted, policy.limits.max_leverage)
-    return instrument.leverage(wanted)
+    return within_limit(policy, main * policy.sizing.leverage_factor, instrument)
