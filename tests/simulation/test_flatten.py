@@ -36,6 +36,17 @@ def test_everything_of_ours_goes_on_every_account_and_stays_gone() -> None:
     assert len(exits) == 6, "one order for each position"
 
 
+@pytest.mark.parametrize("command", ["flatten", "sync"])
+def test_a_command_waits_for_the_exchange_and_never_for_the_clock(command: str) -> None:
+    """Its reads and orders leave at once: a few times the 30 ms that a message travels, and no tick of a second."""
+    stage = Stage()
+    full(stage)
+    stage.run(1_010)  # a tick has just passed
+    began = stage.world.now_ms()
+    stage.command(command)
+    assert stage.world.now_ms() - began < 400
+
+
 @pytest.mark.proves("A72")
 def test_the_dry_run_names_the_same_and_sends_nothing() -> None:
     stage = Stage()

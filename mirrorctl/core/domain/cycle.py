@@ -55,6 +55,8 @@ class Copy:
     `skipped`: what entries were too small for and is not made up. `raised`: the size to which an entry under the
     minimum was raised; main's reductions take their share of it. `counted`: ids of the executions of own exits, so that
     one which is read again after a restart counts once; fills concluded together share a seq (private/execution).
+    `unsized`: why the ratio could not be made yet; it is zero until then, and nothing grows. `value`: the sizing value
+    that the trader gave for this trade alone. `follows`: main's (symbol, side) where it is not this one.
     """
 
     account: str
@@ -75,6 +77,14 @@ class Copy:
     skipped: Decimal = ZERO
     raised: Decimal = ZERO
     counted: tuple[str, ...] = ()
+    unsized: str = ""
+    value: Decimal | None = None
+    follows: CycleKey | None = None
+
+    @property
+    def source(self) -> CycleKey:
+        """The key of the cycle of main that it copies."""
+        return self.follows or (self.symbol, self.side)
 
     @property
     def key(self) -> tuple[str, str, PositionSide]:

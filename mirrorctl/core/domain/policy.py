@@ -8,10 +8,11 @@ from decimal import Decimal
 from enum import StrEnum
 
 from mirrorctl.core.domain.approach import BUILT_IN, Approach
+from mirrorctl.core.domain.values import PositionSide
 
 
 class SizingMode(StrEnum):
-    """How a mirror's copy ratio is made. Only PROPORTION is built."""
+    """How a mirror's copy ratio is made when a cycle begins."""
 
     PROPORTION = "proportion"
     EQUITY = "equity"
@@ -29,11 +30,49 @@ class Adopt(StrEnum):
 
 
 class CatchUp(StrEnum):
-    """How a mirror makes up for a twin that lags after the grace time. Only MARKET is built."""
+    """How a mirror makes up for a twin that lags after the grace time."""
 
     MARKET = "market"
     LIMIT = "limit"
     WAIT = "wait"
+
+
+class Direction(StrEnum):
+    """On which side main's fills are followed (A13)."""
+
+    SAME = "same"
+    REVERSE = "reverse"
+
+
+class Hedge(StrEnum):
+    """What a one-way mirror does while both legs of a symbol stand on main (A14)."""
+
+    REFUSE = "refuse"
+    NET = "net"
+    LONG_ONLY = "long-only"
+    SHORT_ONLY = "short-only"
+
+
+class ManualEdit(StrEnum):
+    """What becomes of a size changed by hand on a mirror position that is ours."""
+
+    RESTORE = "restore"
+    RESPECT = "respect"
+
+
+class Foreign(StrEnum):
+    """What becomes of a symbol with a position on a mirror that is not ours (A81)."""
+
+    PARK = "park"
+    ADOPT = "adopt"
+
+
+class OnBreach(StrEnum):
+    """What happens when the day's loss or drawdown reaches its limit."""
+
+    WARN = "warn"
+    PAUSE = "pause"
+    FLATTEN = "flatten"
 
 
 class Manage(StrEnum):
@@ -79,9 +118,34 @@ class Sizing:
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
-    """How main is followed. Times in seconds, slippage in basis points."""
+class MappedSymbol:
+    """Main's symbol as a mirror trades it: quantities times `multiplier`, prices divided by it."""
 
+    symbol: str
+    multiplier: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which of main's entries a mirror follows (A12). Globs of main's symbols; empty `symbols`: all."""
+
+    symbols: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    sides: tuple[PositionSide, ...] = (PositionSide.LONG, PositionSide.SHORT)
+    windows: tuple[str, ...] = ()
+    close_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """How main is followed. Times in seconds, slippage in basis points. `approach`: "main", or a name."""
+
+    direction: Direction = Direction.SAME
+    hedge: Hedge = Hedge.REFUSE
+    delay_s: Decimal = Decimal(0)
+    approach: str = "main"
+    manual_edit: ManualEdit = ManualEdit.RESTORE
+    foreign: Foreign = Foreign.PARK
     catch_up: CatchUp = CatchUp.MARKET
     grace_s: Decimal = Decimal(5)
     max_age_s: Decimal = Decimal(60)
@@ -100,6 +164,8 @@ class Limits:
     max_open_positions: int | None = 20
     max_daily_loss: Decimal | None = None
     max_orders_per_minute: int | None = 120
+    max_drawdown_pct: Decimal = Decimal(0)
+    on_breach: OnBreach = OnBreach.PAUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +176,8 @@ class MirrorPolicy:
     enabled: bool = True
     adopt: Adopt = Adopt.NEW_ONLY
     sizing: Sizing = field(default_factory=Sizing)
+    filter: Filter = field(default_factory=Filter)
+    map: Mapping[str, MappedSymbol] = field(default_factory=dict)
     follow: Follow = field(default_factory=Follow)
     limits: Limits = field(default_factory=Limits)
     naked_bound_ms: int = 2000

@@ -126,8 +126,14 @@ class Engine(EngineState):
     # --- decisions -----------------------------------------------------------------------------------------------
 
     def process(self) -> None:
-        """Make every decision that is due now."""
+        """Make every decision that is due now, and those that a command's next step leads to."""
         now = self.now_ms()
+        self._decide(now)
+        while self.tasks.run(now):
+            self._decide(now)
+        self._housekeep(now)
+
+    def _decide(self, now: int) -> None:
         self._ask_due_relists(now)
         self._ask_unsettled(now)
         self._ask_days(now)
@@ -141,8 +147,6 @@ class Engine(EngineState):
             self._pass_main(now)
             for mirror in self.passes.values():
                 self._pass(mirror, now)
-        self.tasks.run(now)
-        self._housekeep(now)
 
     def plan_main(self, symbols: set[str], now: int, *, keep: bool = True) -> list[TradePlan]:
         """Plans of the managed trades on main, with nothing sent; without `keep` nothing is remembered either."""

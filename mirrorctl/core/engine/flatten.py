@@ -17,8 +17,8 @@ from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, TimeInForce
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.copies import opened_by_us
 from mirrorctl.core.engine.engine import Engine
-from mirrorctl.core.engine.keeper import opened_by_us
 from mirrorctl.core.engine.tasks import Progress, Steps, Wait
 
 _TRIES = 5

@@ -10,7 +10,7 @@ from mirrorctl.core.domain.ids import Role, parse, trade_tag
 from mirrorctl.core.domain.policy import Manage, MirrorPolicy
 from mirrorctl.core.domain.standing_trade import ReadOff, read_off, rebased
 from mirrorctl.core.domain.values import PositionSide
-from mirrorctl.core.engine.keeper import opened_by_us
+from mirrorctl.core.engine.copies import opened_by_us
 from mirrorctl.core.engine.state import EngineState
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.approach import CONSERVATIVE
 from mirrorctl.core.domain.instruments import Instrument
+from mirrorctl.core.domain.lens import lens_of
 from mirrorctl.core.domain.policy import MAIN, Policy
 from mirrorctl.core.domain.values import Freshness
 from mirrorctl.core.engine.accounts import DAY_MS, Account
@@ -42,13 +43,13 @@ class EngineState:
         self.accounts = {account.name: account for account in accounts}
         self.main = self.accounts[MAIN]
         self.book = IntentBook(store)
-        self.keeper = Keeper(store, self.main.uid)
+        lenses = {mirror.name: lens_of(mirror) for mirror in policy.mirrors}
+        self.keeper = Keeper(store, self.main.uid, lenses)
         self.trades = TradeBook(store)
         self.main_taken = bool(store.fact(_TAKEN))
         self.standings = Standings(store)
         self.outbox = Outbox(store)
         self.meter = CopyMeter(store)
-        self.naked = NakedMeter(store)
         self.entry_fees = EntryFees()
         self.naked = NakedMeter(store)
         self.tasks = Tasks()

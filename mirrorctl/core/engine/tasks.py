@@ -42,11 +42,14 @@ class Tasks:
         """Begin a task; `done` hears its result or its error, exactly once."""
         self._running.append(_Running(steps, done))
 
-    def run(self, now_ms: int) -> None:
-        """Resume every task whose wait is over."""
+    def run(self, now_ms: int) -> bool:
+        """Resume every task whose wait is over. Whether any went a step on or ended."""
+        went_on = False
         for task in list(self._running):
             while self._step(task, now_ms):
-                pass
+                went_on = True
+            went_on |= task not in self._running
+        return went_on
 
     def next_wake_ms(self, default: int) -> int:
         return min((task.wait.until_ms for task in self._running if task.wait is not None), default=default)

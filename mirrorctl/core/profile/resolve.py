@@ -15,21 +15,28 @@ from mirrorctl.core.domain.policy import (
     BelowMinimum,
     Breakeven,
     CatchUp,
+    Direction,
+    Filter,
     Follow,
+    Foreign,
+    Hedge,
     Limits,
     Manage,
+    ManualEdit,
+    MappedSymbol,
     MirrorPolicy,
+    OnBreach,
     OnUnprotected,
     Policy,
     Sizing,
     SizingMode,
 )
-from mirrorctl.core.domain.values import PositionMode
+from mirrorctl.core.domain.values import PositionMode, PositionSide
 from mirrorctl.core.profile import unbuilt
 from mirrorctl.core.profile.approaches import approaches_of, settings_of
 from mirrorctl.core.profile.check import Tree, join
 from mirrorctl.core.profile.model import Account, KeySource, Row, Scalar
-from mirrorctl.core.profile.schema import KeysTable, LimitsTable, MirrorTable, ProfileFile
+from mirrorctl.core.profile.schema import FilterTable, KeysTable, LimitsTable, MirrorTable, ProfileFile
 
 _SECRETS = ("api_key", "api_secret")
 _SECTIONS = ("main", "mirror_defaults", "mirrors")
@@ -102,7 +109,15 @@ def _mirror(mirror: MirrorTable) -> MirrorPolicy:
             BelowMinimum(sizing.below_minimum),
             dict(sizing.symbols),
         ),
+        filter=_filter(mirror.filter),
+        map={symbol: MappedSymbol(to.symbol or symbol, to.multiplier) for symbol, to in mirror.map.items()},
         follow=Follow(
+            direction=Direction(follow.direction),
+            hedge=Hedge(follow.hedge),
+            delay_s=follow.delay_s,
+            approach=follow.approach,
+            manual_edit=ManualEdit(follow.manual_edit),
+            foreign=Foreign(follow.foreign),
             catch_up=CatchUp(follow.catch_up),
             grace_s=follow.grace_s,
             max_age_s=follow.max_age_s,
@@ -117,6 +132,16 @@ def _mirror(mirror: MirrorTable) -> MirrorPolicy:
     )
 
 
+def _filter(table: FilterTable) -> Filter:
+    return Filter(
+        symbols=tuple(table.symbols),
+        exclude=tuple(table.exclude),
+        sides=tuple(PositionSide(side) for side in table.sides),
+        windows=tuple(table.windows),
+        close_only=table.close_only,
+    )
+
+
 def _limits(table: LimitsTable) -> Limits:
     return Limits(
         max_leverage=table.max_leverage,
@@ -125,6 +150,8 @@ def _limits(table: LimitsTable) -> Limits:
         max_open_positions=table.max_open_positions,
         max_daily_loss=table.max_daily_loss,
         max_orders_per_minute=table.max_orders_per_minute,
+        max_drawdown_pct=table.max_drawdown_pct,
+        on_breach=OnBreach(table.on_breach),
     )
 
 

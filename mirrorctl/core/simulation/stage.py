@@ -152,6 +152,7 @@ class Stage:
                 results.append(dict(result or {}))
 
         self.engine.tasks.start(steps(self.engine, name, args, lambda _event: None), done)
+        self.world.at(0, lambda: None)  # a command that comes wakes the loop
         self.until(lambda: bool(results or errors), _COMMAND_MS)
         if errors:
             raise errors[0]

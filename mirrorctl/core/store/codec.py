@@ -15,7 +15,7 @@ from mirrorctl.core.domain.actions import (
     SetLeverage,
     SetTradingStop,
 )
-from mirrorctl.core.domain.cycle import Copy, Cycle
+from mirrorctl.core.domain.cycle import Copy, Cycle, CycleKey
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.trade import Trade
@@ -102,7 +102,7 @@ def cycle_of(row: Row) -> Cycle:
 def copy_of(row: Row) -> Copy:
     """From the columns of `copy` in the order of the fields."""
     account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, *later = row
-    done, stop, skipped, raised, counted = later
+    done, stop, skipped, raised, counted, unsized, value, follows = later
     return Copy(
         account=account,
         symbol=symbol,
@@ -122,7 +122,22 @@ def copy_of(row: Row) -> Copy:
         skipped=Decimal(skipped),
         raised=Decimal(raised),
         counted=tuple(counted.split()),
+        unsized=unsized,
+        value=decimal_value(value),
+        follows=cycle_key_of(follows),
     )
+
+
+def cycle_key_text(key: CycleKey | None) -> str:
+    """A symbol and a side in one column; "" for none."""
+    return "" if key is None else f"{key[0]} {key[1]}"
+
+
+def cycle_key_of(text: str) -> CycleKey | None:
+    if not text:
+        return None
+    symbol, side = text.split()
+    return (symbol, PositionSide(side))
 
 
 def intent_of(row: Row) -> Intent:

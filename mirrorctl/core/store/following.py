@@ -8,13 +8,21 @@ from mirrorctl.core.domain.cycle import Copy, Cycle, CycleKey
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
-from mirrorctl.core.store.codec import copy_of, cycle_of, decimal_text, decode_trade, encode_trade, keys_text
+from mirrorctl.core.store.codec import (
+    copy_of,
+    cycle_key_text,
+    cycle_of,
+    decimal_text,
+    decode_trade,
+    encode_trade,
+    keys_text,
+)
 from mirrorctl.core.store.tables import Tables
 
 _CYCLE = "symbol, side, tag, origin, started_ms, opened, done"
 _COPY = (
     "account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, done, own_stop,"
-    " skipped, raised, counted"
+    " skipped, raised, counted, unsized, value, follows"
 )
 
 
@@ -76,7 +84,7 @@ class FollowingTables(Tables):
 
     def save_copy(self, copy: Copy) -> None:
         self._database.run(
-            f"INSERT OR REPLACE INTO copy ({_COPY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR REPLACE INTO copy ({_COPY}) VALUES ({_placeholders(_COPY)})",
             (
                 *copy.key,
                 copy.tag,
@@ -94,6 +102,9 @@ class FollowingTables(Tables):
                 plain(copy.skipped),
                 plain(copy.raised),
                 keys_text(copy.counted),
+                copy.unsized,
+                decimal_text(copy.value),
+                cycle_key_text(copy.follows),
             ),
         )
 
@@ -113,3 +124,7 @@ class FollowingTables(Tables):
 
     def drop_trade(self, key: CycleKey) -> None:
         self._database.run("DELETE FROM trade WHERE symbol = ? AND side = ?", key)
+
+
+def _placeholders(columns: str) -> str:
+    return ", ".join("?" for _ in columns.split(","))

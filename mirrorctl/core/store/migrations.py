@@ -113,6 +113,15 @@ MIGRATIONS: tuple[Migration, ...] = (
             "CREATE INDEX naked_time_by_time ON naked_time (from_ms)",
         ),
     ),
+    Migration(
+        3,
+        "what sizes a copy, and which cycle it follows",
+        (
+            "ALTER TABLE copy ADD COLUMN unsized TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE copy ADD COLUMN value TEXT",
+            "ALTER TABLE copy ADD COLUMN follows TEXT NOT NULL DEFAULT ''",
+        ),
+    ),
 )
 
 _RECORDS = "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL)"

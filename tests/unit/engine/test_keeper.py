@@ -45,7 +45,7 @@ class Desk:
         self.mirror = Book(self.account.view)
         self.main = Book(Account.create("main", 101, Unasked(), Unasked()).view, main_mode)
         self.store = SqliteStore(None)
-        self.keeper = Keeper(self.store, 101)
+        self.keeper = Keeper(self.store, 101, {})
         if seen:
             self.store.set_fact("seen.mirror", "1")
 
@@ -60,7 +60,7 @@ class Desk:
         self.keeper.on_main_execution(made, NOW)
 
     def copy(self, side: PositionSide = LONG) -> Copy | None:
-        again = Keeper(self.store, 101)
+        again = Keeper(self.store, 101, {})
         assert again.copies == self.keeper.copies, "what is kept in memory is kept in the store"
         assert again.cycles == self.keeper.cycles
         return self.keeper.copies.get(("mirror", SYMBOL, side))
@@ -145,7 +145,7 @@ def test_a_cycle_whose_position_was_never_read_does_not_end(desk: Desk) -> None:
     desk.advance()
     restarted = Desk()
     restarted.main.view = type(restarted.main.view)("main")
-    restarted.keeper = Keeper(desk.store, 101)
+    restarted.keeper = Keeper(desk.store, 101, {})
     restarted.store = desk.store
     restarted.advance()
     copy = restarted.copy()
@@ -328,7 +328,7 @@ def test_an_own_exit_read_again_counts_once_and_one_of_the_same_seq_counts_too(d
     desk.main.hold(LONG, "0.1")
     desk.advance()
     desk.own_exit(closing(exec_id="a", link_id=TARGET), "0.03")
-    desk.keeper = Keeper(desk.store, 101)
+    desk.keeper = Keeper(desk.store, 101, {})
     twin = closing(exec_id="b", link_id=TARGET, qty=Decimal("0.01"), closed_qty=Decimal("0.01"))
     caps = []
     for again in (closing(exec_id="a", link_id=TARGET), twin, twin):

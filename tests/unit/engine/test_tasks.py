@@ -27,12 +27,13 @@ def test_a_task_goes_on_when_what_it_waits_for_is_so() -> None:
 
     tasks = Tasks()
     ended = run(tasks, steps())
-    for door in ("second", "first"):
-        tasks.run(10)
+    for door, begins in (("second", True), ("first", False)):
+        assert tasks.run(10) is begins, "whether it went a step on"
         assert ended == []
         open_doors.append(door)
-    tasks.run(10)
+    assert tasks.run(10) is True
     assert ended == [({"passed": 2}, None)]
+    assert tasks.run(10) is False
     assert tasks.idle
 
 

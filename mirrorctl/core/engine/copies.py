@@ -1,0 +1,183 @@
+"""Copies: what each mirror makes of main's cycles, held in memory and written through to the store.
+
+Copies are keyed by the mirror's own symbol and side; its lens says which cycle of main that is. A mirror that is seen
+for the first time changes no exposure by itself (the fresh store rule).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, observed, proportion
+from mirrorctl.core.domain.ids import Role, parse, trade_tag
+from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.lens import PLAIN, Lens
+from mirrorctl.core.domain.policy import Adopt, MirrorPolicy
+from mirrorctl.core.domain.scene import MainFill
+from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.records import Store
+
+CopyKey = tuple[str, str, PositionSide]
+
+
+class Copies:
+    """Copies by (account, symbol, side), beside main's cycles. `lenses` by mirror; one not named sees plainly."""
+
+    def __init__(self, store: Store, main_uid: int, lenses: Mapping[str, Lens]) -> None:
+        self._store = store
+        self._main_uid = main_uid
+        self._lenses = lenses
+        self.cycles: dict[CycleKey, Cycle] = {cycle.key: cycle for cycle in store.cycles()}
+        self.copies: dict[CopyKey, Copy] = {copy.key: copy for copy in store.copies()}
+        self.exit_fill: dict[CycleKey, MainFill] = {}
+        self._done_before: dict[CopyKey, dict[str, int]] = {}
+
+    def lens(self, account: str) -> Lens:
+        return self._lenses.get(account, PLAIN)
+
+    def copy_of(self, account: str, cycle: CycleKey) -> Copy | None:
+        """What a mirror makes of one cycle of main."""
+        return self.copies.get((account, *self.lens(account).here(cycle)))
+
+    def copies_of(self, cycle: CycleKey) -> list[Copy]:
+        """What every mirror makes of one cycle of main."""
+        return [copy for copy in self.copies.values() if copy.source == cycle]
+
+    def source(self, account: str, symbol: str, side: PositionSide) -> CycleKey:
+        """The key of the cycle of main that a mirror's side follows."""
+        return self.lens(account).there((symbol, side))
+
+    def seen(self, account: str) -> bool:
+        return bool(self._store.fact(f"seen.{account}"))
+
+    def first_sight(self, mirror: Account, policy: MirrorPolicy, main: AccountView, now_ms: int) -> None:
+        """Give a mirror its copies of cycles that began without it; nothing of it opens or closes by this alone."""
+        for cycle in self.cycles.values():
+            lens = self.lens(mirror.name)
+            if self.copy_of(mirror.name, cycle.key) is not None:
+                continue
+            done = self._done_since(mirror.name, lens.here(cycle.key), cycle.started_ms) if cycle.opened else ()
+            copy = _adopted_copy(cycle, policy, lens, mirror, main) if cycle.opened else new_copy(cycle, policy, lens)
+            opened = copy.opened or _has_twins(mirror, lens.here(cycle.key))
+            self._save_copy(replace(copy, done=done, opened=opened))
+        for row in mirror.view.positions():
+            key = (row.symbol, row.side) if row.side else None
+            if key and (mirror.name, *key) not in self.copies and opened_by_us(mirror, key):
+                tag = trade_tag(self._main_uid, row.symbol, key[1], "unknown")
+                self._save_copy(
+                    Copy(mirror.name, *key, tag, Decimal(1), "main is flat", held=NEW_STORE, opened=True, ended=True)
+                )
+        if not self.seen(mirror.name):
+            self._store.set_fact(f"seen.{mirror.name}", str(now_ms))
+
+    def set_own_stop(self, account: str, symbol: str, side: PositionSide, stop: Decimal) -> None:
+        """A mirror's own breakeven: written down before it is sent, so it survives a restart (A27)."""
+        copy = self.copies.get((account, symbol, side))
+        if copy is not None and copy.own_stop != stop:
+            self._save_copy(replace(copy, own_stop=stop))
+
+    def skip(self, account: str, symbol: str, side: PositionSide, have: Decimal, qty: Decimal, main: Decimal) -> None:
+        """What an entry was too small for is left out of this cycle (A9)."""
+        copy = self.copies.get((account, symbol, side))
+        if copy is not None:
+            self._save_copy(copy.after_skip(have, qty, main))
+
+    def raise_to(self, account: str, symbol: str, side: PositionSide, size: Decimal, main: Decimal) -> None:
+        """An entry under the minimum is about to be raised to it: written down before it is sent (A9)."""
+        copy = self.copies.get((account, symbol, side))
+        if copy is not None:
+            self._save_copy(copy.after_raise(size, main))
+
+    def mark_opened(self, account: str, symbol: str, side: PositionSide) -> None:
+        """An entry of ours is about to go out: the position it makes is ours."""
+        copy = self.copies.get((account, symbol, side))
+        if copy is not None and not copy.opened:
+            self._save_copy(replace(copy, opened=True))
+
+    def end_here(self, account: str, symbol: str, side: PositionSide, reason: str) -> bool:
+        """This mirror leaves the cycle: what it holds is closed, and no entry follows until main was flat.
+
+        False where that was said before.
+        """
+        copy = self.copies.get((account, symbol, side))
+        if copy is None or (copy.out and copy.cap == ZERO):
+            return False
+        self._save_copy(replace(copy, out=copy.out or reason, cap=ZERO))
+        return True
+
+    def mark_out(self, account: str, reason: str) -> None:
+        """The trader flattened this account: no entry in any cycle of today until main was flat."""
+        for copy in [c for c in self.copies.values() if c.account == account and not c.ended]:
+            self._save_copy(replace(copy, out=reason, cap=ZERO))
+
+    def release(self, symbol: str | None = None) -> int:
+        """The trader said yes (`sync --yes`): what a new store held back may go. Returns how many copies that freed."""
+        held = [c for c in self.copies.values() if c.held == NEW_STORE and symbol in (None, c.symbol)]
+        for copy in held:
+            self._save_copy(replace(copy, held="", explained=True))
+        return len(held)
+
+    def explain_closes(self) -> None:
+        """A closing execution may arrive after the position push that ended the cycle."""
+        for copy in list(self.copies.values()):
+            if copy.ended and not copy.explained and copy.source in self.exit_fill:
+                self._save_copy(replace(copy, explained=True))
+
+    def drop_done(self, account: str, symbol: str, view: AccountView, live: bool) -> None:
+        """An ended copy goes when its mirror is proven flat and has no order of ours left."""
+        for side in PositionSide:
+            copy = self.copies.get((account, symbol, side))
+            if not copy or not copy.ended or live or view.size(symbol, side):
+                continue
+            if view.proven(symbol, side) and view.is_settled(symbol) and not view.is_ahead(symbol):
+                del self.copies[copy.key]
+                self._store.drop_copy(copy.key)
+
+    def _done_since(self, account: str, key: CycleKey, since_ms: int) -> tuple[str, ...]:
+        """Rungs that were seen filled before anything was known of the position they were of; told once."""
+        before = self._done_before.pop((account, *key), {})
+        return tuple(rung for rung, filled_ms in before.items() if filled_ms >= since_ms)
+
+    def _save_cycle(self, cycle: Cycle) -> None:
+        self.cycles[cycle.key] = cycle
+        self._store.save_cycle(cycle)
+
+    def _save_copy(self, copy: Copy) -> None:
+        self.copies[copy.key] = copy
+        self._store.save_copy(copy)
+
+
+def new_copy(cycle: Cycle, policy: MirrorPolicy, lens: Lens) -> Copy:
+    """What a mirror makes of a cycle that begins."""
+    ratio, formula = proportion(policy.sizing, cycle.symbol)
+    here = lens.here(cycle.key)
+    return Copy(policy.name, *here, cycle.tag, ratio, formula, follows=None if here == cycle.key else cycle.key)
+
+
+def _adopted_copy(cycle: Cycle, policy: MirrorPolicy, lens: Lens, mirror: Account, main: AccountView) -> Copy:
+    """A copy of a cycle that was open before this mirror was seen: its observed ratio, or held."""
+    copy = new_copy(cycle, policy, lens)
+    here = (copy.symbol, copy.side)
+    main_size, have = main.size(*cycle.key), mirror.view.size(*here)
+    if have and main_size and opened_by_us(mirror, here):
+        ratio, formula = observed(have, main_size)
+        return replace(copy, ratio=ratio, formula=formula, opened=True)
+    return replace(copy, held=NEW_STORE if policy.adopt is Adopt.ALL else NEW_ONLY)
+
+
+def _has_twins(mirror: Account, key: CycleKey) -> bool:
+    """Whether the side is flat and entries of ours rest there: the position that they may open is ours."""
+    symbol, side = key
+    links = (parse(o.link_id) for o in mirror.view.orders(symbol) if o.side is side.entry and not o.is_exit)
+    twins = any(link is not None and link.account == mirror.tag and link.role is Role.TWIN for link in links)
+    return twins and not mirror.view.size(symbol, side)
+
+
+def opened_by_us(mirror: Account, key: CycleKey) -> bool:
+    """Whether the execution that last grew this position carries an id of ours for this account."""
+    link = parse(mirror.openers.get(key, ""))
+    return link is not None and link.account == mirror.tag

@@ -1,0 +1,108 @@
+"""What a mirror's own orders sold is never bought back (A76): each own exit is counted once and caps its copy.
+
+Executions and the position row may come in any order; the row says what the exits up to it left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.cycle import Copy, CycleKey
+from mirrorctl.core.domain.exit_orders import own_exit
+from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.lens import Lens
+from mirrorctl.core.domain.values import ExecutionKind, PositionSide
+from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.copies import Copies, CopyKey
+from mirrorctl.core.engine.records import Store
+
+_COUNTED_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Own exits, what their copy's cap and main's size were before them, what they sold, the newest one's seq."""
+
+    cap: Decimal | None
+    main_size: Decimal
+    sold: Decimal
+    out: str
+    seq: int
+
+
+class OwnExits(Copies):
+    """Copies, and what their mirrors' executions make of them."""
+
+    def __init__(self, store: Store, main_uid: int, lenses: Mapping[str, Lens]) -> None:
+        super().__init__(store, main_uid, lenses)
+        self._measured: dict[CopyKey, _Measured] = {}
+        self._begun: dict[CycleKey, int] = {}
+
+    def on_mirror_execution(
+        self, account: str, execution: Execution, view: AccountView, main: AccountView, *, live: bool
+    ) -> Copy | None:
+        """Own exits are final (A76). Returns the copy that an own exit changed.
+
+        `live`: it came by the stream; one read later counts only if it is younger than the cycle, and was not counted
+        by the process before this one: measured again it would undo what the mirror has made up since.
+        """
+        by_itself = execution.kind is not ExecutionKind.TRADE or execution.stop_kind.position_bound
+        if not execution.closed_qty and not by_itself:
+            key = (account, execution.symbol, PositionSide.grown_by(execution.side))
+            if key in self._measured and execution.seq < self._measured[key].seq:
+                self._measure_again(key, view.size(execution.symbol, key[2]), main)
+            return None
+        side = PositionSide.shrunk_by(execution.side)
+        copy = self.copies.get((account, execution.symbol, side))
+        cycle = self.cycles.get(self.source(account, execution.symbol, side))
+        if copy is None or copy.ended or cycle is None:
+            return None
+        began_ms = self._begun.get(cycle.key, 0) if live else cycle.started_ms  # what came live needs the same clock
+        if execution.time_ms < began_ms or execution.exec_id in copy.counted:
+            return None
+        own, out = own_exit(execution)
+        if not own:
+            return None
+        main_size = main.size(*cycle.key)
+        after = copy.after_own_exit(view.size(execution.symbol, side), execution.closed_qty, main_size, out)
+        changed = after is not copy
+        after = replace(after, counted=(*copy.counted, execution.exec_id)[-_COUNTED_KEPT:])
+        if not changed:
+            self._save_copy(after)
+            return None
+        if view.row_seq(execution.symbol) < execution.seq:
+            known = self._measured.get(copy.key)
+            first = known or _Measured(copy.cap, copy.main_size, ZERO, out, execution.seq)
+            self._measured[copy.key] = replace(
+                first,
+                sold=first.sold + execution.closed_qty,
+                out=first.out or out,
+                seq=max(first.seq, execution.seq),
+            )
+        self._save_copy(after)
+        return after
+
+    def on_mirror_row(self, account: str, symbol: str, view: AccountView, main: AccountView) -> None:
+        """A position row came: it says what the own exits up to it left, whichever of their executions came first."""
+        for side in PositionSide:
+            key = (account, symbol, side)
+            if key in self._measured and view.row_seq(symbol) >= self._measured[key].seq:
+                row = view.position(symbol, side)
+                self._measure_again(key, row.size if row is not None else ZERO, main)
+                del self._measured[key]
+
+    def _measure_again(self, key: tuple[str, str, PositionSide], left: Decimal, main: AccountView) -> None:
+        """A fill from before an own exit was seen after it: the exit left more than it seemed to."""
+        copy, measured = self.copies.get(key), self._measured[key]
+        if copy is not None and not copy.ended:
+            before = replace(copy, cap=measured.cap, main_size=measured.main_size)
+            after = before.after_own_exit(left, measured.sold, main.size(*copy.source), measured.out)
+            if after != copy:
+                self._save_copy(after)
+
+    def forget_exits(self, cycle: CycleKey) -> None:
+        """A cycle ended: what its mirrors' own exits left is of the past."""
+        self._measured = {key: measured for key, measured in self._measured.items() if self.source(*key) != cycle}
