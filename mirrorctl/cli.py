@@ -67,6 +67,7 @@ ENTRIES = (
     Entry("status", "status", _LOOK, "Whether the daemon runs and every mirror is in step."),
     Entry("monitors", "monitors", _LOOK, "What is watched: every position, its phase, stop and targets.", "app"),
     Entry("history", "history", _LOOK, "What was sent and why, and how positions ended."),
+    Entry("explain", "explain", _LOOK, "Why an order was sent, and how a mirror's size came about."),
     Entry("stats", "stats", _LOOK, "What trading brought on every account, and how well the mirrors copied."),
     Entry("audit", "audit", _LOOK, "What is wrong on any account: stops, targets, orders, drift."),
     Entry("pause", "hold", _GUARD, "Hold back entries; stops and reductions go on."),

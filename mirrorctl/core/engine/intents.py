@@ -135,7 +135,7 @@ class IntentBook:
             return tracked.intent  # the stream was faster
         if isinstance(outcome, Accepted):
             tracked.look_ms = now_ms + CONFIRM_MS
-            self._update(tracked, now_ms, state=IntentState.ACCEPTED)
+            self._update(tracked, now_ms, state=IntentState.ACCEPTED, order_id=outcome.order_id)
         elif isinstance(outcome, DoubtfulOutcome):
             tracked.look_ms = now_ms + _FIRST_LOOK_MS
             self._update(tracked, now_ms, state=IntentState.DOUBT, message=outcome.reason)
@@ -158,7 +158,7 @@ class IntentBook:
             tracked.intent.state is state and tracked.intent.filled == order.filled_qty
         ):
             return None
-        self._update(tracked, now_ms, state=state, filled=order.filled_qty)
+        self._update(tracked, now_ms, state=state, filled=order.filled_qty, order_id=order.order_id)
         return tracked.intent
 
     def confirm(self, account: str, symbol: str, view: AccountView, now_ms: int, read_ms: int = 0) -> None:
@@ -324,7 +324,9 @@ class IntentBook:
         filled: Decimal | None = None,
         code: int = 0,
         message: str = "",
+        order_id: str = "",
     ) -> None:
+        placed = isinstance(tracked.intent.action, PlaceOrder)
         tracked.intent = replace(
             tracked.intent,
             state=state,
@@ -332,6 +334,7 @@ class IntentBook:
             filled=tracked.intent.filled if filled is None else filled,
             code=code or tracked.intent.code,
             message=message or tracked.intent.message,
+            order_id=(placed and order_id) or tracked.intent.order_id,
         )
         self._store.update_intent(tracked.intent)
 

@@ -19,7 +19,10 @@ from mirrorctl.core.domain.values import Severity as Severity
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An action journaled before it is sent. `main_order_id` and `main_filled` are of a twin (see OurOrder)."""
+    """An action journaled before it is sent. `main_order_id` and `main_filled` are of a twin (see OurOrder).
+
+    `order_id` is the exchange's for a placement, once it was told.
+    """
 
     intent_id: int
     account: str
@@ -33,6 +36,7 @@ class Intent:
     by_us: bool = False
     code: int = 0
     message: str = ""
+    order_id: str = ""
 
 
 class StandingKind(StrEnum):
@@ -174,7 +178,7 @@ class Store(Protocol):
         ...
 
     def update_intent(self, intent: Intent) -> None:
-        """Write state, filled, by_us, code, message and updated_ms."""
+        """Write state, filled, by_us, code, message, order_id and updated_ms."""
 
     def open_intents(self) -> list[Intent]:
         """Every intent that is not over, oldest first."""

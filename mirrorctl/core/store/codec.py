@@ -142,7 +142,8 @@ def cycle_key_of(text: str) -> CycleKey | None:
 
 def intent_of(row: Row) -> Intent:
     """From the columns of `intent` in the order of the fields, without `over`."""
-    intent_id, account, action, state, created_ms, updated_ms, main_order, main_filled, filled, by_us, code, text = row
+    intent_id, account, action, state, created_ms, updated_ms, main_order, main_filled, filled, by_us, *said = row
+    code, text, order_id = said
     return Intent(
         intent_id=intent_id,
         account=account,
@@ -156,6 +157,7 @@ def intent_of(row: Row) -> Intent:
         by_us=bool(by_us),
         code=code,
         message=text,
+        order_id=order_id,
     )
 
 

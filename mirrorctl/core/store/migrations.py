@@ -115,11 +115,12 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(
         3,
-        "what sizes a copy, and which cycle it follows",
+        "what sizes a copy, which cycle it follows, and the order of an intent",
         (
             "ALTER TABLE copy ADD COLUMN unsized TEXT NOT NULL DEFAULT ''",
             "ALTER TABLE copy ADD COLUMN value TEXT",
             "ALTER TABLE copy ADD COLUMN follows TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE intent ADD COLUMN order_id TEXT NOT NULL DEFAULT ''",
         ),
     ),
 )

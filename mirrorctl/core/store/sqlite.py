@@ -90,10 +90,10 @@ class SqliteStore(FollowingTables, MeasuredTables):
         return cursor.lastrowid
 
     def update_intent(self, intent: Intent) -> None:
-        """Write state, filled, by_us, code, message and updated_ms. Raises LookupError for an id that is not there."""
+        """Write what changes of it (see records.Store). Raises LookupError for an id that is not there."""
         cursor = self._database.run(
-            "UPDATE intent SET state = ?, over = ?, filled = ?, by_us = ?, code = ?, message = ?, updated_ms = ?"
-            " WHERE intent_id = ?",
+            "UPDATE intent SET state = ?, over = ?, filled = ?, by_us = ?, code = ?, message = ?, order_id = ?,"
+            " updated_ms = ? WHERE intent_id = ?",
             (
                 intent.state,
                 intent.state.is_over,
@@ -101,6 +101,7 @@ class SqliteStore(FollowingTables, MeasuredTables):
                 intent.by_us,
                 intent.code,
                 intent.message,
+                intent.order_id,
                 intent.updated_ms,
                 intent.intent_id,
             ),
@@ -176,7 +177,7 @@ class SqliteStore(FollowingTables, MeasuredTables):
 
 _INTENT = (
     "SELECT intent_id, account, action, state, created_ms, updated_ms, main_order_id, main_filled, filled, by_us,"
-    " code, message FROM intent"
+    " code, message, order_id FROM intent"
 )
 _ALERT = "SELECT key, at_ms, severity, kind, account, symbol, text FROM alert"
 _PRUNE = (
