@@ -71,7 +71,7 @@ ENTRIES = (
     Entry("stats", "stats", _LOOK, "What trading brought on every account, and how well the mirrors copied."),
     Entry("audit", "audit", _LOOK, "What is wrong on any account: stops, targets, orders, drift."),
     Entry("pause", "hold", _GUARD, "Hold back entries; stops and reductions go on."),
-    Entry("resume", "hold", _GUARD, "End pauses, and clear parked symbols."),
+    Entry("resume", "hold", _GUARD, "End pauses and halts, and clear parked symbols."),
     Entry("flatten", "flatten", _GUARD, "Cancel our orders and close our positions, at once."),
     Entry("profile", "profile", _SETUP, "Profiles: which accounts, where, and by what rules.", "app"),
     Entry("paper", "paper", _SETUP, "The paper exchange: serve it, set prices, break things.", "app"),

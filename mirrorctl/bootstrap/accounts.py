@@ -149,6 +149,7 @@ def _forget_account(store: Store, name: str, roles: Collection[str]) -> None:
         store.set_fact(f"seen.{role}", "")
     store.set_fact(f"executions.{name}", "")
     store.set_fact(f"told.{name}", "")
+    store.set_fact(f"day.high.{name}", "")
 
 
 def pin_key(name: str) -> str:

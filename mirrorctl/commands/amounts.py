@@ -59,6 +59,15 @@ def target(text: str, name: str) -> dict[str, str | None]:
     return {"price": positive(price, name), "percent": plain(value)}
 
 
+def mirror_value(text: str, name: str) -> dict[str, str | bool]:
+    """NAME=VALUE, the value a number or N%: {"name", "value", "percent"}. What it means is the sizing mode's to say."""
+    mirror, equals, value = text.partition("=")
+    if not (mirror and equals and value):
+        raise UsageError(f'{name}: found "{text}"; allowed: NAME=VALUE, such as second=25% or second=0.25')
+    percent = value.endswith("%")
+    return {"name": mirror, "value": positive(value.removesuffix("%"), name), "percent": percent}
+
+
 def position_side(text: str | None, name: str = "--side") -> str | None:
     """long or short."""
     if text is None:

@@ -51,7 +51,7 @@ def resume(
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
-    """End pauses, and clear parked symbols.
+    """End pauses and halts, and clear parked symbols.
 
     Example: mirrorctl resume
     """
@@ -61,6 +61,7 @@ def resume(
         f"ended: {row['kind']} of {row['account'] or 'every account'}, {row['symbol'] or 'every symbol'}"
         for row in result["ended"]
     ]
+    lines += [f"{row['account']} halts again: {row['reason']}" for row in result.get("still") or ()]
     nothing = "nothing was paused or parked"
     if account or symbol:
         nothing += " by just that name; `mirrorctl resume` ends every pause"

@@ -110,6 +110,7 @@ def _without_daemon(session: Session) -> Document:
                 "last_read_at": now_text() if reading.value is not None else None,
                 "clock_skew_ms": None,
                 "paused": None if stored is None else stored.is_paused(reading.account),
+                "day": None,
                 "monitors": counts[reading.account],
             }
             for reading in readings
@@ -157,7 +158,7 @@ def _stored(session: Session) -> Stored | None:
             return Stored(
                 covered=frozenset(copies | {(MAIN, *cycle.key) for cycle in store.cycles()}),
                 in_doubt=sum(intent.state in _DOUBTFUL for intent in store.open_intents()),
-                pauses=[pause_json(row) for row in store.standings() if row.kind is StandingKind.PAUSE],
+                pauses=[pause_json(row) for row in store.standings() if row.kind is not StandingKind.PARK],
                 alerts=[alert_json(alert) for alert in store.alerts(ALERTS_SHOWN)],
             )
     except StoreError as error:

@@ -34,6 +34,7 @@ def status(document: Document) -> RenderableType:
         Text(f"parked: {row['account']} {row['symbol']}: {row['reason']}", "yellow") for row in document["parked"] or ()
     ]
     parts += [_pause(row) for row in document["pauses"] or ()]
+    parts += _days(document["accounts"])
     if document["in_doubt"]:
         parts.append(Text(f"in doubt: {document['in_doubt']} sent, outcome not known yet", "yellow"))
     for row in document["alerts"] or ():
@@ -110,7 +111,25 @@ def _unprotected(rows: Iterable[Document]) -> Iterator[Text]:
 
 def _pause(row: Document) -> Text:
     where = f"{row['account'] or 'every account'}, {row['symbol'] or 'every symbol'}"
+    if row.get("kind") == "halt":
+        said = f"halted: {row['account']}: {row['reason']}, since {row['since']}"
+        return Text(f"{said}; `mirrorctl resume` ends it", "red")
     return Text(f"paused: {where}: {row['reason']} since {row['since']}", "yellow")
+
+
+def _days(rows: Iterable[Document]) -> Iterator[Text]:
+    """The day of every account that has a limit on it."""
+    for row in rows:
+        day = row.get("day")
+        if day is not None:
+            said = []
+            if day["max_daily_loss"]:
+                said.append(f"{day['loss'] or UNKNOWN} of {day['max_daily_loss']} lost")
+            if day["max_drawdown_pct"]:
+                fallen = UNKNOWN if day["drawdown_pct"] is None else f"{day['drawdown_pct']}%"
+                high = day["highest_equity"] or UNKNOWN
+                said.append(f"{fallen} of {day['max_drawdown_pct']}% under its highest equity {high}")
+            yield Text(f"today: {row['account']}: {', '.join(said)}")
 
 
 def _known(value: bool | None, yes: str, no: str) -> str:

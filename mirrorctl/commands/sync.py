@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 
 from mirrorctl.commands import amounts, desk, tables
 from mirrorctl.commands.confirm import check_askable, confirm
@@ -20,18 +21,21 @@ def sync(
     context: typer.Context,
     symbol: Annotated[str | None, typer.Argument(metavar="[SYMBOL]", help="One symbol only.")] = None,
     dry_run: DryRunOption = False,
+    rebase: Annotated[
+        bool, typer.Option("--rebase", help="Make the ratios of open cycles anew: today's policy, equities and sizes.")
+    ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
     """Print what would bring every mirror in step, and do it.
 
-    It also releases what a new store holds back.
+    It also releases what a new store holds back. Ratios stay as they were made, unless --rebase asks for new ones.
 
     Example: mirrorctl sync --dry-run
     """
     session = open_session(context, profile, as_json)
-    args: dict[str, Any] = {"symbol": None if symbol is None else amounts.symbol(symbol)}
+    args: dict[str, Any] = {"symbol": None if symbol is None else amounts.symbol(symbol), "rebase": rebase}
     head = {"schema": SCHEMA, "profile": session.profile.name}
     if not dry_run:
         check_askable(session, yes, has_dry_run=True)
@@ -39,18 +43,25 @@ def sync(
         check_symbol(session, args["symbol"])
     found = desk.rehearse(session, "preview", args)
     if dry_run:
-        session.terminal.result({**head, **found}, tables.plan(found))
-        _exit(_FINDINGS if found["plan"] else desk.unread_code(session, found["unread"]))
+        session.terminal.result({**head, **found}, *_shown(found, rebase))
+        changes = any(row["to"] not in (None, row["from"]) for row in found["rebase"])
+        _exit(_FINDINGS if found["plan"] or changes else desk.unread_code(session, found["unread"]))
         return
-    session.terminal.show(tables.plan(found))
+    session.terminal.show(*_shown(found, rebase))
     confirm(session, "Apply this plan", yes)
+    if rebase:
+        args["rebase"] = found["rebase"]  # the ratios that were shown, and no others
     result = desk.carry_out(session, "sync", args, lambda _event: None)
     # Done here, the first pass may have carried the plan out before `sync` looks: what was printed is what it was.
-    document = {**head, **result, "plan": found["plan"], "held": found["held"]}
+    document = {**head, **result, **{name: found[name] for name in ("plan", "held", "rebase")}}
     lines = [f"released: {result['released']} held by a new store"] if result["released"] else []
     state = "every account is in step" if result["converged"] else "not every account is in step: `mirrorctl status`"
     session.terminal.result(document, *lines, state)
     _exit(0 if result["converged"] else PartlyDone.exit_code)
+
+
+def _shown(found: dict[str, Any], rebase: bool) -> tuple[RenderableType, ...]:
+    return (tables.rebased(found["rebase"]), tables.plan(found)) if rebase else (tables.plan(found),)
 
 
 def _exit(code: int) -> None:

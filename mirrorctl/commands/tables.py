@@ -16,6 +16,8 @@ from mirrorctl.core.domain.policy import MAIN
 
 Document = Mapping[str, Any]
 
+_RATIO_SHOWN = 10
+
 
 def positions(document: Document) -> RenderableType:
     """What every account holds, what a mirror should hold and does not, and what is held back."""
@@ -120,8 +122,26 @@ def held(rows: Sequence[Document]) -> RenderableType:
     """Growth that is held back, with its reason."""
     table = Grid(("held back", "symbol"), ("want", "held at"), ("reason",), prose=("reason",))
     for row in rows:
-        table.add_row(row["account"], row["symbol"], row["raw_want"], row["want"], row["reason"])
+        table.add_row(row["account"], row["symbol"], number(row["raw_want"]), row["want"], row["reason"])
     return table
+
+
+def rebased(rows: Sequence[Document]) -> RenderableType:
+    """Ratios as they are and as they would be; the reason where one cannot be made."""
+    if not rows:
+        return Text("no open cycle has a ratio to make anew")
+    table = Grid(("ratio of", "symbol", "side"), ("r", "new r"), ("formula",), prose=("formula",))
+    for row in rows:
+        to = _ratio(row["to"]) if row["to"] is not None else "kept"
+        table.add_row(
+            row["account"], row["symbol"], row["side"], _ratio(row["from"]), to, row["reason"] or row["formula"]
+        )
+    return table
+
+
+def _ratio(text: str) -> str:
+    """Enough digits to compare; `--json` has all of them."""
+    return text if len(text) <= _RATIO_SHOWN else f"{text[:_RATIO_SHOWN]}…"
 
 
 def audit(document: Document) -> RenderableType:

@@ -54,6 +54,16 @@ def open_(
     approach: Annotated[
         str | None, typer.Option(metavar="NAME", help="fast, conservative, or one of the profile's own.")
     ] = None,
+    mirror: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Sizing value of one mirror for this trade alone, in the unit of its mode; repeatable.",
+        ),
+    ] = None,
+    no_mirror: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="This mirror stays out of the trade; repeatable.")
+    ] = None,
     client_id: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Your own id: the same id never opens twice.")
     ] = None,
@@ -77,6 +87,8 @@ def open_(
         "stop": _maybe(stop, "--stop"),
         "targets": [amounts.target(text, "--target") for text in target or ()],
         "approach": approach,
+        "mirrors": [amounts.mirror_value(text, "--mirror") for text in mirror or ()],
+        "without": list(no_mirror or ()),
         "client_id": client_id,
         "wait_s": str(amounts.seconds(wait, "--wait")),
     }

@@ -22,6 +22,7 @@ def preview(rows: Sequence[Row]) -> RenderableType:
     parts: list[RenderableType] = [_orders(known), _risks(known)]
     if any(row["account"] == MAIN and row["stop"] is None for row in known):
         parts.append(Text("no stop: nothing ends this position when the price goes against it", "red"))
+    parts += [Text(f"{row['account']}: {row['sizing']}", "dim") for row in known if row.get("sizing")]
     parts += [Text(f"{row['account']}: does not follow: {row['held']}", "yellow") for row in known if row["held"]]
     parts += [Text(f"{row['account']}: unknown: {row['error']}", "red") for row in rows if row["state"] == UNKNOWN]
     return Group(*parts)

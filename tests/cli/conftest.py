@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import forkserver
 
 _READY_S = 15.0
 _END_S = 8.0
@@ -78,31 +79,22 @@ class Program:
 
     def __call__(self, *args: str, env: Mapping[str, str] | None = None, timeout_s: float = 40.0) -> Done:
         """Run one command to its end; nobody sits at a terminal."""
-        done = subprocess.run(
-            [sys.executable, "-m", "mirrorctl", *args],
-            env=self.environ(env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-        assert "Traceback" not in done.stdout + done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder) / "out", Path(folder) / "err"
+            process = forkserver.start(args, self.environ(env), out, err)
+            try:
+                code = process.wait(timeout_s)
+            finally:
+                process.kill()
+            done = Done(code, out.read_text(), err.read_text())
+        assert "Traceback" not in done.out + done.err
+        return done
 
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> Running:
         """Start a command that stays, and wait for its line `ready`."""
         self._count += 1
         log = self.home / f"stderr-{self._count}"
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "mirrorctl", *args],
-                env=self.environ(env),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stream,
-            )
-        running = Running(process, log)
+        running = Running(forkserver.start(args, self.environ(env), None, log), log)
         self._started.append(running)
         running.await_ready()
         return running
@@ -110,9 +102,8 @@ class Program:
     def end_all(self) -> None:
         """End what a test that failed left running."""
         for running in self._started:
-            if running.process.poll() is None:
-                running.process.kill()
-                running.process.wait()
+            running.process.kill()
+            running.process.wait(_END_S)
 
     def write_profile(self, name: str, port: int, environment: str = "testnet") -> None:
         folder = self.home / "config" / "profiles"
@@ -124,7 +115,7 @@ class Program:
 class Running:
     """A process that stays."""
 
-    process: subprocess.Popen[bytes]
+    process: forkserver.Process
     log: Path
 
     @property
@@ -132,7 +123,7 @@ class Running:
         return self.process.pid
 
     def lines(self) -> list[str]:
-        return self.log.read_text().splitlines()
+        return self.log.read_text().splitlines() if self.log.exists() else []
 
     def await_ready(self) -> None:
         until = time.monotonic() + _READY_S
@@ -148,13 +139,11 @@ class Running:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Signal it and return its exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
+        self.process.send_signal(number)
         try:
             return self.process.wait(_END_S)
-        except subprocess.TimeoutExpired:
+        except forkserver.TimedOutError:
             self.process.kill()
-            self.process.wait()
             raise
 
 

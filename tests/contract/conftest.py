@@ -1,7 +1,7 @@
 """A paper server for clients nobody here wrote: stock pybit and ccxt."""
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, getcontext, setcontext
 
 import pytest
 
@@ -17,3 +17,11 @@ def server() -> Iterator[PaperServer]:
     """Main and one mirror, prices standing still."""
     with PaperServer([MAIN, MIRROR], volatility=Decimal(0)) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _own_rounding() -> Iterator[None]:
+    """ccxt changes how this thread rounds decimals; no other test shall see it."""
+    before = getcontext().copy()
+    yield
+    setcontext(before)

@@ -1,6 +1,6 @@
 """A daemon that kills itself with SIGKILL at a numbered port call: before the call, or right after it took effect.
 
-Run as `python crashing_daemon.py PROFILE NUMBER before|after`. Number 0 never dies. It is the real daemon otherwise.
+Its arguments are PROFILE NUMBER before|after. Number 0 never dies. It is the real daemon otherwise.
 """
 
 from __future__ import annotations
@@ -57,7 +57,3 @@ def main() -> None:
         signal.signal(signal.SIGTERM, lambda *_: runtime.loop.stop())
         runtime.serve_commands()
         runtime.loop.run(runtime.engine)
-
-
-if __name__ == "__main__":
-    main()

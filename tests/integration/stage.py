@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from mirrorctl.core.paper.model import PaperAccount
 from mirrorctl.core.paper.server import PaperServer
+from tests import forkserver
 
 UIDS = {"main": 501, "half": 502, "quarter": 503}
 PROFILE = """
@@ -48,6 +48,15 @@ value = "0.25"
 """
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @dataclass
 class Stage:
     """Everything a test over real sockets touches. Programs are ended by their own pid."""
@@ -55,7 +64,7 @@ class Stage:
     server: PaperServer
     home: Path
     profile: Path
-    running: list[subprocess.Popen[str]] = field(default_factory=list)
+    running: list[forkserver.Process] = field(default_factory=list)
 
     @classmethod
     def open(cls, folder: Path) -> Stage:
@@ -71,16 +80,13 @@ class Stage:
 
     def close(self) -> None:
         for process in self.running:
-            if process.poll() is None:
-                process.terminate()
+            process.terminate()
         for process in self.running:
             try:
                 process.wait(6)
-            except subprocess.TimeoutExpired:
+            except forkserver.TimedOutError:
                 process.kill()
-                process.wait()
-            if process.stderr is not None:
-                process.stderr.close()
+                process.wait(6)
         self.server.stop()
 
     # --- programs ------------------------------------------------------------------------------------------------
@@ -89,32 +95,35 @@ class Stage:
     def environ(self) -> dict[str, str]:
         return {**os.environ, "MIRRORCTL_HOME": str(self.home), "NO_COLOR": "1", "COLUMNS": "120"}
 
-    def start(self, arguments: Sequence[str]) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, *arguments], env=self.environ, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        )
+    def start(self, *arguments: str, module: str = "mirrorctl.cli") -> forkserver.Process:
+        """A program that stays."""
+        self.home.mkdir(exist_ok=True)
+        process = forkserver.start(arguments, self.environ, None, self._log(len(self.running)), module)
         self.running.append(process)
         return process
 
-    def start_daemon(self) -> subprocess.Popen[str]:
+    def start_daemon(self) -> forkserver.Process:
         """`mirrorctl run`, returned once it has said that it is ready."""
-        process = self.start(["-m", "mirrorctl", "run", "--profile", str(self.profile)])
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.strip() == "ready":
-                return process
-        raise AssertionError(f"the daemon ended with {process.wait()} before it was ready")
+        process = self.start("run", "--profile", str(self.profile))
+        log = self._log(len(self.running) - 1)
+        while "ready" not in (log.read_text().splitlines() if log.exists() else ()):
+            assert process.poll() is None, f"the daemon ended with {process.returncode} before it was ready"
+            time.sleep(0.01)
+        return process
 
-    def run(self, *arguments: str, timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
+    def _log(self, number: int) -> Path:
+        return self.home / f"stderr-{number}"
+
+    def run(self, *arguments: str, timeout_s: float = 30) -> Ended:
         """One command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "mirrorctl", *arguments, "--profile", str(self.profile)],
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder) / "out", Path(folder) / "err"
+            process = forkserver.start([*arguments, "--profile", str(self.profile)], self.environ, out, err)
+            try:
+                code = process.wait(timeout_s)
+            finally:
+                process.kill()
+            return Ended(code, out.read_text(), err.read_text())
 
     def json(self, *arguments: str) -> dict[str, Any]:
         """The document a command prints with --json."""

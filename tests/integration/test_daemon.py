@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,9 +13,10 @@ from statistics import median
 import pytest
 
 from mirrorctl.core.store.sqlite import SqliteStore
+from tests import forkserver
 from tests.integration.stage import Stage, eventually
 
-CRASHING = str(Path(__file__).with_name("crashing_daemon.py"))
+CRASHING = "tests.integration.crashing_daemon"
 
 
 @pytest.fixture
@@ -26,23 +26,27 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     opened.close()
 
 
+def shown(stage: Stage) -> dict[str, list[tuple[str, str, str]]]:
+    """(size, wanted size, stop) of every position of every mirror, as `positions` prints them."""
+    accounts = stage.json("positions")["accounts"]
+    return {
+        row["account"]: [(held["qty"], held["want_qty"], held["stop"]["price"]) for held in row["positions"]]
+        for row in accounts
+        if row["role"] == "mirror"
+    }
+
+
 @pytest.mark.proves("A1")
 def test_positions_one_second_after_a_trade_show_the_mirrors(stage: Stage) -> None:
     stage.start_daemon()
+    wanted = {"half": [("0.041", "0.041", "50000")], "quarter": [("0.02", "0.02", "50000")]}
     in_step = []
     for _ in range(5):
         opened = stage.run(
             "trade", "open", "BTCUSDT", "long", "--margin", "1000", "--leverage", "5", "--stop", "50000", "--yes"
         )
         assert opened.returncode == 0, opened.stderr
-        time.sleep(1)
-        held = {a["account"]: a["positions"] for a in stage.json("positions")["accounts"]}
-        in_step.append(
-            all(
-                [(row["qty"], row["want_qty"], row["stop"]["price"]) for row in held[name]] == [(want, want, "50000")]
-                for name, want in (("half", "0.041"), ("quarter", "0.02"))
-            )
-        )
+        in_step.append(eventually(lambda: shown(stage) == wanted, 1))
         closed = stage.run("trade", "close", "BTCUSDT", "--yes")
         assert closed.returncode == 0, closed.stderr
         assert eventually(lambda: not stage.size("half") and not stage.size("quarter"))
@@ -57,7 +61,7 @@ def test_a_second_daemon_names_the_first_and_commands_go_through_it(stage: Stage
     assert str(first.pid) in second.stderr
     assert stage.run("pause").returncode == 0
     stage.order("main", "Buy", "0.1")
-    time.sleep(1)
+    assert eventually(lambda: [row["account"] for row in stage.json("status")["held"]] == ["half", "quarter"])
     assert stage.size("half") == 0
     assert "paused" in stage.json("status")["held"][0]["reason"]
     assert stage.run("resume").returncode == 0
@@ -85,8 +89,8 @@ class Life:
         self._daemon = self._start(number)
         self.deaths = 0
 
-    def _start(self, number: int) -> subprocess.Popen[str]:
-        return self._stage.start([CRASHING, str(self._stage.profile), str(number), self._when])
+    def _start(self, number: int) -> forkserver.Process:
+        return self._stage.start(str(self._stage.profile), str(number), self._when, module=CRASHING)
 
     def begin(self) -> None:
         """Wait until every mirror was seen once: what main does from then on is new to the daemon."""
@@ -114,10 +118,12 @@ class Life:
         assert eventually(stands, 25), (self._stage.size("half"), self._stage.resting("half"))
 
 
+# 28 to 31 kill between an order's record and its sending: that doubt ends with Bybit's receive window, 8 s later. The
+# simulated crashes, which die at every call there is, do not have to wait for it.
 @pytest.mark.proves("A43")
 @pytest.mark.parametrize(
     ("number", "when"),
-    list(zip((12, 15, 18, 21, 24, 27, 31, 36, 42, 50), cycle(("after", "before")), strict=False)),
+    list(zip((12, 15, 18, 21, 24, 27, 32, 36, 42, 50), cycle(("after", "before")), strict=False)),
 )
 def test_a_real_sigkill_at_a_port_call_doubles_and_loses_nothing(stage: Stage, number: int, when: str) -> None:
     life = Life(stage, number, when)

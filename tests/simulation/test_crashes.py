@@ -70,6 +70,7 @@ def lived(script: Callable[[Stage], None], crash_at: int = 0, after: bool = Fals
     return stage
 
 
+BEFORE = 3  # a kill before a call finds what one after the call before it left, so only some of them are tried
 SCRIPTS = {"trade": trade, "lag and cancel": lag_and_cancel}
 
 
@@ -81,7 +82,7 @@ def test_killed_at_any_port_call_the_end_and_the_volume_are_the_same(script: str
     wanted, calls = end(calm), list(calm.world.calls)
     assert wanted["half"][0] == {}, "the script ends flat"  # type: ignore[index]  # the tuple above
     failures = []
-    for number in range(1, len(calls) + 1):
+    for number in range(1, len(calls) + 1, 1 if after else BEFORE):
         stage = lived(SCRIPTS[script], number, after)
         assert stage.world.kills == 1
         links = [order.link_id for name in stage.mirrors for order in stage.placed(name)]

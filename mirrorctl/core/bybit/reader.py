@@ -28,7 +28,9 @@ from mirrorctl.core.engine.ports import (
     ReadInstrument,
     ReadPosition,
     ReadTicker,
+    ReadWallet,
     Relist,
+    WalletAnswer,
 )
 
 _log = logging.getLogger(__name__)
@@ -174,6 +176,8 @@ def read(rest: BybitRest, query: Query) -> Answer:
             return ClosedAnswer(rest.closed_pnl(query.start_ms))
         case ReadFeeRate():
             return rest.fee_rate(query.symbol)
+        case ReadWallet():
+            return WalletAnswer(rest.wallet())
         case ReadTicker():
             return rest.ticker(query.symbol)
         case ReadInstrument():

@@ -6,17 +6,22 @@ to min(have, want), and is never held back: an IOC limit at the exit bound, repe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
+from mirrorctl.core.domain import own_stop
 from mirrorctl.core.domain.actions import PlaceOrder
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.growth import entry_wait, quantity_block, standing_block
+from mirrorctl.core.domain.delay import ripe_part
+from mirrorctl.core.domain.growth import NO_STOP, entry_wait, quantity_block, standing_block, stop_wait
+from mirrorctl.core.domain.hand_edit import awaits_execution
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
-from mirrorctl.core.domain.policy import BelowMinimum
+from mirrorctl.core.domain.policy import BelowMinimum, CatchUp
 from mirrorctl.core.domain.protection import main_trigger
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
+from mirrorctl.core.domain.resting import tend_resting
 from mirrorctl.core.domain.scene import Held, MainFill, Need, NeedKind, Planned, Scene, Standing, SymbolPlan
 from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.twins import TwinBalance
@@ -37,6 +42,7 @@ def plan_side(
     have = scene.mirror.size(scene.symbol, side)
     raw = copy.raw_want(main_size) if copy else ZERO
     want = copy.want(main_size, scene.instrument) if copy else ZERO
+    resting = tend_resting(scene, plan, side, copy, have, want, twins.lag) if copy is not None else ZERO
     if not have and not want and not raw:
         return
     plan.standings.append(
@@ -47,7 +53,7 @@ def plan_side(
             have,
             want,
             raw,
-            tolerated=twins.lag if want > have else twins.lead + exit_lag,
+            tolerated=twins.lag + resting if want > have else twins.lead + exit_lag,
         )
     )
     if copy is None:
@@ -72,12 +78,13 @@ def _left_out(copy: Copy) -> str:
 def _reduce(
     scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, have: Decimal, want: Decimal, lead: Decimal
 ) -> None:
+    began = scene.since_ms(plan, f"excess {side}")
+    _name_late_exit(scene, plan, side, began)
     if any(order.is_live and order.is_reduction and order.side is side.exit for order in scene.ours):
         return
     qty = scene.instrument.floor_qty(have - want - lead)
-    if qty <= 0:
+    if qty <= 0 or (want and awaits_execution(scene, plan, side)):
         return
-    began = scene.since_ms(plan, f"excess {side}")
     step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
     link = scene.link(copy, Role.REDUCTION, step)
     attempts = scene.attempts(link)
@@ -122,6 +129,21 @@ def _reduce(
     )
 
 
+def _name_late_exit(scene: Scene, plan: SymbolPlan, side: PositionSide, began_ms: int) -> None:
+    """Say when a reduction found no price within its bound: it goes on, and at market in the end."""
+    missed = (
+        order.is_reduction and order.side is side.exit and order.state is IntentState.DONE and order.filled < order.qty
+        for order in scene.ours
+        if order.ended_ms > began_ms
+    )
+    if any(missed):
+        follow = scene.policy.follow
+        plan.late_exits.append(
+            f"the {side} was not reduced within {plain(follow.max_exit_slippage_bps)} bps: tried again at that bound,"
+            f" at market {plain(follow.exit_deadline_s)} s after it began"
+        )
+
+
 def _exit_retry_ms(attempts: list[OurOrder]) -> int:
     """When a reduction may be tried again: at a steady pace at the bound, ever more rarely once it was refused."""
     if not attempts:
@@ -144,18 +166,17 @@ def _grow(
     if block:
         hold(block)
         return
+    if lack := stop_wait(scene, plan, side):
+        hold(lack, waiting=lack != NO_STOP)
+        return
     if any(order.is_live and (order.is_growth_correction or order.is_reduction) for order in scene.ours):
         return
     if scene.mirror.mode(scene.symbol) is PositionMode.ONE_WAY and scene.mirror.size(scene.symbol, side.opposite):
         return  # a flip is two orders: the close comes first
-    qty = min(scene.instrument.floor_qty(want - have - lag), scene.instrument.max_limit_qty)
-    if qty <= 0 and (have or lag):
+    growth = _growth(scene, plan, side, copy, have, want, lag, hold)
+    if growth is None:
         return
-    if _is_small(scene, side, copy, qty):
-        asked = qty or copy.asked(main_size)
-        _skip(scene, plan, side, asked, want)
-        hold(f"below minimum: {plain(asked)}")
-        return
+    qty, want = growth
     step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
     link = scene.link(copy, Role.CORRECTION, step)
     reference, source = _entry_reference(scene, plan, side)
@@ -177,6 +198,7 @@ def _grow(
         hold(wait, waiting=True)
         return
     stop = stop_on_book(scene.main, scene.symbol, side)[0] or scene.intended_stops.get(side)
+    stop = own_stop.of_correction(scene, side, stop, reference)
     if stop is not None and (price - stop) * side.sign <= 0:
         plan.raised.pop(side, None)
         hold("main's stop is passed: an entry would stand naked")
@@ -197,12 +219,41 @@ def _grow(
                 ),
                 position_idx=scene.idx(side),
                 price=price,
-                time_in_force=TimeInForce.IOC,
+                time_in_force=TimeInForce.GTC if scene.policy.follow.catch_up is CatchUp.LIMIT else TimeInForce.IOC,
                 stop_loss=stop,
                 stop_loss_by=main_trigger(scene, side, StopKind.STOP_LOSS) or TriggerBy.LAST,
             )
         )
     )
+
+
+def _growth(
+    scene: Scene,
+    plan: SymbolPlan,
+    side: PositionSide,
+    copy: Copy,
+    have: Decimal,
+    want: Decimal,
+    lag: Decimal,
+    hold: Callable[[str], None],
+) -> tuple[Decimal, Decimal] | None:
+    """(what is lacking, the size it leads to) as far as it may be followed now; None for nothing."""
+    main_size = scene.main.size(scene.symbol, side)
+    qty = min(scene.instrument.floor_qty(want - have - lag), scene.instrument.max_limit_qty)
+    if qty <= 0 and (have or lag):
+        return None
+    ripe, delay = ripe_part(scene, plan, copy, main_size)
+    if delay and (not qty or ripe - have < qty):
+        hold(delay)
+        want, qty = ripe, ripe - have
+        if qty <= 0:
+            return None
+    if _is_small(scene, side, copy, qty):
+        asked = qty or copy.asked(main_size)
+        _skip(scene, plan, side, asked, want)
+        hold(f"below minimum: {plain(asked)}")
+        return None
+    return qty, want
 
 
 def _raised(
@@ -243,13 +294,15 @@ def _attempts_block(scene: Scene, plan: SymbolPlan, attempts: list[OurOrder]) ->
     if refusal is not None and not heals(refusal.code):
         plan.park = f"refused by the exchange ({refusal.code}): {refusal.message}"
         return plan.park
-    done = [order for order in attempts if order.state is not IntentState.ABSENT]
+    done = [order for order in attempts if order.state is not IntentState.ABSENT and not order.by_us]
     retry = retry_at_ms(done, 60_000 if refusal else _LONGEST_SLIPPAGE_WAIT_MS)
     if not retry or scene.now_ms >= retry:
         return ""
     plan.wake_at(retry)
     if refusal is not None:
         return f"refused by the exchange ({refusal.code}): {refusal.message}"
+    if scene.policy.follow.catch_up is CatchUp.LIMIT:
+        return "the last order ended without a fill"
     return f"slippage: nothing within {plain(scene.policy.follow.max_slippage_bps)} bps"
 
 

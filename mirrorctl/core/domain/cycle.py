@@ -12,9 +12,8 @@ from decimal import ROUND_CEILING, Context, Decimal
 
 from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
-from mirrorctl.core.domain.policy import Sizing
+from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.values import PositionMode, PositionSide
-from mirrorctl.core.domain.view import AccountView
 
 NEW_STORE = "new store"
 NEW_ONLY = "adopt = new-only"
@@ -57,6 +56,9 @@ class Copy:
     one which is read again after a restart counts once; fills concluded together share a seq (private/execution).
     `unsized`: why the ratio could not be made yet; it is zero until then, and nothing grows. `value`: the sizing value
     that the trader gave for this trade alone. `follows`: main's (symbol, side) where it is not this one.
+    `own_target`: the take-profit that an adopted position had (foreign = "adopt"). With an approach of its own,
+    `spared` is what main's targets sold and this mirror's ladder answers instead, in its own coins before the ratio,
+    and `ladder` its rungs: (key of main's target, price) of each, nearest first.
     """
 
     account: str
@@ -80,6 +82,9 @@ class Copy:
     unsized: str = ""
     value: Decimal | None = None
     follows: CycleKey | None = None
+    own_target: Decimal | None = None
+    spared: Decimal = ZERO
+    ladder: tuple[tuple[str, Decimal], ...] = ()
 
     @property
     def source(self) -> CycleKey:
@@ -136,19 +141,13 @@ class Copy:
         return replace(known, cap=cap, main_size=main_size, out=self.out or out)
 
 
-def proportion(sizing: Sizing, symbol: str) -> tuple[Decimal, str]:
-    """The ratio of mode `proportion`, and its formula with inputs for plan, journal and explain (A3)."""
-    factor = sizing.value_for(symbol)
-    return factor, f"proportion: r = {plain(factor)}"
-
-
 def observed(have: Decimal, main_size: Decimal) -> tuple[Decimal, str]:
     """The ratio of a position found on both accounts, and its formula. Rounded up, so what was found is the target."""
     ratio = Context(rounding=ROUND_CEILING).divide(have, main_size)
     return ratio, f"observed: r = {plain(have)} ÷ {plain(main_size)}"
 
 
-def entry_orders(main: AccountView, symbol: str, side: PositionSide) -> list[Order]:
+def entry_orders(main: Sight, symbol: str, side: PositionSide) -> list[Order]:
     """Main's resting orders that would open or grow `side`, oldest first.
 
     On a one-way main an order against the position is an exit up to its size; what goes beyond is followed after main

@@ -14,9 +14,13 @@ from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
 from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.refusals import heals
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.selection import selection_block
+from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
+NO_STOP = "no stop"
 _PUSH_WAIT_MS = 250
+_ROW_WAIT_MS = 300
 
 
 def standing_block(scene: Scene, copy: Copy) -> str:
@@ -31,6 +35,8 @@ def standing_block(scene: Scene, copy: Copy) -> str:
         return f"own exit: {copy.out}"
     if copy.held:
         return copy.held
+    if unchosen := selection_block(scene.policy.filter, *copy.source, scene.exchange_ms):
+        return unchosen
     if not scene.instrument.trading:
         return f"{scene.symbol} is not trading"
     return ""
@@ -43,6 +49,24 @@ def _is_broke(scene: Scene) -> bool:
         return False  # a known view has one: a relist without a wallet is no relist
     idle = not any(scene.mirror.positions()) and not any(scene.mirror.all_orders())
     return wallet.equity <= ZERO or (wallet.available <= ZERO and idle)
+
+
+def stop_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
+    """Why growth waits for a stop where it may not go without one; "" when it need not (A13).
+
+    `NO_STOP` when main's row shows that it has no target: the trader's to change. Else the row is on its way.
+    """
+    if not scene.needs_stop or side in scene.intended_stops:
+        return ""
+    if stop_on_book(scene.main, scene.symbol, side)[0] is not None:
+        return ""
+    if scene.main.position(scene.symbol, side) is not None:
+        return NO_STOP
+    until = scene.since_ms(plan, f"target {side}") + _ROW_WAIT_MS
+    plan.wake_at(until)
+    if scene.now_ms >= until:
+        plan.needs.append(Need(NeedKind.POSITION, scene.main.account, scene.symbol))
+    return "main's position row is not read yet"
 
 
 def other_side_block(scene: Scene, side: PositionSide) -> str:
@@ -58,6 +82,8 @@ def other_side_block(scene: Scene, side: PositionSide) -> str:
 
 def entry_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
     """What an entry still waits for, and plans or asks for it: it ends by itself."""
+    if side in scene.entry_waits:
+        return scene.entry_waits[side]
     if scene.mirror.unexplained_loss(scene.symbol, side):
         until = scene.since_ms(plan, f"loss {side}") + _PUSH_WAIT_MS
         plan.wake_at(until)

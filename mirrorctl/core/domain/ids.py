@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 
 _PREFIX = "m1"
@@ -18,6 +19,7 @@ _PATTERN = re.compile(
     r"m1-(?P<account>[a-z2-7]{5})-(?P<trade>[a-z2-7]{7})-(?P<role>[a-z])(?P<leg>\d{1,2})"
     r"-(?P<step>[a-z2-7]{8})-(?P<attempt>\d{1,5})"
 )
+_REMEMBERED = 4096  # a pass asks for the same few ids again and again
 
 
 class Role(StrEnum):
@@ -55,6 +57,7 @@ class LinkId:
         return (self.account, self.role, self.leg, self.step)
 
 
+@lru_cache(_REMEMBERED)
 def parse(text: str) -> LinkId | None:
     """The parts of one of our link ids; None for every other text."""
     found = _PATTERN.fullmatch(text)
@@ -85,6 +88,7 @@ def step_tag(*parts: str) -> str:
     return _digest("step", *parts, length=8)
 
 
+@lru_cache(_REMEMBERED)
 def _digest(*parts: str, length: int) -> str:
     number = int.from_bytes(blake2b("\0".join(parts).encode(), digest_size=8).digest())
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(0, length * 5, 5))

@@ -12,9 +12,12 @@ from mirrorctl.core.domain.actions import Priority
 from mirrorctl.core.domain.corrections import plan_side
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.protection import plan_protection
+from mirrorctl.core.domain.resting import cancel_entry, is_standing_entry
 from mirrorctl.core.domain.rungs import plan_ladder, settle_rungs
 from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Need, NeedKind, Scene, Standing, SymbolPlan
-from mirrorctl.core.domain.twins import TwinBalance, cancel_twin, plan_twins
+from mirrorctl.core.domain.selection import watch_windows
+from mirrorctl.core.domain.twins import TwinBalance, plan_twins
+from mirrorctl.core.domain.unsized import hold_unsized
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 HEDGE_REFUSED = "hedge"
@@ -23,6 +26,7 @@ HEDGE_REFUSED = "hedge"
 def plan_symbol(scene: Scene) -> SymbolPlan:
     """Everything to do now about one symbol on one mirror. Both views must be known; the caller sees to that."""
     plan = SymbolPlan(scene.account, scene.symbol)
+    watch_windows(scene, plan)
     if scene.parked:
         plan.parked = scene.parked
         _standings_only(scene, plan)
@@ -31,6 +35,7 @@ def plan_symbol(scene: Scene) -> SymbolPlan:
         for side, copy in scene.copies.items():
             if not copy.ended:
                 plan_protection(scene, plan, side, copy)
+        plan.since = {**scene.since, **plan.since}  # time goes on for what nothing could be decided about
         return plan
     if _both_legs(scene):
         _freeze(scene, plan)
@@ -40,6 +45,10 @@ def plan_symbol(scene: Scene) -> SymbolPlan:
         if followed is None:
             plan_side(scene, plan, side, None, TwinBalance())
             continue
+        if followed.unsized and not followed.ended:
+            hold_unsized(scene, plan, side, followed)
+            plan_protection(scene, plan, side, followed)
+            continue
         twins = plan_twins(scene, plan, side, followed)
         rungs = settle_rungs(scene, plan, side, followed, twins.lead)
         plan_side(scene, plan, side, followed, twins, rungs.lag)
@@ -47,6 +56,7 @@ def plan_symbol(scene: Scene) -> SymbolPlan:
             plan_protection(scene, plan, side, followed)
         plan_ladder(scene, plan, side, followed, rungs)
     _cancel_strays(scene, plan)
+    plan.missing += scene.unmirrored
     plan.actions.sort(key=lambda planned: planned.action.priority)
     return plan
 
@@ -87,7 +97,8 @@ def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:
     Deciding now would correct beside a live order, or undo one that filled first (A20). The execution follows at once,
     or the orders are read.
     """
-    if not any(ours.is_live and ours.link.role in (Role.TWIN, Role.TARGET) for ours in scene.ours):
+    standing = ((o.is_live and o.link.role is Role.TARGET) or is_standing_entry(scene, o) for o in scene.ours)
+    if not any(standing):
         return False
     ahead = [view.account for view in (scene.main, scene.mirror) if view.is_ahead(scene.symbol)]
     if not ahead:
@@ -119,8 +130,8 @@ def _freeze(scene: Scene, plan: SymbolPlan) -> None:
     if not scene.mirror.proven(scene.symbol):  # no row has shown yet whether it has legs of its own
         plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
     for ours in scene.ours:
-        if ours.is_live and ours.link.role is Role.TWIN:
-            cancel_twin(scene, plan, ours, "main holds both legs: frozen")
+        if is_standing_entry(scene, ours):
+            cancel_entry(scene, plan, ours, "main holds both legs: frozen")
 
 
 def _standings_only(scene: Scene, plan: SymbolPlan) -> None:
@@ -137,8 +148,5 @@ def _standings_only(scene: Scene, plan: SymbolPlan) -> None:
 def _cancel_strays(scene: Scene, plan: SymbolPlan) -> None:
     """Entries of ours on a side that follows no cycle of main any more."""
     for ours in scene.ours:
-        if not ours.is_live or ours.link.role is not Role.TWIN:
-            continue
-        side = PositionSide.grown_by(ours.side)
-        if side not in scene.copies:
-            cancel_twin(scene, plan, ours, "main has no such trade")
+        if is_standing_entry(scene, ours) and PositionSide.grown_by(ours.side) not in scene.copies:
+            cancel_entry(scene, plan, ours, "main has no such trade")

@@ -183,6 +183,7 @@ class MirrorPolicy:
     naked_bound_ms: int = 2000
     breakeven: Breakeven = Breakeven.WITH_MAIN
     on_unprotected: OnUnprotected = OnUnprotected.ALERT
+    max_stop_bps: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from mirrorctl.core.domain import own_stop
 from mirrorctl.core.domain.account import Order, Position, Ticker
 from mirrorctl.core.domain.actions import SetTradingStop
 from mirrorctl.core.domain.breakeven import better, breakeven
@@ -16,10 +17,10 @@ from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.policy import Breakeven, OnUnprotected
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.trade_scene import TradeScene
 from mirrorctl.core.domain.values import PositionSide, StopKind, TriggerBy
-from mirrorctl.core.domain.view import AccountView
 
 _ROW_WAIT_MS = 300
 _NAKED_LOOK_MS = 500
@@ -33,14 +34,15 @@ def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Co
         return
     row = scene.mirror.position(scene.symbol, side)
     main = scene.main.position(scene.symbol, side)
-    guard = better(side, stop_on_book(scene.main, scene.symbol, side)[0], copy.own_stop)
+    own = copy.own_stop if row is None else _own_stop(scene, plan, side, copy, row)
+    guard = better(side, stop_on_book(scene.main, scene.symbol, side)[0], own)
     if guard is not None:
         plan.guarded[side] = guard
     if row is None or main is None:
         _wait_for_rows(scene, plan, side)
         return
-    _plan_stop(scene, plan, side, row, _own_stop(scene, plan, side, copy, row))
-    _plan_profit(scene, plan, main, row)
+    _plan_stop(scene, plan, side, row, own)
+    _plan_profit(scene, plan, main, row, copy.own_target)
     _plan_trailing(scene, plan, main, row)
 
 
@@ -49,22 +51,25 @@ def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position
     plan.missing += [
         f"main's partial stop of {plain(order.qty)} at {plain(order.trigger_price or ZERO)}" for order in unmirrored
     ]
-    if stop is not None and row.stop_loss is None and _is_naked(scene, plan, side, stop, stop_by):
-        return
     wanted = better(side, stop, own)
+    first, first_by = (wanted, stop_by or TriggerBy.LAST) if scene.policy.max_stop_bps else (stop, stop_by)
+    if first is not None and row.stop_loss is None and _is_naked(scene, plan, side, first, first_by):
+        return
     if wanted is None or "stop" in scene.busy:
         return
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.STOP_LOSS)
     if wanted == row.stop_loss and not _differs(stop_by, actual_by):
         return
     mine = wanted != stop
-    if mine and _is_passed(scene.fresh_ticker(), wanted, stop_by or TriggerBy.LAST, side):
-        plan.missing.append(f"breakeven {plain(wanted)} is passed by the price: the stop stays")
+    improves = mine and not (first == wanted and row.stop_loss is None)
+    if improves and _is_passed(scene.fresh_ticker(), wanted, stop_by or TriggerBy.LAST, side):
+        name = "stop of its own" if scene.policy.max_stop_bps else "breakeven"
+        plan.missing.append(f"{name} {plain(wanted)} is passed by the price: the stop stays")
         watch_price(scene, plan)
         return
-    if mine and awaits_price(scene, plan):
+    if improves and awaits_price(scene, plan):
         return
-    reason = "breakeven of its own" if mine else "as on main"
+    reason = "its own" if mine else "as on main"
     _set(
         scene,
         plan,
@@ -76,24 +81,31 @@ def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position
 
 
 def _own_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, row: Position) -> Decimal | None:
-    """The stop this mirror has of its own: breakeven on its own entry, after its own rung; never worse again (A35)."""
-    terms = scene.breakevens.get(side)
-    due = terms is not None and 0 < terms.after <= len(copy.done)
-    if scene.policy.breakeven is not Breakeven.OWN or terms is None or not due or row.entry_price is None:
-        return copy.own_stop
-    if terms.waits(scene.since_ms(plan, f"fees {side}"), scene.now_ms, plan):
-        return copy.own_stop
-    price = breakeven(
-        side, row.entry_price, terms.entry_fees, terms.entry_qty, terms.taker, terms.margin_bps, scene.instrument
-    )
-    best = better(side, copy.own_stop, price)
+    """The stop this mirror has of its own, by its bound or at breakeven; never worse again (A35)."""
+    standing, _, _ = stop_on_book(scene.main, scene.symbol, side)
+    bound = own_stop.of_position(scene, side, copy, row, standing)
+    best = better(side, bound, _own_breakeven(scene, plan, side, copy, row))
     if best is not None and best != copy.own_stop:
         plan.own_stops[side] = best
     return best
 
 
-def _plan_profit(scene: Scene, plan: SymbolPlan, main: Position, row: Position) -> None:
-    profit = main.take_profit
+def _own_breakeven(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, row: Position) -> Decimal | None:
+    """Breakeven on the mirror's own entry, after its own rung (breakeven = "own"); None while that is not due."""
+    terms = scene.breakevens.get(side)
+    due = terms is not None and 0 < terms.after <= len(copy.done)
+    if scene.policy.breakeven is not Breakeven.OWN or terms is None or not due or row.entry_price is None:
+        return None
+    if terms.waits(scene.since_ms(plan, f"fees {side}"), scene.now_ms, plan):
+        return None
+    return breakeven(
+        side, row.entry_price, terms.entry_fees, terms.entry_qty, terms.taker, terms.margin_bps, scene.instrument
+    )
+
+
+def _plan_profit(scene: Scene, plan: SymbolPlan, main: Position, row: Position, own: Decimal | None) -> None:
+    """Main's take-profit; while it has none, the one that an adopted position came with (A63)."""
+    profit = main.take_profit or own
     profit_by = bound_trigger(scene.main, scene.symbol, main.idx, StopKind.TAKE_PROFIT)
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.TAKE_PROFIT)
     moved = profit != row.take_profit or (profit is not None and _differs(profit_by, actual_by))
@@ -208,8 +220,8 @@ def attached_stop(scene: Scene, side: PositionSide, order: Order, price: Decimal
     best = better(side, standing, copy.own_stop if copy is not None else None)
     for stop in (best, standing, order.stop_loss):
         if stop is not None and (price - stop) * side.sign > 0:
-            return stop
-    return None
+            return own_stop.of_entry(scene, side, stop, price)
+    return own_stop.of_entry(scene, side, None, price)
 
 
 def main_trigger(scene: Scene, side: PositionSide, kind: StopKind) -> TriggerBy | None:
@@ -218,13 +230,13 @@ def main_trigger(scene: Scene, side: PositionSide, kind: StopKind) -> TriggerBy 
     return bound_trigger(scene.main, scene.symbol, idx, kind)
 
 
-def bound_trigger(view: AccountView, symbol: str, idx: int, kind: StopKind) -> TriggerBy | None:
+def bound_trigger(view: Sight, symbol: str, idx: int, kind: StopKind) -> TriggerBy | None:
     """By which price the position's stop or target triggers; only its order row tells. None when that is not seen."""
     order = _bound(view, symbol, idx, kind)
     return order.trigger_by if order is not None else None
 
 
-def _bound(view: AccountView, symbol: str, idx: int, kind: StopKind) -> Order | None:
+def _bound(view: Sight, symbol: str, idx: int, kind: StopKind) -> Order | None:
     return next((o for o in view.orders(symbol) if o.stop_kind is kind and o.position_idx == idx), None)
 
 

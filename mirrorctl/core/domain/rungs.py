@@ -20,6 +20,7 @@ from mirrorctl.core.domain.exits import Holding, Rested, cancel_target, differ, 
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, RungOrder, spread, without
+from mirrorctl.core.domain.resting import is_resting
 from mirrorctl.core.domain.scene import Need, NeedKind, Scene, SymbolPlan
 from mirrorctl.core.domain.values import OrderStatus, PositionSide
 
@@ -79,7 +80,8 @@ def plan_ladder(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, 
     wanted = [
         replace(rung, open_qty=rung.open_qty + balance.waiting.get(key, ZERO)) for key, rung in balance.wanted.items()
     ]
-    growing = any(ours.is_live and ours.is_growth_correction for ours in scene.ours) or any(
+    passing = (ours.is_live and ours.is_growth_correction and not is_resting(scene, ours) for ours in scene.ours)
+    growing = any(passing) or any(
         isinstance(item.action, PlaceOrder) and item.action.role is Role.CORRECTION for item in plan.actions
     )
     if not growing and differ(wanted, balance.standing):

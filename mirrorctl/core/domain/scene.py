@@ -15,6 +15,7 @@ from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.ladder import Ladder
 from mirrorctl.core.domain.ours import OurOrder
 from mirrorctl.core.domain.policy import MirrorPolicy
+from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
 
@@ -89,16 +90,28 @@ class Planned:
 class Held:
     """Growth that policy keeps back, with its reason: never drift (A82).
 
-    `waiting`: not policy but a read or a change under way; it ends by itself and is not yet in step.
+    `raw_want` None: not known, for there is no ratio yet. `waiting`: not policy but a read or a change under way; it
+    ends by itself and is not yet in step.
     """
 
     account: str
     symbol: str
     side: PositionSide
-    raw_want: Decimal
+    raw_want: Decimal | None
     want: Decimal
     reason: str
     waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ripening:
+    """What of main's size is younger than `delay_s`, in the mirror's coin, and when the first of it is not any more.
+
+    `until_ms` on the exchange's clock; None where nothing is young.
+    """
+
+    qty: Decimal
+    until_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +134,9 @@ class SymbolPlan:
     `unprotected`: sides that stand without their stop for longer than the bound. `passed_stops`: sides whose stop came
     too late to protect; they are out of their cycle and will be closed. `missing`: targets the exchange does not take,
     and stops that are not mirrored, named (A28). `own_stops`: stops of this mirror's own to be written down.
-    `guarded`: sides with a position, and the stop that shall stand. `skipped` and `raised`:
-    quantities left out, and sizes raised to, because an entry was under the minimum; to be written down before
+    `guarded`: sides with a position, and the stop that shall stand. `late_exits`: reductions that found no price
+    within their bound. `skipped` and `raised`: quantities left out, and sizes raised to, because an entry was under
+    the minimum; to be written down before
     anything is sent. `settling`: what waits for something under way and
     ends by itself; until then the plan is not done.
     """
@@ -141,6 +155,7 @@ class SymbolPlan:
     unprotected: list[PositionSide] = field(default_factory=list)
     passed_stops: dict[PositionSide, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    late_exits: list[str] = field(default_factory=list)
     own_stops: dict[PositionSide, Decimal] = field(default_factory=dict)
     guarded: dict[PositionSide, Decimal] = field(default_factory=dict)
     skipped: dict[PositionSide, Decimal] = field(default_factory=dict)
@@ -183,7 +198,8 @@ class Scene(Moment):
     price would break a limit ("" when it would not), failing closed. `parked`: no order of ours touches the symbol.
     `ladders`: the rungs of main's trade that main has not filled, `rungs_sold` what it has filled of them in part, by
     their keys; `rungs_done`: keys of those it has filled. `intended_stops`: what main's managed trades say, for as long
-    as main's book does not show it.
+    as main's book does not show it. `needs_stop`: nothing grows without a stop (a reverse mirror, A13); `unmirrored`:
+    what of main's protection has no counterpart here, in words.
     """
 
     now_ms: int
@@ -192,7 +208,7 @@ class Scene(Moment):
     symbol: str
     policy: MirrorPolicy
     instrument: Instrument
-    main: AccountView
+    main: Sight
     mirror: AccountView
     copies: Mapping[PositionSide, Copy]
     ours: Sequence[OurOrder]
@@ -211,6 +227,16 @@ class Scene(Moment):
     intended_stops: Mapping[PositionSide, Decimal] = field(default_factory=dict)
     ticker: Ticker | None = None
     limit: Callable[[Decimal, Decimal], str] = lambda _qty, _price: ""
+    clock_offset_ms: int = 0
+    entry_waits: Mapping[PositionSide, str] = field(default_factory=dict)
+    ripening: Mapping[PositionSide, Ripening] = field(default_factory=dict)
+    needs_stop: bool = False
+    unmirrored: Sequence[str] = ()
+
+    @property
+    def exchange_ms(self) -> int:
+        """The moment by the exchange's clock, as far as its offset is known."""
+        return self.now_ms + self.clock_offset_ms
 
     def idx(self, side: PositionSide) -> int:
         return self.mirror.mode(self.symbol).idx(side)

@@ -17,6 +17,7 @@ from mirrorctl.core.domain.exit_orders import key_of
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, Rung
+from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.trade import Target, Trade, order_key
 from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, StopKind, TimeInForce, TriggerBy
 from mirrorctl.core.domain.view import AccountView
@@ -82,7 +83,7 @@ def rebased(trade: Trade, policy: Trade, done: int) -> Trade:
     )
 
 
-def ladder_on_book(view: AccountView, symbol: str, side: PositionSide, *, opposite: bool = False) -> Ladder:
+def ladder_on_book(view: Sight, symbol: str, side: PositionSide, *, opposite: bool = False) -> Ladder:
     """The take-profits of one position, nearest first: reduce-only limit orders and Partial take-profits.
 
     With `opposite` also the limit orders against a one-way position that may open beyond it: up to its size they are
@@ -105,7 +106,7 @@ def ladder_on_book(view: AccountView, symbol: str, side: PositionSide, *, opposi
 
 
 def stop_on_book(
-    view: AccountView, symbol: str, side: PositionSide
+    view: Sight, symbol: str, side: PositionSide
 ) -> tuple[Decimal | None, TriggerBy | None, tuple[Order, ...]]:
     """(price, what triggers it, Partial stops it does not stand for) of one position's stop; price None: none stands.
 
@@ -124,7 +125,7 @@ def stop_on_book(
     return chosen.trigger_price, chosen.trigger_by, tuple(order for order in partial if order is not chosen)
 
 
-def _covering_half(view: AccountView, partial: list[Order], size: Decimal) -> Order | None:
+def _covering_half(view: Sight, partial: list[Order], size: Decimal) -> Order | None:
     """`partial` nearest to the price first."""
     if not size:
         return None
@@ -139,7 +140,7 @@ def _covering_half(view: AccountView, partial: list[Order], size: Decimal) -> Or
     return None
 
 
-def _partial_stops(view: AccountView, symbol: str, side: PositionSide) -> list[Order]:
+def _partial_stops(view: Sight, symbol: str, side: PositionSide) -> list[Order]:
     """Nearest to the price first."""
     return sorted(
         (o for o in _exits(view, symbol, side) if o.stop_kind is StopKind.PARTIAL_STOP_LOSS and o.trigger_price),
@@ -147,13 +148,13 @@ def _partial_stops(view: AccountView, symbol: str, side: PositionSide) -> list[O
     )
 
 
-def _exits(view: AccountView, symbol: str, side: PositionSide) -> Iterator[Order]:
+def _exits(view: Sight, symbol: str, side: PositionSide) -> Iterator[Order]:
     """Open orders that can only reduce this position."""
     idx = view.mode(symbol).idx(side)
     return (o for o in view.orders(symbol) if o.is_exit and o.side is side.exit and o.position_idx == idx)
 
 
-def _against(view: AccountView, symbol: str, side: PositionSide) -> Iterator[Order]:
+def _against(view: Sight, symbol: str, side: PositionSide) -> Iterator[Order]:
     """Open orders against a one-way position that are not marked reduce-only."""
     if view.mode(symbol) is PositionMode.HEDGE or not view.size(symbol, side):
         return iter(())

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context, Decimal
 
 from mirrorctl.core.domain.account import Order
-from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder
+from mirrorctl.core.domain.actions import AmendOrder, PlaceOrder
 from mirrorctl.core.domain.cycle import Copy, entry_orders
+from mirrorctl.core.domain.delay import order_delay
 from mirrorctl.core.domain.growth import entry_wait, other_side_block, quantity_block, standing_block
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
+from mirrorctl.core.domain.resting import cancel_entry, catch_up_late, hold_resting, stay
 from mirrorctl.core.domain.scene import Held, Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionSide
 
@@ -66,7 +69,7 @@ def plan_twins(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -
         if _is_unknown(scene, copy, attempts[-1]):
             _look_up(scene, plan, attempts, balance)
         else:
-            _finish(scene, plan, copy, scene.main.order(order_id), attempts, balance, short)
+            _finish(scene, plan, copy, scene.main.order(order_id), attempts, balance, short, block)
     return balance
 
 
@@ -110,17 +113,17 @@ def _keep(
 ) -> None:
     """A live twin of a resting order: in step with it, or gone. It stands for `behind` and what is open on main."""
     if block:
-        cancel_twin(scene, plan, twin, f"growth is held: {block}")
+        cancel_entry(scene, plan, twin, f"growth is held: {block}")
         return
-    if behind and _grace_over(scene, plan, twin):
-        cancel_twin(scene, plan, twin, f"main filled, the twin lags by {plain(behind)}: catch up")
+    if behind and _gives_way(scene, plan, copy, twin, behind):
+        cancel_entry(scene, plan, twin, f"main filled, the twin lags by {plain(behind)}: catch up")
         return
     matched = _matched(scene, copy, order, twin)
     needless = max(scene.instrument.floor_qty(matched) - twin.filled - behind, ZERO)
     qty = scene.instrument.floor_qty(copy.ratio * scene.main.leaves(order) + matched) - needless
     if qty <= twin.filled:
         if twin.open_qty:
-            cancel_twin(scene, plan, twin, "main's order shrank")
+            cancel_entry(scene, plan, twin, "main's order shrank")
         return
     _amend(scene, plan, copy, order, twin, qty)
 
@@ -129,13 +132,18 @@ def _amend(scene: Scene, plan: SymbolPlan, copy: Copy, order: Order, twin: OurOr
     placed = scene.mirror.by_link(str(twin.link))
     if placed is None or not placed.is_open or f"amend:{placed.order_id}" in scene.busy:
         return
-    if qty > placed.qty and (refusal := scene.limit(qty - placed.qty, order.price or order.trigger_price or ZERO)):
-        _hold(scene, plan, copy.side, copy, order, refusal)
-        qty = placed.qty
     price = order.price or order.trigger_price or ZERO
+    if refusal := _growth_refusal(scene, placed, qty, price):
+        _hold(scene, plan, copy.side, copy, order, refusal)
+        qty = min(qty, placed.qty)
+        if _growth_refusal(scene, placed, qty, price):  # its new price alone is too much
+            cancel_entry(scene, plan, twin, f"growth is held: {refusal}")
+            return
     stop = attached_stop(scene, copy.side, order, price)
+    if stop is None and not scene.main.size(scene.symbol, copy.side):
+        stop = ZERO  # it came from a position that main has closed
     # 110059: the attached stop of a partly filled order cannot change; each fill brings the position's own back
-    moved = stop is not None and stop != placed.stop_loss and not scene.mirror.filled(placed)
+    moved = stop is not None and (stop or None) != placed.stop_loss and not scene.mirror.filled(placed)
     change = AmendOrder(
         account=scene.account,
         symbol=scene.symbol,
@@ -155,6 +163,13 @@ def _amend(scene: Scene, plan: SymbolPlan, copy: Copy, order: Order, twin: OurOr
         plan.actions.append(Planned(change))
 
 
+def _growth_refusal(scene: Scene, placed: Order, qty: Decimal, price: Decimal) -> str:
+    """Why a resting twin may not become `qty` at `price`: what that adds to its notional would break a limit."""
+    before = scene.mirror.leaves(placed) * (placed.price or placed.trigger_price or ZERO)
+    more = (qty - scene.mirror.filled(placed)) * price - before
+    return scene.limit(more / price, price) if more > ZERO else ""
+
+
 def _finish(
     scene: Scene,
     plan: SymbolPlan,
@@ -163,21 +178,26 @@ def _finish(
     attempts: list[OurOrder],
     balance: TwinBalance,
     short: Decimal,
+    block: str,
 ) -> None:
     """Twins whose order no longer rests on main as an entry. `short`: what the side lacks, all told."""
     for twin in attempts:
         if not twin.is_live:
             continue
-        if order is None or copy.ended:
-            cancel_twin(scene, plan, twin, "main's order is gone")
+        waits = _waits(scene) and not block
+        if copy.ended or (order is None and not waits):
+            cancel_entry(scene, plan, twin, "main's order is gone")
             continue
         lacking = max(short - balance.lag, ZERO)
         behind = lacking if _is_amending(scene, twin) else min(twin.open_qty, lacking)
         balance.lag += behind
-        if order.status is not OrderStatus.FILLED:
-            cancel_twin(scene, plan, twin, "main's order is gone")
-        elif behind < twin.open_qty or _grace_over(scene, plan, twin):
-            cancel_twin(scene, plan, twin, "main's order is filled: what the twin lacks is ordered")
+        if waits and behind:
+            _gives_way(scene, plan, copy, twin, behind)
+            stay(scene, plan, copy, twin, behind)
+        elif order is None or order.status is not OrderStatus.FILLED:
+            cancel_entry(scene, plan, twin, "main's order is gone")
+        elif block or behind < twin.open_qty or _gives_way(scene, plan, copy, twin, behind):
+            cancel_entry(scene, plan, twin, "main's order is filled: what the twin lacks is ordered")
 
 
 def _is_unknown(scene: Scene, copy: Copy, twin: OurOrder) -> bool:
@@ -199,20 +219,20 @@ def _is_amending(scene: Scene, twin: OurOrder) -> bool:
     return placed is not None and f"amend:{placed.order_id}" in scene.busy
 
 
-def _grace_over(scene: Scene, plan: SymbolPlan, twin: OurOrder) -> bool:
-    until = scene.since_ms(plan, f"lag {twin.link}") + int(scene.policy.follow.grace_s * 1000)
-    if scene.now_ms >= until:
+def _gives_way(scene: Scene, plan: SymbolPlan, copy: Copy, twin: OurOrder, behind: Decimal) -> bool:
+    """Whether a twin that lags is taken off the book for what is ordered in its stead; with "wait" it never is."""
+    if not catch_up_late(scene, plan, twin):
+        return False
+    placed = scene.mirror.by_link(str(twin.link))
+    if not _waits(scene):
         return True
-    plan.wake_at(until)
+    if placed is not None and placed.is_open:
+        hold_resting(scene, plan, copy, placed, behind)
     return False
 
 
-def cancel_twin(scene: Scene, plan: SymbolPlan, twin: OurOrder, reason: str) -> None:
-    """Cancel a twin that stands on the book, unless its cancel is on the way."""
-    placed = scene.mirror.by_link(str(twin.link))
-    if placed is None or not placed.is_open or f"cancel:{placed.order_id}" in scene.busy:
-        return
-    plan.actions.append(Planned(CancelOrder(scene.account, scene.symbol, placed.order_id, placed.link_id, reason)))
+def _waits(scene: Scene) -> bool:
+    return scene.policy.follow.catch_up is CatchUp.WAIT
 
 
 def _place(
@@ -230,7 +250,7 @@ def _place(
         if not lead:
             _hold(scene, plan, side, copy, order, f"below minimum: a twin of {plain(scene.main.leaves(order))}")
         return
-    block = block or quantity_block(scene, qty, price, price)
+    block = block or order_delay(scene, plan, order) or quantity_block(scene, qty, price, price)
     wait = "" if block else entry_wait(scene, plan, side)
     if block or wait:
         _hold(scene, plan, side, copy, order, block or wait, waiting=bool(wait))

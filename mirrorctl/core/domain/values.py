@@ -56,7 +56,7 @@ class PositionSide(StrEnum):
 
     @property
     def sign(self) -> int:
-        return self.entry.sign
+        return 1 if self is PositionSide.LONG else -1
 
     @property
     def hedge_idx(self) -> int:

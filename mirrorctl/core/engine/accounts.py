@@ -27,6 +27,7 @@ class Account:
     `relisted_ms` is when the last whole relist was asked, not when it came back. `openers` holds, per symbol and side,
     the link id of the execution that last grew the position: it says whose position it is when the store is new.
     `fee_rates` by symbol: None where the exchange says that it has none, as on demo; not in it while nothing was read.
+    `equity` is what the last ReadWallet told, begun at `equity_read_ms`.
     """
 
     name: str
@@ -50,6 +51,8 @@ class Account:
     last_asked_ms: dict[Query, int] = field(default_factory=dict)
     openers: dict[tuple[str, PositionSide], str] = field(default_factory=dict)
     fee_rates: dict[str, FeeRateAnswer | None] = field(default_factory=dict)
+    equity: Decimal | None = None
+    equity_read_ms: int = 0
     hold_entries_until_ms: int = 0
     hold_exits_until_ms: int = 0
 

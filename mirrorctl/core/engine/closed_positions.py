@@ -288,8 +288,10 @@ class ClosedPositions:
     def _described(self, key: Key, known: OpenPosition | None = None) -> OpenPosition:
         """A position with the tag and approach that its trade, cycle or copy has now."""
         account, symbol, side = key
-        trade = self._state.trades.get(symbol, side)
-        cycle, copy = self._state.keeper.cycles.get((symbol, side)), self._state.keeper.copies.get(key)
+        copy = self._state.keeper.copies.get(key)
+        lens = self._state.keeper.lens(account)
+        source = copy.source if copy is not None else lens.there((symbol, side))
+        trade, cycle = self._state.trades.get(*source), self._state.keeper.cycles.get(source)
         if account == self._state.main.name:
             tag = trade.tag if trade is not None else cycle.tag if cycle is not None else ""
         else:

@@ -10,27 +10,38 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, observed, proportion
+from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, observed
 from mirrorctl.core.domain.ids import Role, parse, trade_tag
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.lens import PLAIN, Lens
 from mirrorctl.core.domain.policy import Adopt, MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.sizing import WAITS, Sized, SizingInputs, Unsized, ratio_of
+from mirrorctl.core.domain.values import PositionMode, PositionSide
 from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.domain.wish import LEFT_OUT, Wish
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.records import Store
 
 CopyKey = tuple[str, str, PositionSide]
+_ENTRIES = (Role.TWIN, Role.CORRECTION)
 
 
 class Copies:
     """Copies by (account, symbol, side), beside main's cycles. `lenses` by mirror; one not named sees plainly."""
 
-    def __init__(self, store: Store, main_uid: int, lenses: Mapping[str, Lens]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        main_uid: int,
+        lenses: Mapping[str, Lens],
+        accounts: Mapping[str, Account] | None = None,
+    ) -> None:
+        """`accounts` by name: a mirror's position mode decides what it follows of two legs; unknown is one-way."""
         self._store = store
         self._main_uid = main_uid
         self._lenses = lenses
+        self._accounts = {} if accounts is None else accounts
         self.cycles: dict[CycleKey, Cycle] = {cycle.key: cycle for cycle in store.cycles()}
         self.copies: dict[CopyKey, Copy] = {copy.key: copy for copy in store.copies()}
         self.exit_fill: dict[CycleKey, MainFill] = {}
@@ -41,7 +52,8 @@ class Copies:
 
     def copy_of(self, account: str, cycle: CycleKey) -> Copy | None:
         """What a mirror makes of one cycle of main."""
-        return self.copies.get((account, *self.lens(account).here(cycle)))
+        copy = self.copies.get((account, *self.lens(account).here(cycle)))
+        return copy if copy is not None and copy.source == cycle else None
 
     def copies_of(self, cycle: CycleKey) -> list[Copy]:
         """What every mirror makes of one cycle of main."""
@@ -51,6 +63,16 @@ class Copies:
         """The key of the cycle of main that a mirror's side follows."""
         return self.lens(account).there((symbol, side))
 
+    def is_one_way(self, account: str, symbol: str) -> bool:
+        """Whether a mirror has one position for both sides of its symbol, as far as a row was seen."""
+        known = self._accounts.get(account)
+        return known is None or known.view.mode(symbol) is PositionMode.ONE_WAY
+
+    def main_size(self, copy: Copy, main: AccountView) -> Decimal:
+        """Main's size as the mirror of a copy follows it, in the mirror's own coins."""
+        lens = self.lens(copy.account)
+        return lens.size(main, copy.source, one_way=self.is_one_way(copy.account, copy.symbol))
+
     def seen(self, account: str) -> bool:
         return bool(self._store.fact(f"seen.{account}"))
 
@@ -58,11 +80,14 @@ class Copies:
         """Give a mirror its copies of cycles that began without it; nothing of it opens or closes by this alone."""
         for cycle in self.cycles.values():
             lens = self.lens(mirror.name)
-            if self.copy_of(mirror.name, cycle.key) is not None:
+            here = lens.here(cycle.key)
+            if not lens.follows(cycle.symbol) or (mirror.name, *here) in self.copies:
                 continue
-            done = self._done_since(mirror.name, lens.here(cycle.key), cycle.started_ms) if cycle.opened else ()
-            copy = _adopted_copy(cycle, policy, lens, mirror, main) if cycle.opened else new_copy(cycle, policy, lens)
-            opened = copy.opened or _has_twins(mirror, lens.here(cycle.key))
+            done = self._done_since(mirror.name, here, cycle.started_ms) if cycle.opened else ()
+            copy = new_copy(cycle, policy, lens)
+            if cycle.opened:
+                copy = _adopted(copy, policy, mirror, self.main_size(copy, main))
+            opened = copy.opened or _has_twins(mirror, here)
             self._save_copy(replace(copy, done=done, opened=opened))
         for row in mirror.view.positions():
             key = (row.symbol, row.side) if row.side else None
@@ -91,6 +116,36 @@ class Copies:
         copy = self.copies.get((account, symbol, side))
         if copy is not None:
             self._save_copy(copy.after_raise(size, main))
+
+    def size(self, copy: Copy, made: Sized | Unsized) -> None:
+        """A ratio was made, or is still not: written down before anything is sent for it (A77)."""
+        after = sized(copy, made)
+        if after != copy:
+            self._save_copy(after)
+
+    def adopt(self, copy: Copy) -> None:
+        """A foreign position becomes this copy's (foreign = "adopt")."""
+        self._save_copy(copy)
+
+    def grant(self, copy: Copy, wish: Wish) -> None:
+        """Give a copy what the trader asked for it alone.
+
+        One that went out for entries already keeps its ratio until it has the new one; the others are sized by it.
+        """
+        if wish.value is None:
+            self._save_copy(replace(copy, held=copy.held or LEFT_OUT))
+            return
+        chosen = replace(copy, value=wish.value, held="" if copy.held == LEFT_OUT else copy.held)
+        if not copy.opened or copy.unsized:
+            self._save_copy(sized(chosen, Unsized(f"{WAITS} its ratio")))
+        elif wish.ratio is not None:
+            self._save_copy(replace(chosen, ratio=wish.ratio, formula=wish.formula))
+        else:
+            self._save_copy(chosen)
+
+    def rebase(self, copy: Copy) -> None:
+        """The trader asked for another ratio (`sync --rebase`)."""
+        self._save_copy(copy)
 
     def mark_opened(self, account: str, symbol: str, side: PositionSide) -> None:
         """An entry of ours is about to go out: the position it makes is ours."""
@@ -152,28 +207,41 @@ class Copies:
 
 
 def new_copy(cycle: Cycle, policy: MirrorPolicy, lens: Lens) -> Copy:
-    """What a mirror makes of a cycle that begins."""
-    ratio, formula = proportion(policy.sizing, cycle.symbol)
+    """What a mirror makes of a cycle that begins. Without a ratio where its mode asks for more than its value."""
     here = lens.here(cycle.key)
-    return Copy(policy.name, *here, cycle.tag, ratio, formula, follows=None if here == cycle.key else cycle.key)
+    follows = None if here == cycle.key else cycle.key
+    return sized(
+        Copy(policy.name, *here, cycle.tag, ZERO, "", follows=follows),
+        ratio_of(policy.sizing.mode, policy.sizing.value_for(cycle.symbol), SizingInputs()),
+    )
 
 
-def _adopted_copy(cycle: Cycle, policy: MirrorPolicy, lens: Lens, mirror: Account, main: AccountView) -> Copy:
-    """A copy of a cycle that was open before this mirror was seen: its observed ratio, or held."""
-    copy = new_copy(cycle, policy, lens)
+def sized(copy: Copy, made: Sized | Unsized) -> Copy:
+    """The copy with the ratio that was made, or with the reason why there is none yet."""
+    if isinstance(made, Unsized):
+        return replace(copy, ratio=ZERO, formula="", unsized=made.reason)
+    return replace(copy, ratio=made.ratio, formula=made.formula, unsized="")
+
+
+def _adopted(copy: Copy, policy: MirrorPolicy, mirror: Account, main_size: Decimal) -> Copy:
+    """A copy of a cycle that was open before this mirror was seen: its observed ratio, or held.
+
+    `main_size` as the mirror follows it: of a leg that does not count nothing, whatever the mirror holds of it.
+    """
     here = (copy.symbol, copy.side)
-    main_size, have = main.size(*cycle.key), mirror.view.size(*here)
-    if have and main_size and opened_by_us(mirror, here):
+    have = mirror.view.size(*here)
+    ours = bool(have) and opened_by_us(mirror, here)
+    if ours and main_size:
         ratio, formula = observed(have, main_size)
-        return replace(copy, ratio=ratio, formula=formula, opened=True)
-    return replace(copy, held=NEW_STORE if policy.adopt is Adopt.ALL else NEW_ONLY)
+        return replace(copy, ratio=ratio, formula=formula, unsized="", opened=True)
+    return replace(copy, held=NEW_STORE if policy.adopt is Adopt.ALL or ours else NEW_ONLY, opened=ours)
 
 
 def _has_twins(mirror: Account, key: CycleKey) -> bool:
     """Whether the side is flat and entries of ours rest there: the position that they may open is ours."""
     symbol, side = key
     links = (parse(o.link_id) for o in mirror.view.orders(symbol) if o.side is side.entry and not o.is_exit)
-    twins = any(link is not None and link.account == mirror.tag and link.role is Role.TWIN for link in links)
+    twins = any(link is not None and link.account == mirror.tag and link.role in _ENTRIES for link in links)
     return twins and not mirror.view.size(symbol, side)
 
 

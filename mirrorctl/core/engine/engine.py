@@ -10,16 +10,20 @@ code runs live over pybit and in one process against the paper exchange on a vir
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from mirrorctl.core.domain.approach import CONSERVATIVE as USUAL
 from mirrorctl.core.domain.breakeven import DEFAULT_TAKER
 from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.lens import PLAIN, Lens
 from mirrorctl.core.domain.policy import Policy
 from mirrorctl.core.domain.scene import BreakevenTerms, Need, NeedKind, SymbolPlan
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import TradePlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.foreign import adopt_foreign
+from mirrorctl.core.engine.halts import Halts
 from mirrorctl.core.engine.handover import advance_cycles, take_over
 from mirrorctl.core.engine.intake import Intake
 from mirrorctl.core.engine.interrupted import finish_interrupted
@@ -28,7 +32,6 @@ from mirrorctl.core.engine.ports import (
     Decoder,
     Event,
     FindOrder,
-    ReadDay,
     ReadExecutions,
     ReadFeeRate,
     ReadInstrument,
@@ -38,7 +41,9 @@ from mirrorctl.core.engine.ports import (
 )
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Severity, StandingKind, Store
+from mirrorctl.core.engine.sizing import Sizer
 from mirrorctl.core.engine.state import OVERLAP_MS, READ_RETRY_MS, EngineState
+from mirrorctl.core.engine.wishes import tend_wishes
 
 _WEEK_MS = 7 * 86_400_000
 _UNSETTLED_WAIT_MS = 250
@@ -67,7 +72,9 @@ class Engine(EngineState):
         self.pass_ms = 0
         self._sends = sends
         self._intake = Intake(self, decode)
+        self._halts = Halts(self)
         self._housekeeping_ms = 0
+        self.sizer = Sizer(self)
         for account in accounts:
             if not account.is_main:
                 self._add_pass(account)
@@ -112,6 +119,7 @@ class Engine(EngineState):
             self.book,
             self.trades,
             max_closes=self.policy.max_closes_per_pass,
+            sizes=self.main_sizes,
         )
 
     def relist_all(self) -> None:
@@ -134,9 +142,9 @@ class Engine(EngineState):
         self._housekeep(now)
 
     def _decide(self, now: int) -> None:
+        self._halts.tend(now, acts=self._sends)
         self._ask_due_relists(now)
         self._ask_unsettled(now)
-        self._ask_days(now)
         for name, query in self.book.looks_due(now):
             if name in self.accounts:
                 self.accounts[name].ask(query, now)
@@ -145,6 +153,7 @@ class Engine(EngineState):
             self._intake.settle_early()
             self._advance_cycles(now)
             self._pass_main(now)
+            tend_wishes(self, now)
             for mirror in self.passes.values():
                 self._pass(mirror, now)
 
@@ -192,14 +201,15 @@ class Engine(EngineState):
             lambda symbol: self._growth_block(mirror, symbol, now),
             self.breakeven_terms,
             now,
-            day_start_ms=self.day_start_ms(),
+            day=self.day_of(mirror.mirror),
             keep=keep,
         )
 
     def all_symbols(self, mirror: MirrorPass) -> set[str]:
         """Every symbol a mirror may have something to do about."""
         copies = {symbol for account, symbol, _ in self.keeper.copies if account == mirror.mirror.name}
-        return copies | mirror.mirror.view.symbols() | self.main.view.symbols()
+        followed = {mirror.sight.lens.symbol_here(symbol) for symbol in self.main.view.symbols()}
+        return copies | mirror.mirror.view.symbols() | followed
 
     def _pass(self, mirror: MirrorPass, now: int) -> None:
         account = mirror.mirror
@@ -209,10 +219,12 @@ class Engine(EngineState):
             self.keeper.first_sight(account, mirror.policy, self.main.view, self.exchange_now_ms())
             mirror.sighted = True
             self._intake.settle_early()
-            self.dirty[account.name] |= account.view.symbols() | {key[0] for key in self.keeper.cycles}
+            self.dirty[account.name] |= self.all_symbols(mirror)
+        self.sizer.size(account, mirror.policy, now)
         symbols, self.dirty[account.name] = self.dirty[account.name], set()
         if not symbols:
             return
+        adopt_foreign(self, mirror, symbols)
         plans = self.plan_mirror(mirror, symbols, now)
         for plan in plans:
             self._after_plan(mirror, plan, now)
@@ -220,9 +232,11 @@ class Engine(EngineState):
             mirror.execute(plans, now)
         self.pass_ms = self.now_ms() - now
 
-    def _after_needs(self, plan: SymbolPlan, now: int) -> None:
+    def _after_needs(self, plan: SymbolPlan, now: int, lens: Lens = PLAIN) -> None:
+        """`lens` of the mirror that is decided about: what it needs of main it names by its own symbol."""
         for need in plan.needs:
-            self._ask_need(need, now)
+            of_main = need.account == self.main.name and need.kind is not NeedKind.INSTRUMENT
+            self._ask_need(replace(need, symbol=lens.symbol_there(need.symbol)) if of_main else need, now)
         if plan.needs and any(need.kind is not NeedKind.ORDERS for need in plan.needs):
             plan.wake_at(now + READ_RETRY_MS)
         elif plan.needs:
@@ -248,10 +262,10 @@ class Engine(EngineState):
             )
 
     def _after_plan(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
-        self._after_needs(plan, now)
+        self._after_needs(plan, now, mirror.sight.lens)
         for side, stop in plan.own_stops.items():
             self.keeper.set_own_stop(plan.account, plan.symbol, side, stop)
-        self._after_minimum(mirror.mirror, plan, now)
+        self._after_minimum(mirror, plan, now)
         if any(held.reason.startswith("limit") for held in plan.held):
             plan.wake_at(now + _LIMIT_LOOK_MS)
         if now < mirror.mirror.hold_entries_until_ms:
@@ -267,16 +281,17 @@ class Engine(EngineState):
         live = any(order.is_live for order in self.book.ours(plan.account, plan.symbol, mirror.mirror.view))
         self.keeper.drop_done(plan.account, plan.symbol, mirror.mirror.view, live)
 
-    def _after_minimum(self, account: Account, plan: SymbolPlan, now: int) -> None:
+    def _after_minimum(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
         """Write down what was left out, or raised, because an entry was under the contract's minimum (A9)."""
+        account = mirror.mirror
         for side, qty in plan.skipped.items():
-            have, main = account.view.size(plan.symbol, side), self.main.view.size(plan.symbol, side)
+            have, main = account.view.size(plan.symbol, side), mirror.sight.size(plan.symbol, side)
             self.keeper.skip(plan.account, plan.symbol, side, have, qty, main)
             text = f"skipped: {plain(qty)} is below the minimum of an order"
             self.outbox.tell(now, Severity.WARNING, "below-minimum", plan.account, plan.symbol, text, str(now))
             self.mark(account, plan.symbol)
         for side, size in plan.raised.items():
-            self.keeper.raise_to(plan.account, plan.symbol, side, size, self.main.view.size(plan.symbol, side))
+            self.keeper.raise_to(plan.account, plan.symbol, side, size, mirror.sight.size(plan.symbol, side))
 
     def _growth_block(self, mirror: MirrorPass, symbol: str, now: int) -> str:
         """Why entries of this mirror on this symbol are held whatever their size."""
@@ -305,13 +320,6 @@ class Engine(EngineState):
                 with self.store.batch():  # a cycle never stands without its copies
                     advance_cycles(self, symbol, mirrors)
         self.keeper.explain_closes()
-
-    def _ask_days(self, now: int) -> None:
-        """Read the day's closed PnL of accounts that have a limit on it."""
-        for account in self.accounts.values():
-            limits = self.policy.main_limits if account.is_main else self.policy.mirror(account.name).limits
-            if limits.max_daily_loss is not None:
-                account.ask(ReadDay(self.day_start_ms()), now, every_ms=self.relist_ms)
 
     def _ask_due_relists(self, now: int) -> None:
         for account in self.accounts.values():

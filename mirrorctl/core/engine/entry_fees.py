@@ -83,6 +83,14 @@ class EntryFees:
         entered = self._of_key((account, symbol, side))
         return entered.began_ms if size and entered.left == size else 0
 
+    def sizes(self, account: str, symbol: str, side: PositionSide) -> list[tuple[int, Decimal]]:
+        """(when, size) of one side after each of its executions that were seen, oldest first, exchange clock."""
+        found, size = [], ZERO
+        for fill in sorted(self._fills.get((account, symbol, side), {}).values()):
+            size = max(size + fill.opened - fill.closed, ZERO)
+            found.append((fill.time_ms, size))
+        return found
+
     def opener(self, account: str, symbol: str, side: PositionSide) -> str:
         """The link id of the order that opened a position, as far as its executions were seen; "" for none."""
         return self._of_key((account, symbol, side)).link_id

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from mirrorctl.core.domain.account import Execution, Order
+from mirrorctl.core.domain.cycle import CycleKey
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.trade import order_key
@@ -175,8 +176,9 @@ class FilledOrders:
             return account.is_main and self._may_be_rung(execution, side)
         if link.role is not Role.TARGET:
             return False
-        stands = any(held.view.size(execution.symbol, side) for held in (account, main))
-        return stands or not main.relisted_ms or (execution.symbol, side) in self._state.keeper.cycles
+        source = self._state.keeper.source(account.name, execution.symbol, side)
+        stands = account.view.size(execution.symbol, side) or main.view.size(*source)
+        return bool(stands) or not main.relisted_ms or source in self._state.keeper.cycles
 
     def _may_be_rung(self, execution: Execution, side: PositionSide) -> bool:
         """Whether an exit of the trader's own took profit on the position that main still holds."""
@@ -193,7 +195,8 @@ class FilledOrders:
                 part = self._entry_part(symbol, side, link)
             else:
                 named = account.is_main if link is None else link.role is Role.TARGET
-                part = self._rung_part(symbol, side, link.step if link else order_key(order_id)) if named else ""
+                source = self._state.keeper.source(account.name, symbol, PositionSide.shrunk_by(side))
+                part = self._rung_part(source, link.step if link else order_key(order_id)) if named else ""
             if not part:
                 return ""
             self._parts[key] = part
@@ -208,7 +211,7 @@ class FilledOrders:
         entries = len(self._state.policy.approaches[trade.approach].entries)
         return f"{link.leg + 1} of {entries}" if entries > max(link.leg, 1) else ""
 
-    def _rung_part(self, symbol: str, side: Side, key: str) -> str:
-        trade = self._state.trades.get(symbol, PositionSide.shrunk_by(side))
+    def _rung_part(self, source: CycleKey, key: str) -> str:
+        trade = self._state.trades.get(*source)
         legs = len(trade.targets) if trade is not None else 0
         return next((f"{leg + 1} of {legs}" for leg in range(legs) if trade and trade.rung_key(leg) == key), "")

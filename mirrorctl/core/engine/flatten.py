@@ -18,7 +18,7 @@ from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, TimeInForce
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.copies import opened_by_us
-from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.state import EngineState
 from mirrorctl.core.engine.tasks import Progress, Steps, Wait
 
 _TRIES = 5
@@ -26,7 +26,7 @@ _ROUND_MS = 4_000
 _RELIST_MS = 8_000
 
 
-def flatten(engine: Engine, names: Iterable[str], progress: Progress, *, everything: bool = False) -> Steps:
+def flatten(engine: EngineState, names: Iterable[str], progress: Progress, *, everything: bool = False) -> Steps:
     """Flatten accounts. The result names what remains for each; `partial` is true when something does."""
     chosen = [engine.accounts[name] for name in names]
     unread = yield from _relist(engine, chosen)
@@ -56,7 +56,7 @@ def flatten(engine: Engine, names: Iterable[str], progress: Progress, *, everyth
     }
 
 
-def plan_flatten(engine: Engine, account: Account, attempt: int, everything: bool) -> list[Action]:
+def plan_flatten(engine: EngineState, account: Account, attempt: int, everything: bool) -> list[Action]:
     """What flattening an account would send now."""
     actions: list[Action] = []
     for order in account.view.all_orders():
@@ -68,7 +68,7 @@ def plan_flatten(engine: Engine, account: Account, attempt: int, everything: boo
     return actions + [_close(engine, account, row, attempt) for row in chosen]
 
 
-def is_ours(engine: Engine, account: Account, row: Position) -> bool:
+def is_ours(engine: EngineState, account: Account, row: Position) -> bool:
     """Whether a position is ours: a copy of it is open, or an execution with our ids opened it."""
     if row.side is None:
         return False
@@ -79,7 +79,7 @@ def is_ours(engine: Engine, account: Account, row: Position) -> bool:
     return opened_by_us(account, (row.symbol, row.side))
 
 
-def _close(engine: Engine, account: Account, row: Position, attempt: int) -> PlaceOrder:
+def _close(engine: EngineState, account: Account, row: Position, attempt: int) -> PlaceOrder:
     side = row.side or PositionSide.LONG
     seq = str(account.view.seq(row.symbol))
     tag = trade_tag(account.uid, row.symbol, side, "flatten")
@@ -102,7 +102,7 @@ def _close(engine: Engine, account: Account, row: Position, attempt: int) -> Pla
     )
 
 
-def _round(engine: Engine, actions: list[Action], progress: Progress) -> Generator[Wait, bool, set[str]]:
+def _round(engine: EngineState, actions: list[Action], progress: Progress) -> Generator[Wait, bool, set[str]]:
     """Send one round, wait until the exchange answered, read every account again; names those that were not read."""
     now = engine.now_ms()
     opened = engine.book.open_all([Planned(action) for action in actions], now)
@@ -121,7 +121,7 @@ def _round(engine: Engine, actions: list[Action], progress: Progress) -> Generat
     return (yield from _relist(engine, [engine.accounts[name] for name in {action.account for action in actions}]))
 
 
-def _relist(engine: Engine, accounts: list[Account]) -> Generator[Wait, bool, set[str]]:
+def _relist(engine: EngineState, accounts: list[Account]) -> Generator[Wait, bool, set[str]]:
     """Read the accounts anew; names those that could not be read: what they hold is unknown, not nothing (rule 1)."""
     asked = engine.now_ms()
     for account in accounts:
@@ -130,7 +130,7 @@ def _relist(engine: Engine, accounts: list[Account]) -> Generator[Wait, bool, se
     return {account.name for account in accounts if account.relisted_ms < asked}
 
 
-def _remains(engine: Engine, account: Account, everything: bool) -> list[str]:
+def _remains(engine: EngineState, account: Account, everything: bool) -> list[str]:
     left = [
         f"{row.side} {plain(row.size)} {row.symbol}"
         for row in account.view.positions()

@@ -12,6 +12,7 @@ from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
 from mirrorctl.core.engine.events import Events
+from mirrorctl.core.engine.hand_edits import respect_hand
 from mirrorctl.core.engine.ports import (
     Answer,
     ClockMeasured,
@@ -35,6 +36,7 @@ from mirrorctl.core.engine.ports import (
     SendDone,
     StreamDown,
     StreamUp,
+    WalletAnswer,
 )
 from mirrorctl.core.engine.records import Severity
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
@@ -124,6 +126,7 @@ class Intake:
 
     def _on_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
         self._state.entry_fees.note(account.name, execution, live=live)
+        self._state.day_book.note(account, execution, self._state.now_ms())
         self._events.on_execution(account, execution, read=not live)
         if account.is_main:
             at_ms = min(execution.time_ms - (account.clock_offset_ms or 0), self._state.now_ms())
@@ -132,8 +135,9 @@ class Intake:
             self._on_mirror_execution(account, execution, live=live)
 
     def _on_mirror_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
-        in_cycle = any(symbol == execution.symbol for symbol, _ in self._state.keeper.cycles)
-        known = self._state.main.view.proven(execution.symbol) and account.view.proven(execution.symbol)
+        there = self._state.keeper.lens(account.name).symbol_there(execution.symbol)
+        in_cycle = any(symbol == there for symbol, _ in self._state.keeper.cycles)
+        known = self._state.main.view.proven(there) and account.view.proven(execution.symbol)
         mirror = self._state.passes.get(account.name)
         if (in_cycle and not known) or mirror is None or not mirror.sighted:
             self._early.append((account, execution, live))  # what it left here is measured against main's size
@@ -149,6 +153,7 @@ class Intake:
             self._state.outbox.tell(
                 self._state.now_ms(), Severity.INFO, "own-exit", account.name, execution.symbol, what, about
             )
+        respect_hand(self._state, account, execution, live=live)
         if live:
             self._state.meter.on_mirror_execution(account, execution, self._state.keeper)
 
@@ -233,12 +238,15 @@ class Intake:
         elif isinstance(answer, FeeRateAnswer):
             account.fee_rates[answer.symbol] = answer
             self._state.mark(account, answer.symbol)
+        elif isinstance(answer, WalletAnswer):
+            account.view.apply_wallet(answer.wallet)
+            account.equity, account.equity_read_ms = answer.wallet.equity, requested_ms
         elif isinstance(answer, Ticker):
             self._state.tickers[answer.symbol] = answer
-            self._state.mark_everywhere(answer.symbol)
+            self._state.mark_rules(answer.symbol)
         elif isinstance(answer, Instrument):
             self._state.instruments[answer.symbol] = answer
-            self._state.mark_everywhere(answer.symbol)
+            self._state.mark_rules(answer.symbol)
 
     def _on_read_failed(self, account: Account, query: Query, answer: ReadFailed) -> None:
         wait = READ_RETRY_MS if answer.retry_after_s is None else int(answer.retry_after_s * 1000)

@@ -22,13 +22,13 @@ from mirrorctl.core.domain.actions import (
     RejectedOutcome,
 )
 from mirrorctl.core.domain.ids import Role
-from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.attempts import attempt_of, attempt_on_book
 from mirrorctl.core.engine.changes import Changes
 from mirrorctl.core.engine.effects import busy_key, effect_seen, question_of
+from mirrorctl.core.engine.limits import Growth, OrderRate, growth_of
 from mirrorctl.core.engine.ports import Query, ReadPosition
 from mirrorctl.core.engine.records import Intent, Store
 
@@ -72,6 +72,7 @@ class IntentBook:
         self._by_link: dict[tuple[str, str], _Tracked] = {}
         self._by_symbol: dict[tuple[str, str], dict[int, _Tracked]] = {}
         self._refusals: dict[tuple[str, str, str], int] = {}
+        self._rates: dict[str, OrderRate] = {}
         self._changes = Changes()
         self.interrupted: list[int] = []
 
@@ -83,6 +84,7 @@ class IntentBook:
         `since_ms`: how far back ended intents still matter (the oldest open cycle).
         """
         for intent in self._store.recent_intents(min(since_ms, now_ms - _KEPT_MS)):
+            self._note_placement(intent.action, intent.created_ms)
             if intent.state.is_over and (_is_lasting(intent) or intent.updated_ms > now_ms - _KEPT_MS):
                 self._track(_Tracked(intent, intent.created_ms, answered_ms=intent.updated_ms))
         for intent in self._store.open_intents():
@@ -110,6 +112,7 @@ class IntentBook:
                 intent_id, account, item.action, state, now_ms, now_ms, item.main_order_id, item.main_filled
             )
             self._track(_Tracked(intent, now_ms))
+            self._note_placement(item.action, now_ms)
             intents.append(intent)
             if isinstance(item.action, CancelOrder):
                 self._mark_by_us(item.action, now_ms)
@@ -236,18 +239,15 @@ class IntentBook:
         ended = {busy_key(t.intent.action): t.intent for t in tracked if not isinstance(t.intent.action, PlaceOrder)}
         return {key: (i.code, i.message) for key, i in ended.items() if i.state is IntentState.REJECTED}
 
-    def on_the_way(self, account: str, view: AccountView) -> dict[str, Decimal]:
-        """Notional by symbol of entries that may fill and that the view does not show yet: limits count them."""
-        found: dict[str, Decimal] = {}
-        for intent in self.open_intents():
-            action = intent.action
-            if intent.account != account or not isinstance(action, PlaceOrder) or action.reduce_only:
-                continue
-            if view.by_link(action.link_id) is None:
-                left = action.qty - min(view.link_filled(action.link_id), action.qty)
-                price = action.price or action.trigger_price or ZERO
-                found[action.symbol] = found.get(action.symbol, ZERO) + left * price
-        return found
+    def on_the_way(self, account: str, view: AccountView) -> list[Growth]:
+        """What entries and their amends may still add and the view does not show yet: limits count it."""
+        sent = (intent.action for intent in self.open_intents() if intent.account == account)
+        return [growth for action in sent if (growth := growth_of(action, view)) is not None]
+
+    def placements(self, account: str, now_ms: int) -> int:
+        """Orders of one account that were journaled within the last minute, whoever asked for them."""
+        rate = self._rates.get(account)
+        return rate.count(now_ms) if rate is not None else 0
 
     def forgive(self, account: str | None, symbol: str | None, now_ms: int) -> None:
         """The trader says try again (`resume`): refusals count no longer. None: of every account or symbol."""
@@ -298,6 +298,10 @@ class IntentBook:
     def _open(self, account: str, symbol: str) -> Iterable[_Tracked]:
         tracked = self._by_symbol.get((account, symbol), {}).values()
         return (t for t in tracked if not t.intent.state.is_over)
+
+    def _note_placement(self, action: Action, at_ms: int) -> None:
+        if isinstance(action, PlaceOrder):
+            self._rates.setdefault(action.account, OrderRate()).note(at_ms)
 
     def _track(self, tracked: _Tracked) -> None:
         intent = tracked.intent

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mirrorctl.core.domain.actions import PlaceOrder
+from mirrorctl.core.domain.errors import LimitReached
 from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.engine.records import Intent, Severity
 from mirrorctl.core.engine.state import EngineState
+from mirrorctl.core.engine.trade_limits import check_entries, check_not_paused
 
 _YOUNG_MS = 60_000
 _SEEN = (IntentState.LIVE, IntentState.DONE)
@@ -44,7 +46,8 @@ def _finish(state: EngineState, intent: Intent, now_ms: int) -> None:
         and (known.trade, known.step) == (link.trade, link.step)
         for other in state.book.of_symbol(intent.account, action.symbol)
     )
-    if begun and now_ms - intent.created_ms <= _YOUNG_MS:
+    refused = _refusal(state, action)
+    if begun and now_ms - intent.created_ms <= _YOUNG_MS and not refused:
         again = replace(
             action, link_id=str(link.next_attempt()), reason=f"{action.reason}, not sent before the restart"
         )
@@ -53,6 +56,21 @@ def _finish(state: EngineState, intent: Intent, now_ms: int) -> None:
         return
     price = "at market" if action.price is None else f"at {plain(action.price)}"
     text = f"an entry of {plain(action.qty)} {price} was not sent before the restart and is not sent now"
+    text += f": {refused}" if refused else ""
     state.outbox.tell(
         now_ms, Severity.WARNING, "interrupted", intent.account, action.symbol, text, str(intent.intent_id)
     )
+
+
+def _refusal(state: EngineState, action: PlaceOrder) -> str:
+    """Why an entry may not be sent after all: main was paused meanwhile, or a limit of its is reached."""
+    ticker = state.tickers.get(action.symbol)
+    price = action.price or (ticker.last if ticker is not None else None)
+    if price is None:
+        return "the price is unknown"
+    try:
+        check_not_paused(state, action.symbol)
+        check_entries(state, action.symbol, [(action.qty, price)])
+    except LimitReached as error:
+        return error.message
+    return ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution, Order
 from mirrorctl.core.domain.cycle import Cycle, CycleKey, entry_orders
@@ -19,6 +18,7 @@ from mirrorctl.core.domain.policy import MAIN, MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill
 from mirrorctl.core.domain.values import OrderStatus, PositionSide
 from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.copies import new_copy
 from mirrorctl.core.engine.own_exits import OwnExits
 from mirrorctl.core.engine.records import Store
@@ -29,8 +29,14 @@ _RUNGS_KEPT = 200
 class Keeper(OwnExits):
     """Main's cycles, from flat to flat."""
 
-    def __init__(self, store: Store, main_uid: int, lenses: Mapping[str, Lens]) -> None:
-        super().__init__(store, main_uid, lenses)
+    def __init__(
+        self,
+        store: Store,
+        main_uid: int,
+        lenses: Mapping[str, Lens],
+        accounts: Mapping[str, Account] | None = None,
+    ) -> None:
+        super().__init__(store, main_uid, lenses, accounts)
         self.growth_fill: dict[CycleKey, MainFill] = {}
         self.openers: dict[CycleKey, str] = {}
 
@@ -102,7 +108,7 @@ class Keeper(OwnExits):
             elif cycle is not None and not cycle.opened and main.is_gone(cycle.origin):
                 self._save_cycle(replace(cycle, origin=entries[0].order_id))
             if size:
-                self._raise_caps(key, size)
+                self._raise_caps(key, main)
                 self._begun[key] = (begun or {}).get(side) or self._begun.get(key, 0)
 
     def end_unseen(self, key: CycleKey, flat_ms: int, origin: str, now_ms: int) -> bool:
@@ -157,7 +163,7 @@ class Keeper(OwnExits):
         if opened:
             self.exit_fill.pop(key, None)
         for name, policy in mirrors.items():
-            if self.seen(name):
+            if self.seen(name) and self.lens(name).follows(symbol):
                 copy = new_copy(cycle, policy, self.lens(name))
                 before = self.copies.get(copy.key)
                 if before is not None:  # what it still holds of the cycle before is ours, and its close explained
@@ -182,8 +188,8 @@ class Keeper(OwnExits):
         for copy in self.copies_of(cycle.key):
             self._save_copy(replace(copy, ended=True, explained=cycle.key in self.exit_fill))
 
-    def _raise_caps(self, key: CycleKey, size: Decimal) -> None:
+    def _raise_caps(self, key: CycleKey, main: AccountView) -> None:
         for copy in self.copies_of(key):
-            after = copy.after_main(size)
+            after = copy.after_main(self.main_size(copy, main))
             if after is not copy:
                 self._save_copy(after)

@@ -27,16 +27,18 @@ class CopyMeter:
             return
         if link.role is Role.CORRECTION:
             side = PositionSide.grown_by(execution.side)
-            fill = keeper.growth_fill.get((execution.symbol, side))
+            fill = keeper.growth_fill.get(keeper.source(mirror.name, execution.symbol, side))
         elif link.role is Role.REDUCTION:
             side = PositionSide.shrunk_by(execution.side)
-            fill = keeper.exit_fill.get((execution.symbol, side))
+            fill = keeper.exit_fill.get(keeper.source(mirror.name, execution.symbol, side))
         else:
             return
         self._measured.add(execution.link_id)
         if fill is None or fill.exchange_ms > execution.time_ms:
             return
-        worse = (execution.price - fill.price) * execution.side.sign / fill.price * _BPS
+        lens = keeper.lens(mirror.name)
+        price = fill.price / lens.multiplier(lens.symbol_there(execution.symbol))
+        worse = (execution.price - price) * execution.side.sign / price * _BPS
         self._store.add_measured_copy(
             MeasuredCopy(
                 account=mirror.name,

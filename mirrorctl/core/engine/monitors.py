@@ -100,12 +100,12 @@ def _sides(account: Account) -> list[tuple[str, PositionSide]]:
 
 def _monitor(engine: Engine, account: Account, symbol: str, side: PositionSide) -> Monitor:
     view = account.view
-    trade = engine.trades.get(symbol, side)
+    trade = engine.trades.get(*engine.keeper.source(account.name, symbol, side))
     covered = _is_covered(engine, account, symbol, side)
     size = view.size(symbol, side)
     entries = tuple(_entries(account, symbol, side))
     done = _done(engine, account, symbol, side)
-    ladder = _ladder(engine, trade, symbol, side) if covered else Ladder((), ZERO)
+    ladder = _ladder(engine, account, symbol, side) if covered else Ladder((), ZERO)
     approach = _approach(trade, covered or account.is_main)
     stop, _, _ = stop_on_book(view, symbol, side)
     return Monitor(
@@ -157,8 +157,16 @@ def _done(engine: Engine, account: Account, symbol: str, side: PositionSide) -> 
     return frozenset(copy.done if copy is not None else ())
 
 
-def _ladder(engine: Engine, trade: Trade | None, symbol: str, side: PositionSide) -> Ladder:
-    """Main's ladder, done rungs included where it is known: the stored one, else what stands on main."""
+def _ladder(engine: Engine, account: Account, symbol: str, side: PositionSide) -> Ladder:
+    """Main's ladder, done rungs included where it is known: the stored one, else what stands on main.
+
+    Of a mirror with terms of its own what is left of it, in these terms.
+    """
+    mirror = engine.passes.get(account.name)
+    if mirror is not None and not mirror.sight.is_plain(symbol):
+        instrument = engine.instruments.get(symbol)
+        return Ladder((), ZERO) if instrument is None else mirror.sight.ladder(symbol, side, instrument)
+    trade = engine.trades.get(symbol, side)
     if trade is not None and trade.targets:
         return stored_ladder(trade)
     return ladder_on_book(engine.main.view, symbol, side, opposite=True)

@@ -10,7 +10,18 @@ from mirrorctl.core.engine.records import Alert, Severity, Store
 log = logging.getLogger("mirrorctl.alerts")
 
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.CRITICAL: logging.ERROR}
-_LOUD = ("slippage", "refused", "limit", "below minimum", "parked", "new store", "adopt", "own exit")
+_LOUD = (
+    "slippage",
+    "catch_up",
+    "refused",
+    "limit",
+    "below minimum",
+    "parked",
+    "new store",
+    "adopt",
+    "own exit",
+    "sizing",
+)
 
 
 class Outbox:
@@ -44,11 +55,12 @@ class Outbox:
         if plan.blocked.startswith("brake"):
             facts.add(plan.blocked)
         facts |= {f"naked: the {side} stands without its stop" for side in plan.unprotected}
+        facts |= {f"exit: {text}" for text in plan.late_exits}
         kinds = {_kind(fact): fact for fact in facts}
         kinds |= {text: f"not mirrored: {text}" if "partial stop" in text else text for text in plan.missing}
         said = self._said.get((plan.account, plan.symbol), set())
         for kind in kinds.keys() - said:
-            severity = Severity.CRITICAL if kind.startswith(("brake", "naked")) else Severity.WARNING
+            severity = Severity.CRITICAL if kind.startswith(("brake", "naked", "exit")) else Severity.WARNING
             self.tell(now_ms, severity, "held", plan.account, plan.symbol, kinds[kind], f"{kind}:{now_ms}")
         lacking = any(standing.want > standing.have for standing in plan.standings)
         self._said[(plan.account, plan.symbol)] = kinds.keys() | (said if lacking else set())

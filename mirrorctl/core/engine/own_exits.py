@@ -16,6 +16,7 @@ from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.lens import Lens
 from mirrorctl.core.domain.values import ExecutionKind, PositionSide
 from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.copies import Copies, CopyKey
 from mirrorctl.core.engine.records import Store
 
@@ -36,8 +37,14 @@ class _Measured:
 class OwnExits(Copies):
     """Copies, and what their mirrors' executions make of them."""
 
-    def __init__(self, store: Store, main_uid: int, lenses: Mapping[str, Lens]) -> None:
-        super().__init__(store, main_uid, lenses)
+    def __init__(
+        self,
+        store: Store,
+        main_uid: int,
+        lenses: Mapping[str, Lens],
+        accounts: Mapping[str, Account] | None = None,
+    ) -> None:
+        super().__init__(store, main_uid, lenses, accounts)
         self._measured: dict[CopyKey, _Measured] = {}
         self._begun: dict[CycleKey, int] = {}
 
@@ -57,21 +64,16 @@ class OwnExits(Copies):
             return None
         side = PositionSide.shrunk_by(execution.side)
         copy = self.copies.get((account, execution.symbol, side))
-        cycle = self.cycles.get(self.source(account, execution.symbol, side))
-        if copy is None or copy.ended or cycle is None:
-            return None
-        began_ms = self._begun.get(cycle.key, 0) if live else cycle.started_ms  # what came live needs the same clock
-        if execution.time_ms < began_ms or execution.exec_id in copy.counted:
+        if copy is None or not self.is_uncounted(copy, execution, live=live):
             return None
         own, out = own_exit(execution)
         if not own:
             return None
-        main_size = main.size(*cycle.key)
+        main_size = self.main_size(copy, main)
         after = copy.after_own_exit(view.size(execution.symbol, side), execution.closed_qty, main_size, out)
         changed = after is not copy
-        after = replace(after, counted=(*copy.counted, execution.exec_id)[-_COUNTED_KEPT:])
+        after = self.count(after, execution)
         if not changed:
-            self._save_copy(after)
             return None
         if view.row_seq(execution.symbol) < execution.seq:
             known = self._measured.get(copy.key)
@@ -82,8 +84,21 @@ class OwnExits(Copies):
                 out=first.out or out,
                 seq=max(first.seq, execution.seq),
             )
-        self._save_copy(after)
         return after
+
+    def is_uncounted(self, copy: Copy, execution: Execution, *, live: bool) -> bool:
+        """Whether an execution, of a mirror or of main, belongs to the open cycle of a copy and was not counted yet."""
+        cycle = self.cycles.get(copy.source)
+        if copy.ended or cycle is None:
+            return False
+        began_ms = self._begun.get(cycle.key, 0) if live else cycle.started_ms  # what came live needs the same clock
+        return execution.time_ms >= began_ms and execution.exec_id not in copy.counted
+
+    def count(self, copy: Copy, execution: Execution) -> Copy:
+        """Write down a copy with what an execution made of it: the same execution, read again, counts no more."""
+        counted = replace(copy, counted=(*copy.counted, execution.exec_id)[-_COUNTED_KEPT:])
+        self._save_copy(counted)
+        return counted
 
     def on_mirror_row(self, account: str, symbol: str, view: AccountView, main: AccountView) -> None:
         """A position row came: it says what the own exits up to it left, whichever of their executions came first."""
@@ -99,7 +114,7 @@ class OwnExits(Copies):
         copy, measured = self.copies.get(key), self._measured[key]
         if copy is not None and not copy.ended:
             before = replace(copy, cap=measured.cap, main_size=measured.main_size)
-            after = before.after_own_exit(left, measured.sold, main.size(*copy.source), measured.out)
+            after = before.after_own_exit(left, measured.sold, self.main_size(copy, main), measured.out)
             if after != copy:
                 self._save_copy(after)
 

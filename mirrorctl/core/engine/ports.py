@@ -85,8 +85,14 @@ class ReadFeeRate:
     symbol: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReadWallet:
+    """The wallet, now: what a relist read may be older than the cycle that is to be sized."""
+
+
 Query = (
     ReadDay
+    | ReadWallet
     | ReadClosed
     | ReadFeeRate
     | Relist
@@ -166,8 +172,14 @@ class FeeRateAnswer:
     maker: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class WalletAnswer:
+    wallet: Wallet
+
+
 Answer = (
     DayAnswer
+    | WalletAnswer
     | ClosedAnswer
     | FeeRateAnswer
     | RelistAnswer

@@ -11,19 +11,20 @@ from decimal import Decimal
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import PlaceOrder, Priority
 from mirrorctl.core.domain.cycle import Copy
+from mirrorctl.core.domain.day_limits import Day
 from mirrorctl.core.domain.ids import Role
-from mirrorctl.core.domain.instruments import ZERO, Instrument
-from mirrorctl.core.domain.ladder import Ladder, stored_ladder, without
+from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.planner import apply_brake, plan_symbol
 from mirrorctl.core.domain.policy import MirrorPolicy
-from mirrorctl.core.domain.scene import MainFill, Need, NeedKind, Planned, Scene, SymbolPlan
-from mirrorctl.core.domain.standing_trade import ladder_on_book
+from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
-from mirrorctl.core.engine.limits import Exposure, OrderRate
+from mirrorctl.core.engine.limits import Exposure
 from mirrorctl.core.engine.main_pass import Terms
+from mirrorctl.core.engine.main_sizes import MainSizes
+from mirrorctl.core.engine.sights import MirrorSight
 from mirrorctl.core.engine.trades import TradeBook
 
 _BRAKE_WINDOW_MS = 60_000
@@ -42,17 +43,20 @@ class MirrorPass:
         trades: TradeBook,
         *,
         max_closes: int,
+        sizes: MainSizes,
     ) -> None:
         self.policy = policy
         self.mirror = mirror
         self.plans: dict[str, SymbolPlan] = {}
-        self.rate = OrderRate()
         self.sighted = False
         self._main = main
         self._keeper = keeper
         self._book = book
         self._trades = trades
+        self.sight = MirrorSight(keeper.lens(policy.name), main, mirror, keeper, book, trades)
+        self._wishes = trades.wishes
         self._max_closes = max_closes
+        self._sizes = sizes
         self._closes: dict[str, int] = {}
 
     def plan(
@@ -64,15 +68,15 @@ class MirrorPass:
         terms: Terms,
         now_ms: int,
         *,
-        day_start_ms: int,
+        day: Day,
         keep: bool = True,
     ) -> list[SymbolPlan]:
         """Decide about every symbol. Nothing is sent; the newest plan of each symbol is kept unless it is a preview."""
-        day_loss = self.mirror.day_loss(now_ms, day_start_ms)
         on_the_way = self._book.on_the_way(self.mirror.name, self.mirror.view)
-        exposure = Exposure(self.mirror.view, self.policy.limits, self.rate, now_ms, on_the_way, day_loss)
+        sent = self._book.placements(self.mirror.name, now_ms)
+        exposure = Exposure(self.mirror.view, self.policy.limits, sent, on_the_way, day, tickers)
         plans = []
-        for symbol in sorted(symbols):
+        for symbol in sorted(symbol for symbol in symbols if self._matters(symbol)):
             instrument = instruments.get(symbol)
             if instrument is None:
                 plan = SymbolPlan(self.mirror.name, symbol, blocked="its trading rules are not read yet")
@@ -82,6 +86,8 @@ class MirrorPass:
                     symbol, instrument, tickers.get(symbol), growth_block, terms, exposure, now_ms
                 )
                 plan = plan_symbol(scene)
+                exposure.settle(item.action for item in plan.actions)
+                plan.held += self.sight.unfollowed(symbol)
                 self._mark_drift(scene, plan)
                 if wake is not None:
                     plan.wake_at(wake)
@@ -91,6 +97,10 @@ class MirrorPass:
         self._closes = {symbol: at for symbol, at in self._closes.items() if now_ms - at < _BRAKE_WINDOW_MS}
         apply_brake(plans, self._closes, self._max_closes)
         return plans
+
+    def _matters(self, symbol: str) -> bool:
+        """Whether there is anything to decide: of a symbol that stands for none of main's only what is held here."""
+        return not self.sight.lens.is_idle(symbol) or symbol in self.mirror.view.symbols()
 
     def execute(self, plans: list[SymbolPlan], now_ms: int) -> int:
         """Journal every action of the plans, then send them in the order of rule 5. Returns how many went out."""
@@ -102,8 +112,6 @@ class MirrorPass:
             self._claim(item)
         intents = self._book.open_all(planned, now_ms)
         for intent in intents:
-            if isinstance(intent.action, PlaceOrder):
-                self.rate.note(now_ms)
             self.mirror.writer.send(intent.intent_id, intent.action)
         self._closes.update({plan.symbol: now_ms for plan in plans if plan.closes_unexplained and plan.actions})
         return len(intents)
@@ -138,7 +146,8 @@ class MirrorPass:
     ) -> tuple[Scene, int | None]:
         busy, wake = self._book.busy(self.mirror.name, symbol, now_ms)
         copies = self.copies(symbol)
-        ladders = {side: self._ladder(symbol, side) for side in copies}
+        sight = self.sight
+        ladders = {side: sight.ladder(symbol, side, instrument) for side in copies}
         before = self.plans.get(symbol)
 
         def limit(qty: Decimal, price: Decimal) -> str:
@@ -154,7 +163,7 @@ class MirrorPass:
             symbol=symbol,
             policy=self.policy,
             instrument=instrument,
-            main=self._main.view,
+            main=sight.of(symbol, instrument),
             mirror=self.mirror.view,
             copies=copies,
             ours=self._book.ours(self.mirror.name, symbol, self.mirror.view),
@@ -163,45 +172,23 @@ class MirrorPass:
             refused=self._book.refused(self.mirror.name, symbol),
             growth_block=growth_block(symbol),
             parked=self._parked(symbol, copies),
-            growth_fill=self._fills(self._keeper.growth_fill, symbol),
-            exit_fill=self._fills(self._keeper.exit_fill, symbol),
-            explained_closes=frozenset(
-                side
-                for side in PositionSide
-                if (symbol, side) in self._keeper.exit_fill or (side in copies and copies[side].explained)
-            ),
+            growth_fill=sight.growth_fills(symbol),
+            exit_fill=sight.exit_fills(symbol),
+            explained_closes=sight.explained(symbol, copies),
             ladders=ladders,
-            rungs_sold={side: self._sold(symbol, side, ladder) for side, ladder in ladders.items()},
-            rungs_done={side: self._keeper.rungs_done(symbol, side) for side in copies},
-            breakevens={side: terms(self.mirror, self._trades.get(symbol, side), symbol, side) for side in copies},
-            intended_stops=self._intended_stops(symbol),
+            rungs_sold={side: sight.sold(symbol, side, ladder) for side, ladder in ladders.items()},
+            rungs_done={side: sight.rungs_done(symbol, side) for side in copies},
+            breakevens={side: terms(self.mirror, sight.trade(symbol, side), symbol, side) for side in copies},
+            intended_stops=sight.intended_stops(symbol, instrument),
+            needs_stop=sight.lens.reverse,
+            unmirrored=sight.unmirrored(symbol),
             ticker=ticker,
             limit=limit,
+            clock_offset_ms=self._main.clock_offset_ms or 0,
+            entry_waits=self._wishes.waits(self.mirror.name, symbol, sight.lens),
+            ripening=self._sizes.ripening(self.policy, copies, now_ms + (self._main.clock_offset_ms or 0)),
         )
         return scene, wake
-
-    def _intended_stops(self, symbol: str) -> dict[PositionSide, Decimal]:
-        trades = (trade for side in PositionSide if (trade := self._trades.get(symbol, side)) is not None)
-        return {trade.side: trade.stop for trade in trades if trade.stop is not None}
-
-    def _ladder(self, symbol: str, side: PositionSide) -> Ladder:
-        """What is left of main's ladder: the stored one of a managed trade, else what stands on main."""
-        trade = self._trades.get(symbol, side)
-        if trade is not None and trade.targets:
-            return without(stored_ladder(trade), self._keeper.rungs_done(symbol, side))
-        return ladder_on_book(self._main.view, symbol, side, opposite=True)
-
-    def _sold(self, symbol: str, side: PositionSide, ladder: Ladder) -> dict[str, Decimal]:
-        """What main has filled of each rung: of every attempt at one of ours, of the order at the trader's own."""
-        sold: dict[str, Decimal] = {}
-        for ours in self._book.ours(self._main.name, symbol, self._main.view):
-            if ours.link.role is Role.TARGET and ours.side is side.exit:
-                sold[ours.link.step] = sold.get(ours.link.step, ZERO) + ours.filled
-        for rung in ladder.rungs:
-            order = self._main.view.order(rung.order_id)
-            if rung.key not in sold and order is not None:
-                sold[rung.key] = self._main.view.filled(order)
-        return sold
 
     def _parked(self, symbol: str, copies: dict[PositionSide, Copy]) -> str:
         """Why no order of ours may touch the symbol: a position that is not ours, or one a new store must not close."""
@@ -211,13 +198,9 @@ class MirrorPass:
             copy = copies.get(side)
             if copy is None or not copy.opened:
                 return "foreign position"
-            if copy.ended and copy.held:
+            if copy.held and (copy.ended or not self.sight.size(symbol, side)):
                 return f"{copy.held}: main is flat"
         return ""
-
-    def _fills(self, fills: dict[tuple[str, PositionSide], MainFill], symbol: str) -> dict[PositionSide, MainFill]:
-        found = {side: fills.get((symbol, side)) for side in PositionSide}
-        return {side: fill for side, fill in found.items() if fill is not None}
 
     def _mark_drift(self, scene: Scene, plan: SymbolPlan) -> None:
         """Remember since when a side is off its target by more than lead, lag and holds explain."""

@@ -40,13 +40,16 @@ class Intent:
 
 
 class StandingKind(StrEnum):
+    """PAUSE: by the trader. HALT: by a limit of the day, until the trader resumes. PARK: a symbol that cannot go on."""
+
     PAUSE = "pause"
     PARK = "park"
+    HALT = "halt"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A pause or a parked symbol. Empty `account` or `symbol` means every one. Survives restarts."""
+    """A pause, a halt or a parked symbol. Empty `account` or `symbol` means every one. Survives restarts."""
 
     kind: StandingKind
     account: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,9 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.adoption import add_monitor, list_monitors, remove_monitor
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.flatten import flatten, plan_flatten
+from mirrorctl.core.engine.halts import still_reached
+from mirrorctl.core.engine.rebase import Rebased, confirmed, rebase_json, rebased, supposed
+from mirrorctl.core.engine.rebase import apply as apply_rebase
 from mirrorctl.core.engine.records import StandingKind
 from mirrorctl.core.engine.status import action_json, converged, phases, plan_json, snapshot, wants
 from mirrorctl.core.engine.tasks import Progress, Steps, Wait
@@ -20,6 +24,7 @@ from mirrorctl.core.engine.trade_plan import plan_open
 from mirrorctl.core.engine.trade_preview import preview_open
 from mirrorctl.core.engine.trade_reads import instrument_of, known_main
 from mirrorctl.core.engine.trade_request import number, open_request, target_wishes
+from mirrorctl.core.engine.trade_sizing import read_equities, sized_wishes
 from mirrorctl.core.engine.trading import cancel_orders, close_trade, expected, open_trade, reduce_trade
 
 _SYNC_MS = 30_000
@@ -73,6 +78,8 @@ def _open(engine: Engine, args: Args, progress: Progress) -> Steps:
     if not args.get("dry_run"):
         return (yield from open_trade(engine, request, progress))
     plan = yield from plan_open(engine, request)
+    yield from read_equities(engine, plan.asked_ms)
+    plan = replace(plan, wishes=sized_wishes(engine, plan))
     actions = ([plan.leverage] if plan.leverage else []) + list(plan.orders)
     planned = [action_json(Planned(action)) for action in actions]
     return {"plan": planned, "held": [], "mirrors": expected(engine, plan), "preview": preview_open(engine, plan)}
@@ -113,7 +120,11 @@ def _sync(engine: Engine, args: Args, progress: Progress) -> Steps:
     symbol = args.get("symbol")
     if symbol:
         yield from instrument_of(engine, symbol)
-    before = preview(engine, symbol)
+    rows = yield from _rebased(engine, args)
+    with supposed(engine, rows):
+        before = preview(engine, symbol)
+    apply_rebase(engine, rows)
+    before["rebase"] = rebase_json(rows)
     released = engine.keeper.release(symbol) if args.get("release", True) else 0
     for mirror in engine.passes.values():
         for each in {symbol} if symbol else engine.all_symbols(mirror):
@@ -124,8 +135,22 @@ def _sync(engine: Engine, args: Args, progress: Progress) -> Steps:
 
 
 def _preview(engine: Engine, args: Args, _progress: Progress) -> Steps:
-    yield from ()
-    return preview(engine, args.get("symbol"))
+    rows = yield from _rebased(engine, args)
+    with supposed(engine, rows):
+        return {**preview(engine, args.get("symbol")), "rebase": rebase_json(rows)}
+
+
+def _rebased(engine: Engine, args: Args) -> Generator[Wait, bool, list[Rebased]]:
+    """What `rebase` asks for: true for today's ratios, or the rows that the trader was shown and said yes to."""
+    asked = args.get("rebase")
+    if not asked:
+        return []
+    if isinstance(asked, list):
+        return confirmed(engine, asked)
+    since = engine.now_ms()
+    yield from known_main(engine)
+    yield from read_equities(engine, since)
+    return rebased(engine, args.get("symbol"), since)
 
 
 def _pause(engine: Engine, args: Args, _progress: Progress) -> Steps:
@@ -143,7 +168,10 @@ def _resume(engine: Engine, args: Args, _progress: Progress) -> Steps:
     ended = engine.standings.clear(args.get("account"), args.get("symbol"))
     engine.book.forgive(args.get("account"), args.get("symbol"), engine.now_ms())
     _mark_all(engine)
-    return {"ended": [{"kind": s.kind.value, "account": s.account, "symbol": s.symbol} for s in ended]}
+    return {
+        "ended": [{"kind": s.kind.value, "account": s.account, "symbol": s.symbol} for s in ended],
+        "still": still_reached(engine, [s.account for s in ended if s.kind is StandingKind.HALT]),
+    }
 
 
 def _flatten(engine: Engine, args: Args, progress: Progress) -> Steps:

@@ -1,4 +1,4 @@
-"""Pauses and parked symbols: what keeps entries back until somebody says otherwise. They survive restarts."""
+"""Pauses, halts and parked symbols: what keeps entries back until somebody says otherwise. They survive restarts."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from mirrorctl.core.engine.records import Standing, StandingKind, Store
 
 
 class Standings:
-    """All pauses and parks, in memory and written through."""
+    """All pauses, halts and parks, in memory and written through."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._rows = {(s.kind, s.account, s.symbol): s for s in store.standings()}
 
     def set(self, kind: StandingKind, account: str, symbol: str, reason: str, now_ms: int) -> None:
-        """Begin a pause or a park; the first reason stays."""
+        """Begin a pause, a halt or a park; the first reason stays."""
         key = (kind, account, symbol)
         if key not in self._rows:
             self._rows[key] = Standing(kind, account, symbol, reason, now_ms)
             self._store.save_standing(self._rows[key])
 
     def clear(self, account: str | None, symbol: str | None) -> list[Standing]:
-        """End every pause and park of that account and symbol (None: of all). Returns what ended."""
+        """End every pause, halt and park of that account and symbol (None: of all). Returns what ended."""
         ended = [row for row in self._rows.values() if account in (None, row.account) and symbol in (None, row.symbol)]
         for row in ended:
             del self._rows[(row.kind, row.account, row.symbol)]
@@ -31,18 +31,23 @@ class Standings:
         """Why entries of `account` on `symbol` are held; "" when they are not."""
         for row in self._rows.values():
             if row.account in ("", account) and row.symbol in ("", symbol):
-                return f"{'paused' if row.kind is StandingKind.PAUSE else 'parked'}: {row.reason}"
+                return f"{'parked' if row.kind is StandingKind.PARK else 'paused'}: {row.reason}"
         return ""
 
     def parked(self) -> list[Standing]:
         return [row for row in self._rows.values() if row.kind is StandingKind.PARK]
 
     def pauses(self) -> list[Standing]:
-        return [row for row in self._rows.values() if row.kind is StandingKind.PAUSE]
+        """What holds entries back until somebody resumes: the trader's pauses and the halts of limits."""
+        return [row for row in self._rows.values() if row.kind is not StandingKind.PARK]
+
+    def halt(self, account: str) -> Standing | None:
+        """The halt of an account, where one of its limits made one."""
+        return self._rows.get((StandingKind.HALT, account, ""))
 
     def is_paused(self, account: str) -> bool:
         """Whether the whole account is paused."""
         return any(
-            row.kind is StandingKind.PAUSE and row.account in ("", account) and not row.symbol
+            row.kind is not StandingKind.PARK and row.account in ("", account) and not row.symbol
             for row in self._rows.values()
         )

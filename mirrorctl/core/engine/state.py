@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.approach import CONSERVATIVE
+from mirrorctl.core.domain.day_limits import Day
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.lens import lens_of
-from mirrorctl.core.domain.policy import MAIN, Policy
+from mirrorctl.core.domain.policy import MAIN, Limits, Policy
 from mirrorctl.core.domain.values import Freshness
 from mirrorctl.core.engine.accounts import DAY_MS, Account
+from mirrorctl.core.engine.day_book import DayBook
 from mirrorctl.core.engine.entry_fees import EntryFees
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.main_pass import MainPass
+from mirrorctl.core.engine.main_sizes import MainSizes
 from mirrorctl.core.engine.measure import CopyMeter
 from mirrorctl.core.engine.naked import NakedMeter
 from mirrorctl.core.engine.outbox import Outbox
@@ -44,14 +47,16 @@ class EngineState:
         self.main = self.accounts[MAIN]
         self.book = IntentBook(store)
         lenses = {mirror.name: lens_of(mirror) for mirror in policy.mirrors}
-        self.keeper = Keeper(store, self.main.uid, lenses)
+        self.keeper = Keeper(store, self.main.uid, lenses, self.accounts)
         self.trades = TradeBook(store)
         self.main_taken = bool(store.fact(_TAKEN))
         self.standings = Standings(store)
         self.outbox = Outbox(store)
         self.meter = CopyMeter(store)
         self.entry_fees = EntryFees()
+        self.main_sizes = MainSizes(self.main, self.entry_fees)
         self.naked = NakedMeter(store)
+        self.day_book = DayBook(store)
         self.tasks = Tasks()
         self.absent: dict[str, str] = {}
         self.instruments: dict[str, Instrument] = {}
@@ -88,6 +93,14 @@ class EngineState:
         """00:00 UTC of today, exchange clock."""
         return self.exchange_now_ms() // DAY_MS * DAY_MS
 
+    def limits_of(self, account: Account) -> Limits:
+        """The limits that the profile sets an account."""
+        return self.policy.main_limits if account.is_main else self.policy.mirror(account.name).limits
+
+    def day_of(self, account: Account) -> Day:
+        """What is known of an account's day, for its limits."""
+        return self.day_book.of(account, self.day_start_ms(), self.now_ms(), known=self.is_known(account))
+
     def freshness(self, account: Account) -> Freshness:
         return account.freshness(self.now_ms(), self.relist_ms)
 
@@ -106,5 +119,11 @@ class EngineState:
         """Decide again about the symbol on main and every mirror, cycles first."""
         self.stale_cycles.add(symbol)
         self.dirty_main.add(symbol)
+        for name, dirty in self.dirty.items():
+            dirty.add(self.keeper.lens(name).symbol_here(symbol))
+
+    def mark_rules(self, symbol: str) -> None:
+        """A price or the rules of a symbol were read: decide again wherever it is traded under this name."""
+        self.mark_everywhere(symbol)
         for dirty in self.dirty.values():
             dirty.add(symbol)

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any
 
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder, SetLeverage
+from mirrorctl.core.domain.day_limits import watched
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.ours import IntentState
@@ -22,6 +23,7 @@ from mirrorctl.core.engine.records import Standing as Pause
 
 ALERTS_SHOWN = 5
 _ALERTS_LOOKED_AT = 200
+_CENT = Decimal("0.01")
 DISABLED = "disabled in the profile: not followed, not touched"
 _CLOSING = (Role.REDUCTION, Role.FLATTEN)
 
@@ -99,17 +101,7 @@ def plan_json(plans: Iterable[SymbolPlan]) -> dict[str, Any]:
     plans = list(plans)
     return {
         "plan": [action_json(item) for plan in plans for item in plan.actions],
-        "held": [
-            {
-                "account": h.account,
-                "symbol": h.symbol,
-                "raw_want": plain(h.raw_want),
-                "want": plain(h.want),
-                "reason": h.reason,
-            }
-            for plan in plans
-            for h in plan.held
-        ],
+        "held": [held_json(held) for plan in plans for held in plan.held],
     }
 
 
@@ -126,8 +118,9 @@ def alert_json(alert: Alert) -> dict[str, Any]:
 
 
 def pause_json(standing: Pause) -> dict[str, Any]:
-    """One pause; an account or symbol of null is every one."""
+    """One pause, by the trader or (kind "halt") by a limit of the day; an account or symbol of null is every one."""
     return {
+        "kind": standing.kind.value,
         "account": standing.account or None,
         "symbol": standing.symbol or None,
         "reason": standing.reason,
@@ -140,7 +133,7 @@ def held_json(held: Held) -> dict[str, Any]:
     return {
         "account": held.account,
         "symbol": held.symbol,
-        "raw_want": plain(held.raw_want),
+        "raw_want": _text(held.raw_want),
         "want": plain(held.want),
         "reason": held.reason,
     }
@@ -221,8 +214,25 @@ def _account(engine: Engine, account: Account) -> dict[str, Any]:
         "last_read_at": iso(account.relisted_ms),
         "clock_skew_ms": account.clock_offset_ms,
         "paused": engine.standings.is_paused(account.name),
+        "day": _day(engine, account),
         "monitors": covered_positions(engine, account),
         "error": account.error or None,
+    }
+
+
+def _day(engine: Engine, account: Account) -> dict[str, str | None] | None:
+    """The figures of the day and the limits that look at them; None where it has no such limit."""
+    limits = engine.limits_of(account)
+    if not watched(limits):
+        return None
+    day = engine.day_of(account)
+    fallen = None if day.drawdown_pct is None else day.drawdown_pct.quantize(_CENT)
+    return {
+        "loss": _text(day.loss),
+        "max_daily_loss": _text(limits.max_daily_loss),
+        "highest_equity": _text(day.high),
+        "drawdown_pct": _text(fallen),
+        "max_drawdown_pct": _text(limits.max_drawdown_pct or None),
     }
 
 
@@ -234,7 +244,8 @@ def _is_cut_off(engine: Engine, account: Account) -> bool:
 
 def _absent(name: str, error: str) -> dict[str, Any]:
     """An account that could not be read since the start: everything about it is unknown."""
-    unknown = {"last_event_at": None, "last_read_at": None, "clock_skew_ms": None, "paused": None, "monitors": None}
+    names = ("last_event_at", "last_read_at", "clock_skew_ms", "paused", "day", "monitors")
+    unknown: dict[str, Any] = dict.fromkeys(names)
     return {
         "account": name,
         "role": "mirror",

@@ -15,9 +15,9 @@ from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import rungs_done
 from mirrorctl.core.domain.values import OrderType, PositionMode, TimeInForce
+from mirrorctl.core.domain.wish import Wish
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.handover import read_trade
-from mirrorctl.core.engine.limits import Exposure, OrderRate
 from mirrorctl.core.engine.ports import ReadPosition
 from mirrorctl.core.engine.tasks import Wait
 from mirrorctl.core.engine.trade_intent import (
@@ -32,9 +32,11 @@ from mirrorctl.core.engine.trade_intent import (
     replaced,
     with_policy,
 )
+from mirrorctl.core.engine.trade_limits import check_entries, check_leverage, known_day
 from mirrorctl.core.engine.trade_reads import READ_MS, instrument_of, known_main, ticker_of
 from mirrorctl.core.engine.trade_request import OpenRequest
 from mirrorctl.core.engine.trade_state import is_winding_up, managed_trade
+from mirrorctl.core.engine.trade_wishes import check_wishes, wishes_of
 
 _SHOWN = Decimal("0.00000001")
 
@@ -53,7 +55,8 @@ class OpenPlan:
 
     `standing`: the trade without what is asked for. `adds`: to a trade or a position that stands already; `takes_over`:
     to a position that no trade stood for, and which the daemon manages from now on. `let_go`: ids of the trader's own
-    orders that stood for a target and stand for none any more.
+    orders that stood for a target and stand for none any more. `asked_ms`: equities that were read after it count.
+    `wishes`: what is asked of single mirrors for this trade alone.
     """
 
     orders: tuple[PlaceOrder, ...]
@@ -65,6 +68,8 @@ class OpenPlan:
     takes_over: bool
     let_go: frozenset[str]
     instrument: Instrument
+    asked_ms: int = 0
+    wishes: tuple[Wish, ...] = ()
 
     @property
     def key(self) -> CycleKey:
@@ -78,6 +83,8 @@ class OpenPlan:
 
 def plan_open(engine: Engine, request: OpenRequest) -> Generator[Wait, bool, OpenPlan]:
     """Everything `trade open` would send and write down, checked; nothing is sent."""
+    asked_ms = engine.now_ms()
+    check_wishes(engine, request)
     yield from known_main(engine)
     instrument = yield from instrument_of(engine, request.symbol)
     ticker = yield from ticker_of(engine, request.symbol)
@@ -90,6 +97,7 @@ def plan_open(engine: Engine, request: OpenRequest) -> Generator[Wait, bool, Ope
             f"main holds a {request.side.opposite} {request.symbol}, and it is one-way: this would reduce it",
             "use `mirrorctl trade reduce` or `mirrorctl trade close` first",
         )
+    yield from known_day(engine)
     market = (ticker.ask if request.side.sign > 0 else ticker.bid) or ticker.last
     approach = approach_named(request.approach, engine.policy.approaches) if request.approach else None
     entries = _entries(request, approach, instrument, market)
@@ -106,7 +114,8 @@ def plan_open(engine: Engine, request: OpenRequest) -> Generator[Wait, bool, Ope
     _check(request, instrument, asked, entries)
     held = [market] if view.size(request.symbol, request.side) else []
     _check_exits(request, trade, [*held, *(entry.price for entry in entries)])
-    _check_limits(engine, request, part, entries, leverage)
+    check_entries(engine, request.symbol, [(part, entry.price) for entry in entries])
+    check_leverage(engine, leverage or view.leverage.get(request.symbol))
     step = step_tag("entry", origin)
     orders = tuple(_entry(engine, trade, part, entry, step, (leg, len(entries))) for leg, entry in enumerate(entries))
     change = None
@@ -122,6 +131,8 @@ def plan_open(engine: Engine, request: OpenRequest) -> Generator[Wait, bool, Ope
         takes_over=takes_over,
         let_go=let_go(standing, trade),
         instrument=instrument,
+        asked_ms=asked_ms,
+        wishes=wishes_of(engine, request, step),
     )
 
 
@@ -288,22 +299,3 @@ def _check(request: OpenRequest, instrument: Instrument, asked: Decimal, entries
                 f"{plain(part)} {request.symbol} is over the most that one order takes",
                 f"it takes {plain(most)}; use several --entry prices",
             )
-
-
-def _check_limits(
-    engine: Engine, request: OpenRequest, part: Decimal, entries: tuple[Entry, ...], leverage: Decimal | None
-) -> None:
-    limits = engine.policy.main_limits
-    now = engine.now_ms()
-    day_loss = engine.main.day_loss(now, engine.day_start_ms())
-    exposure = Exposure(engine.main.view, limits, OrderRate(), now, day_loss=day_loss)
-    for entry in entries:
-        refusal = exposure.refusal(request.symbol, part, entry.price)
-        if refusal:
-            raise LimitReached(f"main: {refusal}", "the limits stand under [main.limits] of the profile")
-        exposure.charge(request.symbol, part, entry.price)
-    standing = leverage or engine.main.view.leverage.get(request.symbol)
-    if limits.max_leverage is not None and standing is not None and standing > limits.max_leverage:
-        raise LimitReached(
-            f"main's leverage {plain(standing)} is over max_leverage {plain(limits.max_leverage)}", "give --leverage"
-        )

@@ -11,14 +11,16 @@ from typing import Any
 
 from mirrorctl.core.domain.account import Position
 from mirrorctl.core.domain.approach import MARKET
-from mirrorctl.core.domain.cycle import Copy, proportion
+from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, RungOrder, spread, stored_ladder, without
+from mirrorctl.core.domain.selection import selection_block
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.trade_plan import Entry, OpenPlan
+from mirrorctl.core.engine.trade_sizing import planned_copy
 from mirrorctl.core.engine.trade_state import rungs_filled
 
 Row = dict[str, Any]
@@ -52,9 +54,7 @@ def _mirror_row(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> Row:
     if not engine.is_known(account):
         return _unknown(account.name, account.error or "not read yet")
     symbol, side = plan.key
-    copy = engine.keeper.copies.get((account.name, symbol, side))
-    if copy is None or copy.ended:
-        copy = Copy(account.name, symbol, side, "", *proportion(mirror.policy.sizing, symbol))
+    copy = planned_copy(engine, plan, mirror)
     block = _block(engine, account, copy, plan)
     size, main_size = account.view.size(symbol, side), engine.main.view.size(symbol, side)
     after = copy.after_main(main_size + plan.qty).want(main_size + plan.qty, plan.instrument)
@@ -68,7 +68,8 @@ def _mirror_row(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> Row:
     wanted = None if main is None else main * mirror.policy.sizing.leverage_factor
     limit = mirror.policy.limits.max_leverage
     leverage = None if wanted is None else plan.instrument.leverage(wanted if limit is None else min(wanted, limit))
-    return _row(engine, account, plan, entries, qty, size, leverage, copy.done) | {"held": block or None}
+    told = {"held": block or None, "sizing": copy.formula or None}
+    return _row(engine, account, plan, entries, qty, size, leverage, copy.done) | told
 
 
 def _block(engine: Engine, account: Account, copy: Copy, plan: OpenPlan) -> str:
@@ -77,7 +78,9 @@ def _block(engine: Engine, account: Account, copy: Copy, plan: OpenPlan) -> str:
         return "mirroring is disabled (ENABLE_MIRROR_TRADING)"
     if copy.out:
         return f"own exit: {copy.out}"
-    return copy.held or engine.standings.growth_block(account.name, plan.trade.symbol)
+    chosen = engine.policy.mirror(account.name).filter
+    unchosen = selection_block(chosen, *copy.source, engine.exchange_now_ms())
+    return copy.held or unchosen or copy.unsized or engine.standings.growth_block(account.name, plan.trade.symbol)
 
 
 def _twins(plan: OpenPlan, copy: Copy, main_size: Decimal, size: Decimal) -> list[Row]:
@@ -130,6 +133,7 @@ def _row(
         "stop": None if trade.stop is None else plain(trade.stop),
         **_risk(trade, after, average, rungs, account),
         "held": None,
+        "sizing": None,
     }
 
 
@@ -186,7 +190,7 @@ def _risk(
 
 def _unknown(name: str, error: str) -> Row:
     names = ("approach", "entries", "qty", "qty_after", "notional", "leverage", "margin", "entry_price", "targets")
-    risk = ("stop", "loss_at_stop", "loss_percent", "reward", "reward_risk", "held")
+    risk = ("stop", "loss_at_stop", "loss_percent", "reward", "reward_risk", "held", "sizing")
     return {"account": name, "state": "unknown", "error": error, **dict.fromkeys((*names, *risk))}
 
 

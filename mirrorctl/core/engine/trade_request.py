@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,20 @@ class TargetWish:
 
     def __str__(self) -> str:
         return plain(self.price) if self.percent is None else f"{plain(self.price)}:{plain(self.percent)}"
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorWish:
+    """One `--mirror NAME=VALUE` or `--no-mirror NAME` (`value` None). `percent`: the value was written with a %."""
+
+    name: str
+    value: Decimal | None = None
+    percent: bool = False
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"without {self.name}"
+        return f"mirror {self.name}={plain(self.value)}{'%' if self.percent else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,7 @@ class OpenRequest:
     approach: str = ""
     client_id: str = ""
     wait_s: Decimal = Decimal(5)
+    mirrors: tuple[MirrorWish, ...] = ()
 
     def __str__(self) -> str:
         """The request in words, without what does not change the trade."""
@@ -52,6 +67,7 @@ class OpenRequest:
         words += [f"entry {plain(price)}" for price in self.entries]
         words += self._named("leverage", "stop")
         words += [f"target {wish}" for wish in self.targets]
+        words += [str(wish) for wish in self.mirrors]
         return " ".join([*words, f"approach {self.approach}"] if self.approach else words)
 
     def _named(self, *names: str) -> list[str]:
@@ -69,7 +85,16 @@ def open_request(args: Mapping[str, Any]) -> OpenRequest:
         approach=args.get("approach") or "",
         client_id=args.get("client_id") or "",
         wait_s=number(args.get("wait_s")) or Decimal(0),
+        mirrors=tuple(mirror_wishes(args.get("mirrors") or (), args.get("without") or ())),
     )
+
+
+def mirror_wishes(rows: Iterable[Mapping[str, Any]], without: Iterable[str]) -> Iterator[MirrorWish]:
+    """Wishes for single mirrors as they come over the socket: {"name", "value", "percent"}, and names."""
+    for row in rows:
+        yield MirrorWish(row["name"], Decimal(row["value"]), bool(row.get("percent")))
+    for name in without:
+        yield MirrorWish(name)
 
 
 def target_wishes(rows: Iterable[Mapping[str, str | None]]) -> tuple[TargetWish, ...]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.records import Store
+from mirrorctl.core.engine.wish_book import WishBook
 
 
 class TradeBook:
-    """Every managed trade, keyed (symbol, side). All calls on the engine's thread."""
+    """Every managed trade, keyed (symbol, side), and what was asked of single mirrors with them.
+
+    All calls on the engine's thread.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.wishes = WishBook(store)
         self._trades: dict[tuple[str, PositionSide], Trade] = {trade.key: trade for trade in store.trades()}
 
     def get(self, symbol: str, side: PositionSide) -> Trade | None:

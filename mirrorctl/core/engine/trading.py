@@ -7,12 +7,12 @@ exchange's word, then tell how the mirrors follow. What is asked for is checked 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.actions import PlaceOrder
 from mirrorctl.core.domain.errors import (
     ExchangeError,
-    LimitReached,
     MirrorctlError,
     Refused,
     Rejected,
@@ -27,11 +27,13 @@ from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.records import Intent
 from mirrorctl.core.engine.tasks import Progress, Steps, Wait
 from mirrorctl.core.engine.trade_intent import added
+from mirrorctl.core.engine.trade_limits import check_entries, check_not_paused
 from mirrorctl.core.engine.trade_plan import OpenPlan, plan_open
 from mirrorctl.core.engine.trade_preview import preview_open
 from mirrorctl.core.engine.trade_reads import READ_MS, instrument_of, known_main
 from mirrorctl.core.engine.trade_request import OpenRequest
 from mirrorctl.core.engine.trade_sending import cancel, follow, send_and_wait, send_journaled
+from mirrorctl.core.engine.trade_sizing import planned_copy, read_equities, sized_wishes
 from mirrorctl.core.engine.trade_state import holding, our_entries, our_targets, trading_side
 
 _CLEARED_MS = 1_000
@@ -43,12 +45,12 @@ def open_trade(engine: Engine, request: OpenRequest, progress: Progress) -> Step
     A new trade is written down before its first order is sent, and forgotten when the exchange takes none of them. What
     is added to a trade changes its stop and ladder only once an entry was taken: else the earlier ones stay (A40).
     """
-    blocked = engine.standings.growth_block(engine.main.name, request.symbol)
-    if blocked:
-        raise LimitReached(f"{request.symbol} on main is {blocked}", "`mirrorctl resume` ends a pause")
+    check_not_paused(engine, request.symbol)
     if (before := _said_before(engine, request)) is not None:
         return before
     plan = yield from plan_open(engine, request)
+    yield from read_equities(engine, plan.asked_ms)
+    plan = replace(plan, wishes=sized_wishes(engine, plan))
     preview = preview_open(engine, plan)
     progress({"event": "preview", "symbol": request.symbol, "side": request.side.value, "preview": preview})
     if request.client_id:
@@ -70,12 +72,18 @@ def open_trade(engine: Engine, request: OpenRequest, progress: Progress) -> Step
 
 
 def expected(engine: Engine, plan: OpenPlan) -> list[dict[str, object]]:
-    """What the request comes to on each mirror by its factor alone; `preview_open` has all of it."""
+    """What the request comes to on each mirror by its ratio alone; `preview_open` has all of it."""
     rows: list[dict[str, object]] = []
     for name, mirror in engine.passes.items():
-        factor = mirror.policy.sizing.value_for(plan.trade.symbol)
+        copy = planned_copy(engine, plan, mirror)
+        known = not copy.unsized
         rows.append(
-            {"account": name, "qty": plain(plan.instrument.floor_qty(plan.qty * factor)), "factor": plain(factor)}
+            {
+                "account": name,
+                "qty": plain(plan.instrument.floor_qty(plan.qty * copy.ratio)) if known else None,
+                "factor": plain(copy.ratio) if known else None,
+                "sizing": copy.formula or copy.unsized,
+            }
         )
     return rows
 
@@ -87,10 +95,15 @@ def _enter(
     placed: list[PlaceOrder] = []
     errors: list[ExchangeError] = []
     refused: list[dict[str, object]] = []
-    if not plan.adds:
-        engine.trades.save(plan.trade)
+    check_not_paused(engine, plan.trade.symbol)  # what came meanwhile counts as well: nothing waits from here on
+    entries = zip(plan.orders, plan.entries, strict=True)
+    check_entries(engine, plan.trade.symbol, [(order.qty, entry.price) for order, entry in entries])
     # All in one transaction: a kill between two of them leaves in the journal what is still to be sent (A43).
-    journaled = engine.book.open_all([Planned(order) for order in plan.orders], engine.now_ms())
+    with engine.store.batch():
+        if not plan.adds:
+            engine.trades.save(plan.trade)
+        engine.trades.wishes.add(plan.wishes)
+        journaled = engine.book.open_all([Planned(order) for order in plan.orders], engine.now_ms())
     try:
         yield from _send_entries(engine, plan, journaled, placed, errors, refused, progress)
     except MirrorctlError:

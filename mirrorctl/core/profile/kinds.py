@@ -16,6 +16,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Meta
 
+from mirrorctl.core.domain.windows import parse_window
+
 _PLAIN = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
 _LOOPBACK_NAMES = frozenset(("localhost",))
 
@@ -86,6 +88,9 @@ _ZERO, _ONE = Decimal(0), Decimal(1)
 
 Positive = Annotated[Decimal, _kind(_bounded(read_decimal, _ZERO, None, None), 'a number above 0, such as "0.5"')]
 NotNegative = Annotated[Decimal, _kind(_bounded(read_decimal, None, _ZERO, None), "a number, 0 or more")]
+SecondsOfADay = Annotated[
+    Decimal, _kind(_bounded(read_decimal, None, _ZERO, Decimal(86_400)), "seconds from 0 to 86400 (a day)")
+]
 AtLeastOne = Annotated[Decimal, _kind(_bounded(read_decimal, None, _ONE, None), "a number, 1 or more")]
 Factor = Annotated[Decimal, _kind(_bounded(read_factor, _ZERO, None, None), 'a factor above 0, such as "0.5" or "50%"')]
 BasisPoints = Annotated[
@@ -115,6 +120,14 @@ def _matching(pattern: str) -> Callable[[object], str]:
         return found
 
     return matching
+
+
+def _read_window(found: object) -> str:
+    """A window of the week, as written; the domain knows its form."""
+    if not isinstance(found, str):
+        raise ValueError(found)  # noqa: TRY004 - one error for one meaning
+    parse_window(found)
+    return found
 
 
 def _read_url(schemes: tuple[str, str]) -> Callable[[object], str]:
@@ -160,6 +173,7 @@ ApproachName = Annotated[
 Symbol = Annotated[str, _kind(_matching(r"[A-Z0-9]{2,30}"), "a symbol such as BTCUSDT")]
 Coin = Annotated[str, _kind(_matching(r"[A-Z0-9]{2,12}"), "a coin such as USDT")]
 Glob = Annotated[str, _kind(_matching(r"[A-Z0-9*?\[\]!-]{1,40}"), 'a symbol or glob such as "*USDT"')]
+WeekWindow = Annotated[str, _kind(_read_window, 'a window such as "Mon-Fri 08:00-20:00 Europe/Berlin"')]
 Text = Annotated[str, _kind(_matching(r"[^\x00-\x1f]{0,200}"), "a text in quotes")]
 Variable = Annotated[
     str,

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from mirrorctl.core.domain.errors import ProfileError
-from mirrorctl.core.profile import approaches, rules, unbuilt
+from mirrorctl.core.profile import approaches, lenses, rules, selecting, unbuilt
 from mirrorctl.core.profile.catalogue import Home, default_reference, find_profile
 from mirrorctl.core.profile.check import Problem, Tree, check_tree
 from mirrorctl.core.profile.kinds import PROFILE_NAME
@@ -54,6 +54,8 @@ def parse_profile(raw: bytes, path: Path, environ: Mapping[str, str], *, private
     problems += unbuilt.refused(clean)
     problems += rules.broken(file, tree, private_file)
     problems += approaches.broken(file, tree)
+    problems += selecting.broken(file, tree)
+    problems += lenses.broken(file)
     mirroring = _read_switch(environ, problems)
     name = _read_name(file, path, problems)
     if problems or file.environment is None:
@@ -69,7 +71,7 @@ def parse_profile(raw: bytes, path: Path, environ: Mapping[str, str], *, private
         accounts=accounts_of(file),
         order_entry=file.daemon.order_entry,
         telegram=_telegram(file.telegram),
-        warnings=tuple(rules.warnings(file)),
+        warnings=(*rules.warnings(file), *lenses.warnings(file)),
         rows=tuple(rows_of(file, clean)),
         environ=environ,
     )

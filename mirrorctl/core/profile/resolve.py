@@ -129,6 +129,7 @@ def _mirror(mirror: MirrorTable) -> MirrorPolicy:
         naked_bound_ms=mirror.protection.naked_bound_ms,
         breakeven=Breakeven(follow.breakeven),
         on_unprotected=OnUnprotected(mirror.protection.on_unprotected),
+        max_stop_bps=mirror.protection.max_stop_bps,
     )
 
 

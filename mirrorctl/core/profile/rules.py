@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
+from mirrorctl.core.profile import sizing
 from mirrorctl.core.profile.check import Problem, Tree, shown
 from mirrorctl.core.profile.schema import KeysTable, ProfileFile
 
 SCHEMA = 1
 _ENVIRONMENTS = "paper | testnet | demo | mainnet"
 _KEY_PAIR = ("api_key", "api_secret")
-_LARGE_FACTOR = Decimal(10)
 
 
 def broken(file: ProfileFile, written: Tree, private_file: bool) -> Iterator[Problem]:
@@ -24,6 +23,7 @@ def broken(file: ProfileFile, written: Tree, private_file: bool) -> Iterator[Pro
     yield from _names(file)
     yield from _keys(file, written, private_file)
     yield from _endpoints(file)
+    yield from sizing.broken(file, written)
 
 
 def newer_schema(schema: object) -> Problem | None:
@@ -35,14 +35,7 @@ def newer_schema(schema: object) -> Problem | None:
 
 def warnings(file: ProfileFile) -> Iterator[str]:
     """What is allowed and probably not meant."""
-    for index, mirror in enumerate(file.mirrors):
-        sizes = {"value": mirror.sizing.value, **{f"symbols.{key}": v for key, v in mirror.sizing.symbols.items()}}
-        for key, value in sizes.items():
-            if value > _LARGE_FACTOR:
-                yield (
-                    f"mirrors[{index}].sizing.{key}: {shown(value)} times main's size; "
-                    f'if you mean a percentage, write "{shown(value)}%"'
-                )
+    yield from sizing.warnings(file)
     one, other = file.endpoints.rest, file.endpoints.private_ws
     if file.environment != "paper" and (one is None) != (other is None):
         yield "endpoints: rest and private_ws do not come from the same place; set both or neither"

@@ -28,12 +28,14 @@ from mirrorctl.core.profile.kinds import (
     Positive,
     ProfileName,
     Schema,
+    SecondsOfADay,
     Secret,
     Share,
     SocketUrl,
     Symbol,
     Text,
     Variable,
+    WeekWindow,
 )
 
 ModeWord = Literal["auto", "one-way", "hedge"]
@@ -74,7 +76,7 @@ class FilterTable(Table):
     symbols: list[Glob] = []
     exclude: list[Glob] = []
     sides: list[SideWord] = field(default_factory=lambda: ["long", "short"])
-    windows: list[Text] = []
+    windows: list[WeekWindow] = []
     close_only: bool = False
 
 
@@ -86,7 +88,7 @@ class MappedSymbol(Table):
 class FollowTable(Table):
     direction: Literal["same", "reverse"] = "same"
     hedge: Literal["refuse", "net", "long-only", "short-only"] = "refuse"
-    delay_s: NotNegative = Decimal(0)
+    delay_s: SecondsOfADay = Decimal(0)
     approach: Text = "main"
     breakeven: Literal["with-main", "own"] = "with-main"
     catch_up: Literal["market", "limit", "wait"] = "market"
@@ -102,6 +104,7 @@ class FollowTable(Table):
 class ProtectionTable(Table):
     naked_bound_ms: CountFromOne = 2000
     on_unprotected: Literal["alert", "close"] = "alert"
+    max_stop_bps: BasisPoints = Decimal(0)
 
 
 class MainTable(Table):

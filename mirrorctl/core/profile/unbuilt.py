@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from mirrorctl.core.profile.check import Problem, Tree, shown
@@ -28,11 +27,6 @@ class Unbuilt:
         )
 
 
-_LIMITS = (
-    Unbuilt("limits.max_drawdown_pct", (Decimal(0),)),
-    Unbuilt("limits.on_breach", ("pause",)),
-)
-
 TOP = (
     Unbuilt("category", ("linear",)),
     Unbuilt("settle_coin", ("USDT",)),
@@ -40,26 +34,12 @@ TOP = (
     Unbuilt("telegram.enabled", (False,)),
 )
 
-MAIN = _LIMITS
+MAIN: tuple[Unbuilt, ...] = ()
 
 MIRROR = (
     Unbuilt("position_mode", ("auto", "one-way")),
     Unbuilt("alerts", (False,)),
-    Unbuilt("sizing.mode", ("proportion",)),
-    Unbuilt("filter.symbols", ([],)),
-    Unbuilt("filter.exclude", ([],)),
-    Unbuilt("filter.sides", (["long", "short"], ["short", "long"])),
-    Unbuilt("filter.windows", ([],)),
-    Unbuilt("filter.close_only", (False,)),
-    Unbuilt("map", ({},)),
-    Unbuilt("follow.direction", ("same",)),
-    Unbuilt("follow.hedge", ("refuse",)),
-    Unbuilt("follow.delay_s", (Decimal(0),)),
     Unbuilt("follow.approach", ("main",)),
-    Unbuilt("follow.catch_up", ("market",)),
-    Unbuilt("follow.manual_edit", ("restore",)),
-    Unbuilt("follow.foreign", ("park",)),
-    *_LIMITS,
 )
 
 

@@ -102,7 +102,7 @@ def cycle_of(row: Row) -> Cycle:
 def copy_of(row: Row) -> Copy:
     """From the columns of `copy` in the order of the fields."""
     account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, *later = row
-    done, stop, skipped, raised, counted, unsized, value, follows = later
+    done, stop, skipped, raised, counted, unsized, value, follows, target, spared, ladder = later
     return Copy(
         account=account,
         symbol=symbol,
@@ -125,7 +125,20 @@ def copy_of(row: Row) -> Copy:
         unsized=unsized,
         value=decimal_value(value),
         follows=cycle_key_of(follows),
+        own_target=decimal_value(target),
+        spared=Decimal(spared),
+        ladder=ladder_of(ladder),
     )
+
+
+def ladder_text(ladder: tuple[tuple[str, Decimal], ...]) -> str:
+    """Rungs of a mirror's own ladder in one column; a key holds neither blank nor "@"."""
+    return " ".join(f"{key}@{plain(price)}" for key, price in ladder)
+
+
+def ladder_of(text: str) -> tuple[tuple[str, Decimal], ...]:
+    parts = (rung.split("@") for rung in text.split())
+    return tuple((key, Decimal(price)) for key, price in parts)
 
 
 def cycle_key_text(key: CycleKey | None) -> str:

@@ -16,13 +16,14 @@ from mirrorctl.core.store.codec import (
     decode_trade,
     encode_trade,
     keys_text,
+    ladder_text,
 )
 from mirrorctl.core.store.tables import Tables
 
 _CYCLE = "symbol, side, tag, origin, started_ms, opened, done"
 _COPY = (
     "account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, done, own_stop,"
-    " skipped, raised, counted, unsized, value, follows"
+    " skipped, raised, counted, unsized, value, follows, own_target, spared, ladder"
 )
 
 
@@ -105,6 +106,9 @@ class FollowingTables(Tables):
                 copy.unsized,
                 decimal_text(copy.value),
                 cycle_key_text(copy.follows),
+                decimal_text(copy.own_target),
+                plain(copy.spared),
+                ladder_text(copy.ladder),
             ),
         )
 

@@ -84,7 +84,19 @@ def test_a_fault_is_named(text: str, line: str) -> None:
         ("[mirrors.follow]\ngrace_s = -1", "follow.grace_s"),
         ("[mirrors.limits]\nmax_position_notional = 0", "limits.max_position_notional"),
         ("[mirrors.limits]\nmax_orders_per_minute = 0", "limits.max_orders_per_minute"),
+        (
+            "[mirrors.limits]\nmax_drawdown_pct = 101",
+            'limits.max_drawdown_pct (mirror "one"): found 101; allowed: a percentage from 0 to 100',
+        ),
+        ('[mirrors.limits]\nmax_drawdown_pct = "5%"', 'limits.max_drawdown_pct (mirror "one"): found "5%"'),
+        (
+            '[mirrors.limits]\non_breach = "stop"',
+            'limits.on_breach (mirror "one"): found "stop"; allowed: "flatten" | "pause" | "warn"',
+        ),
         ("[mirrors.protection]\nnaked_bound_ms = 0", "protection.naked_bound_ms"),
+        ("[mirrors.protection]\nmax_stop_bps = -1", "protection.max_stop_bps"),
+        ('[mirrors.protection]\nmax_stop_bps = "1%"', "protection.max_stop_bps"),
+        ("[mirrors.protection]\nmax_stop_bps = 10001", "protection.max_stop_bps"),
         (
             '[mirrors.protection]\non_unprotected = "sell"',
             'on_unprotected (mirror "one"): found "sell"; allowed: "alert"',
@@ -94,6 +106,15 @@ def test_a_fault_is_named(text: str, line: str) -> None:
             'breakeven (mirror "one"): found "never"; allowed: "own" | "with-main"',
         ),
         ("enabled = 1", "enabled"),
+        ("[mirrors.follow]\ndelay_s = -1", 'follow.delay_s (mirror "one"): found -1; allowed: seconds from 0 to 86400'),
+        ("[mirrors.follow]\ndelay_s = 90000", 'follow.delay_s (mirror "one"): found 90000; allowed: seconds from 0'),
+        ("[mirrors.filter]\nsides = []", 'filter.sides (mirror "one"): found []; allowed: a list of "long" | "short"'),
+        ('[mirrors.filter]\nsides = ["both"]', 'filter.sides[0] (mirror "one"): found "both"; allowed: "long"'),
+        ('[mirrors.filter]\nsymbols = ["btc*"]', 'filter.symbols[0] (mirror "one"): found "btc*"; allowed: a symbol'),
+        (
+            '[mirrors.filter]\nwindows = ["Mon-Fri 08:00-20:00", "Mon-Fri 8-20"]',
+            'filter.windows[1] (mirror "one"): found "Mon-Fri 8-20"; allowed: a window such as "Mon-Fri 08:00-20:00',
+        ),
     ],
 )
 def test_an_impossible_value_of_a_mirror_is_named(text: str, line: str) -> None:
@@ -101,6 +122,33 @@ def test_an_impossible_value_of_a_mirror_is_named(text: str, line: str) -> None:
     assert len(found) == 1, found
     assert line in found[0]
     assert found[0].startswith("mirrors[0].")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('[mirrors.follow]\ndirection = "reverse"\napproach = "fast"', ["follow.approach", '"main" with direction']),
+        ('[mirrors.follow]\ndirection = "reverse"\nbreakeven = "own"', ["follow.breakeven", '"with-main" with dir']),
+        ('[mirrors.follow]\ndirection = "reverse"\ncatch_up = "wait"', ["follow.catch_up", '"market" with direct']),
+        ('[mirrors.map]\nAUSDT = { symbol = "BUSDT" }\nCUSDT = { symbol = "BUSDT" }', ["map.CUSDT.symbol", "AUSDT is"]),
+        ('[mirrors.map]\nAUSDT = { symbol = "BUSDT" }\nBUSDT = {}', ["map.BUSDT.symbol", "which AUSDT is mapped to"]),
+        ('[mirrors.map]\nAUSDT = { multiplier = "0.5" }', ["map.AUSDT.multiplier", "for the same symbol"]),
+        ('[mirrors.map]\nAUSDT = { symbol = "BUSDT", multiplier = "0" }', ["map.AUSDT.multiplier", "above 0"]),
+        ('[mirrors.follow]\nhedge = "both"', ["follow.hedge", '"net"']),
+    ],
+)
+def test_what_cannot_be_right_of_how_a_mirror_sees_main_is_refused(text: str, lines: list[str]) -> None:
+    found = [line for line in mirror(text) if "not built yet" not in line]
+    assert len(found) == 1, found
+    assert all(line in found[0] for line in lines), found
+    assert found[0].startswith("mirrors[0].")
+
+
+@pytest.mark.parametrize(("filter_", "warned"), [("", True), ('[mirrors.filter]\nexclude = ["BUSDT"]\n', False)])
+def test_a_symbol_that_a_map_hides_is_warned_of(filter_: str, warned: bool) -> None:
+    text = HEAD + '[[mirrors]]\nname = "one"\n' + filter_ + '[mirrors.map]\nAUSDT = { symbol = "BUSDT" }'
+    profile = parse_profile(text.encode(), Path("p.toml"), {}, private_file=False)
+    assert ["BUSDT is not followed there" in " ".join(profile.warnings)] == [warned]
 
 
 def test_all_problems_are_reported_at_once() -> None:
@@ -114,7 +162,7 @@ def test_all_problems_are_reported_at_once() -> None:
         [[mirrors]]
         name = "a"
         [mirrors.sizing]
-        mode = "equity"
+        mode = "equality"
         value = "x"
         [[mirrors]]
         name = "a"
@@ -143,22 +191,7 @@ REFUSED = {
     "telegram.enabled": "true",
     "position_mode": '"hedge"',
     "alerts": "true",
-    "sizing.mode": '"equity"',
-    "filter.symbols": '["BTC*"]',
-    "filter.exclude": '["BTC*"]',
-    "filter.sides": '["long"]',
-    "filter.windows": '["Mon-Fri"]',
-    "filter.close_only": "true",
-    "map": '{ PEPEUSDT = { symbol = "1000PEPEUSDT", multiplier = "0.001" } }',
-    "follow.direction": '"reverse"',
-    "follow.hedge": '"net"',
-    "follow.delay_s": "1",
     "follow.approach": '"fast"',
-    "follow.catch_up": '"limit"',
-    "follow.manual_edit": '"respect"',
-    "follow.foreign": '"adopt"',
-    "limits.max_drawdown_pct": "5",
-    "limits.on_breach": '"warn"',
 }
 NEUTRAL = {
     "category": '"linear"',
@@ -167,22 +200,7 @@ NEUTRAL = {
     "telegram.enabled": "false",
     "position_mode": '"one-way"',
     "alerts": "false",
-    "sizing.mode": '"proportion"',
-    "filter.symbols": "[]",
-    "filter.exclude": "[]",
-    "filter.sides": '["short", "long"]',
-    "filter.windows": "[]",
-    "filter.close_only": "false",
-    "map": "{}",
-    "follow.direction": '"same"',
-    "follow.hedge": '"refuse"',
-    "follow.delay_s": "0",
     "follow.approach": '"main"',
-    "follow.catch_up": '"market"',
-    "follow.manual_edit": '"restore"',
-    "follow.foreign": '"park"',
-    "limits.max_drawdown_pct": "0",
-    "limits.on_breach": '"pause"',
 }
 PLACES = (
     *(("", "", row) for row in unbuilt.TOP),

@@ -74,8 +74,11 @@ def _naked(
     elif account.is_main:
         remedy = f"`mirrorctl trade stop {row.symbol} PRICE` sets one"
         yield found(Code.NO_STOP, *place, expected="none given", actual=_NAKED, severity=Severity.INFO, remedy=remedy)
+    elif scene.source(account, row.symbol, side)[1] is not side:
+        expected, remedy = "none: main has no target", f"`mirrorctl trade target {row.symbol} PRICE` sets one on main"
+        yield found(Code.NO_STOP, *place, expected=expected, actual=_NAKED, severity=Severity.WARNING, remedy=remedy)
     else:
-        unmirrored = next(iter(_main_stops(scene, row.symbol, side)), None)
+        unmirrored = next(iter(_main_stops(scene, *scene.source(account, row.symbol, side))), None)
         expected = "none on main" if unmirrored is None else f"main's {order_text(unmirrored)}, which is not mirrored"
         severity = Severity.INFO if unmirrored is None else Severity.WARNING
         remedy = f"set a stop for main's whole position: `mirrorctl trade stop {row.symbol} PRICE`"
@@ -88,7 +91,10 @@ def _intended(scene: AuditScene, account: Seen, symbol: str, side: PositionSide)
     guard = next((stop for stop in guards if stop is not None), None)
     if guard is not None:
         return guard
-    trade = scene.trades.get((symbol, side))
+    source = scene.source(account, symbol, side)
+    if source != (symbol, side):
+        return None  # in terms of its own: the planner alone knows them
+    trade = scene.trades.get(source)
     stop = trade.stop if trade is not None else None
     if account.is_main or scene.main.view is None:
         return stop

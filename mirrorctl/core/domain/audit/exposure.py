@@ -10,6 +10,7 @@ from mirrorctl.core.domain.audit.findings import Code, Finding, found
 from mirrorctl.core.domain.audit.scene import AuditScene, Seen, side_of
 from mirrorctl.core.domain.growth import within_limit
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
+from mirrorctl.core.domain.lens import lens_of
 from mirrorctl.core.domain.scene import Held, Standing, SymbolPlan
 from mirrorctl.core.domain.values import Severity
 from mirrorctl.core.domain.view import AccountView
@@ -18,8 +19,17 @@ _HELD_REMEDIES = {
     "paused": "`mirrorctl resume` ends the pause",
     "new store": "`mirrorctl sync --yes` releases it",
     "limit": "raise the limit in the profile, or leave it",
+    "no stop": "set a target on main: it is this mirror's stop",
+    "hedge": "none needed: the profile's hedge policy leaves it out",
+    "map": "exclude the symbol in the profile's filter, or map it too",
     "own exit": "none needed: the mirror follows again after main was flat",
+    "delay": "none needed: it is followed when the delay is over",
+    "catch_up": "none needed: it fills at its price, or goes with main's position",
+    "filter": "none needed: the profile's filter keeps it out",
     "adopt": "none needed: main's position is older than the mirror",
+    "left out": "none needed: the mirror follows again after main was flat",
+    "sizing risk": "set a stop on main, or leave it",
+    "sizing": "fund the account, or leave it",
 }
 
 
@@ -122,7 +132,7 @@ def _held(held: Held) -> Finding:
         held.account,
         held.symbol,
         held.side,
-        expected=plain(held.raw_want),
+        expected="a ratio" if held.raw_want is None else plain(held.raw_want),
         actual=f"{plain(held.want)}: {held.reason}",
         remedy=remedy,
         subject=held.reason,
@@ -151,8 +161,9 @@ def _leverage(scene: AuditScene, account: Seen, view: AccountView, plan: SymbolP
 
 def _wanted_leverage(scene: AuditScene, account: Seen, symbol: str, instrument: Instrument) -> Decimal | None:
     """min(main's × factor, max_leverage), on the contract's step: what growth.entry_wait asks for before an entry."""
-    main = scene.main.view.leverage.get(symbol) if scene.main.view is not None else None
+    policy = scene.policy.mirror(account.name)
+    there = lens_of(policy).symbol_there(symbol)
+    main = scene.main.view.leverage.get(there) if scene.main.view is not None else None
     if main is None:
         return None
-    policy = scene.policy.mirror(account.name)
     return within_limit(policy, main * policy.sizing.leverage_factor, instrument)

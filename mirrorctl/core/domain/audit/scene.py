@@ -110,6 +110,11 @@ class AuditScene:
     def copy(self, account: Seen, symbol: str, side: PositionSide) -> Copy | None:
         return self.copies.get((account.name, symbol, side))
 
+    def source(self, account: Seen, symbol: str, side: PositionSide) -> CycleKey:
+        """The side of main that a side of an account is, or follows."""
+        copy = self.copy(account, symbol, side)
+        return (symbol, side) if account.is_main or copy is None else copy.source
+
     def is_ours(self, account: Seen, symbol: str, side: PositionSide) -> bool:
         """Whether a position is one that we follow or keep; all of main's are watched."""
         copy = self.copy(account, symbol, side)

@@ -1,0 +1,284 @@
+"""Sizing modes at work: each mirror's ratio is made once when a cycle begins, and shown with its formula."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from mirrorctl.core.domain.actions import PlaceOrder
+from mirrorctl.core.domain.policy import Limits, MirrorPolicy, Sizing, SizingMode
+from mirrorctl.core.paper.faults import FaultKind
+from mirrorctl.core.simulation.stage import Stage, copying
+
+FREE = Limits(Decimal(100), None, None, None)
+WALLET = "/v5/account/wallet-balance"
+POOR = {"copy": Decimal(20_000)}
+
+# What each mode makes of main's 1 BTC at 59,000 with a stop at 57,000, leverage 10 and 100,000 USDT; the mirror's
+# 20,000 USDT at the same leverage. Nothing has filled, so equities are what was paid in.
+MODES = [
+    (SizingMode.PROPORTION, "0.25", "0.25", "proportion: r = 0.25"),
+    (SizingMode.EQUITY, "0.5", "0.1", "equity: r = 0.5 × 20000 ÷ 100000 = 0.1"),
+    (SizingMode.SAME_MARGIN_PERCENT, "1", "0.2", "same-margin-percent: r = 1 × 20000 ÷ 100000 × 10 ÷ 10 = 0.2"),
+    (SizingMode.FIXED_NOTIONAL, "5900", "0.1", "fixed-notional: r = 5900 ÷ (59000 × 1) = 0.1"),
+    (SizingMode.FIXED_QTY, "0.033", "0.033", "fixed-qty: r = 0.033 ÷ 1 = 0.033"),
+    # 1% of 20,000 is 200, lost over 2,000 a coin by 0.1 of them
+    (SizingMode.RISK, "1", "0.1", "risk: r = 20000 × 1% ÷ |59000 − 57000| ÷ 1 = 0.1"),
+]
+
+
+def by(mode: SizingMode, value: str, *, name: str = "copy", symbols: dict[str, str] | None = None) -> MirrorPolicy:
+    values = {symbol: Decimal(text) for symbol, text in (symbols or {}).items()}
+    return copying(name, sizing=Sizing(mode, Decimal(value), symbols=values), limits=FREE)
+
+
+def copy_at(stage: Stage) -> Any:
+    return next(copy for copy in stage.engine.keeper.copies.values() if copy.account == "copy")
+
+
+@pytest.mark.proves("A3", "A2")
+@pytest.mark.parametrize(("mode", "value", "qty", "formula"), MODES, ids=[row[0].value for row in MODES])
+def test_a_resting_entry_is_sized_by_its_mode(mode: SizingMode, value: str, qty: str, formula: str) -> None:
+    stage = Stage(by(mode, value), balances=POOR)
+    stage.main.bid("1", "59000", stop="57000")
+    stage.settle()
+    assert stage.of("copy").book() == [("Buy", Decimal(qty), Decimal(59000))]
+    assert stage.placed("copy")[0].reason.endswith(formula), "plan, journal and `explain` show how it came about"
+    assert copy_at(stage).formula == formula
+    stage.price("58900")
+    stage.settle()
+    assert stage.of("copy").position() == Decimal(qty)
+    assert stage.of("copy").stop() == Decimal(57000)
+
+
+@pytest.mark.proves("A1")
+@pytest.mark.parametrize(("mode", "value", "qty", "formula"), MODES, ids=[row[0].value for row in MODES])
+def test_a_market_entry_is_sized_by_its_mode(mode: SizingMode, value: str, qty: str, formula: str) -> None:
+    """At 60,000 and a tick: fees have left main by then, and the stop is 3,000 away."""
+    stage = Stage(by(mode, value), balances=POOR)
+    stage.main.buy("1", stop="57000")
+    stage.run(400)
+    entry = Decimal(stage.main.fills()[0]["execPrice"])
+    by_price = {SizingMode.FIXED_NOTIONAL: 5900 / entry, SizingMode.RISK: 200 / (entry - 57000)}
+    want = by_price.get(mode, Decimal(qty)).quantize(Decimal("0.001"), rounding="ROUND_DOWN")
+    assert stage.of("copy").position() == want
+    assert len(stage.placed("copy")) == 1
+
+
+@pytest.mark.proves("A3")
+@pytest.mark.parametrize(("mode", "value", "qty", "formula"), MODES, ids=[row[0].value for row in MODES])
+def test_preview_plan_and_journal_show_one_figure(mode: SizingMode, value: str, qty: str, formula: str) -> None:
+    stage = Stage(by(mode, value), balances=POOR, main_limits=FREE)
+    asked: dict[str, Any] = {"symbol": "BTCUSDT", "side": "long", "qty": "1", "entries": ["59000"], "stop": "57000"}
+    found = stage.command("trade.open", **asked, dry_run=True)
+    row = next(row for row in found["preview"] if row["account"] == "copy")
+    assert (row["qty"], row["sizing"], row["held"]) == (qty, formula, None)
+    assert found["mirrors"] == [{"account": "copy", "qty": qty, "factor": qty, "sizing": formula}]
+    stage.command("trade.open", **asked)
+    stage.settle()
+    assert [order.qty for order in stage.placed("copy")] == [Decimal(qty)]
+    assert stage.placed("copy")[0].reason.endswith(formula)
+
+
+@pytest.mark.parametrize("mode", [SizingMode.FIXED_NOTIONAL, SizingMode.FIXED_QTY, SizingMode.RISK])
+def test_the_entries_of_a_trade_are_sized_once_and_together(mode: SizingMode) -> None:
+    """Thirds at market, 59,000 and 58,000, stop 57,000: one ratio from all of them, kept when the last one fills."""
+    value = {SizingMode.FIXED_NOTIONAL: "8850", SizingMode.FIXED_QTY: "0.15", SizingMode.RISK: "1.5"}[mode]
+    stage = Stage(by(mode, value), balances=POOR)
+    stage.command(
+        "trade.open",
+        symbol="BTCUSDT",
+        side="long",
+        qty="0.3",
+        entries=["59000", "58000"],
+        targets=[{"price": price} for price in ("62000", "63000", "64000", "65000")],
+        approach="conservative",
+        stop="57000",
+    )
+    stage.settle()
+    # mean 59,000: 8,850 are 0.15; 1.5% of 20,000 are 300, lost over 2,000 a coin by 0.15; r = 0.15 ÷ 0.3
+    ratio = copy_at(stage).ratio
+    assert abs(ratio - Decimal("0.5")) < Decimal("0.0001"), "the market entry costs a tick more than the last price"
+    third = (ratio * Decimal("0.1")).quantize(Decimal("0.001"), rounding="ROUND_DOWN")
+    assert [order.qty for order in stage.placed("copy") if not order.reduce_only] == [third] * 3
+    for price in ("58900", "57900"):
+        stage.price(price)
+        stage.settle()
+    assert copy_at(stage).ratio == ratio
+    assert abs(stage.of("copy").position() - Decimal("0.15")) <= Decimal("0.001")
+
+
+def test_a_main_order_that_fills_in_parts_is_sized_as_a_whole() -> None:
+    stage = Stage(by(SizingMode.FIXED_QTY, "0.1"))
+    order = stage.main.bid("1", "59000")
+    stage.settle()
+    twin = stage.of("copy").orders()[0]["orderId"]
+    for part, held in (("0.3", "0.03"), ("0.2", "0.05"), ("0.5", "0.1")):
+        stage.main.fill(order, part)
+        stage.of("copy").fill(twin, str(Decimal(part) / 10))
+        stage.settle()
+        assert stage.of("copy").position() == Decimal(held)
+    assert len(stage.sent("copy", PlaceOrder)) == 1
+
+
+def test_a_symbol_has_a_value_of_its_own() -> None:
+    stage = Stage(by(SizingMode.FIXED_QTY, "0.1", symbols={"ETHUSDT": "2"}))
+    stage.main.buy("1")
+    stage.main.buy("10", "ETHUSDT")
+    stage.settle()
+    assert stage.of("copy").held() == {"BTCUSDT": Decimal("0.1"), "ETHUSDT": Decimal(2)}
+
+
+def test_the_mirrors_own_leverage_counts_for_its_margin() -> None:
+    """A limit of 4 on the mirror: the same percent of its equity as margin is 4 ÷ 10 of the position."""
+    sizing = Sizing(SizingMode.SAME_MARGIN_PERCENT, Decimal(1))
+    stage = Stage(copying("copy", sizing=sizing, limits=Limits(Decimal(4), None, None, None)), balances=POOR)
+    stage.main.bid("1", "59000")
+    stage.settle()
+    assert stage.of("copy").book() == [("Buy", Decimal("0.08"), Decimal(59000))]
+    assert stage.of("copy").leverage() == 4
+
+
+# --- what is unknown ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("A4", "A82")
+def test_an_equity_that_cannot_be_read_holds_the_entry_with_its_reason() -> None:
+    stage = Stage(by(SizingMode.EQUITY, "1"), balances=POOR)
+    number = stage.world.fault(FaultKind.RET_CODE, "copy", WALLET, count=None, code=10016, message="internal error")
+    stage.main.buy("1", stop="57000")
+    stage.run(4_000)
+    assert stage.of("copy").held() == {}
+    assert stage.placed("copy") == []
+    (held,) = stage.status()["held"]
+    assert held["reason"].startswith("waits for both equities: ")
+    assert (held["raw_want"], held["want"]) == (None, "0")
+    assert not stage.status()["in_sync"]
+    assert not stage.drift("copy")
+    stage.restart()
+    stage.run(2_000)
+    assert stage.of("copy").held() == {}
+    stage.world.gateway.faults.clear(number)
+    stage.settle()
+    assert stage.of("copy").position() == Decimal("0.2"), "of both equities as they are now"
+
+
+@pytest.mark.proves("A4")
+def test_an_equity_of_nothing_is_never_replaced_by_mains_size() -> None:
+    stage = Stage(by(SizingMode.EQUITY, "1"), balances={"copy": Decimal(0)})
+    stage.main.buy("1")
+    stage.run(5_000)
+    assert stage.of("copy").held() == {}
+    assert stage.held("copy") == ["the wallet is empty"]
+    assert stage.command("trade.open", symbol="ETHUSDT", side="long", qty="1", dry_run=True)["mirrors"] == [
+        {"account": "copy", "qty": None, "factor": None, "sizing": "sizing equity: the mirror's equity is 0"}
+    ]
+
+
+@pytest.mark.proves("A82")
+def test_risk_without_a_stop_is_held_until_main_has_one() -> None:
+    stage = Stage(by(SizingMode.RISK, "1"), balances=POOR)
+    stage.main.buy("1")
+    stage.run(3_000)
+    assert stage.held("copy") == ["sizing risk: main has no stop"]
+    assert stage.of("copy").held() == {}
+    assert stage.status()["in_sync"], "held, not drift"
+    assert len(stage.alerts("copy", "main has no stop")) == 1
+    assert [finding.actual for finding in stage.audit() if finding.code == "HELD"] == [
+        "0: sizing risk: main has no stop"
+    ]
+    stage.restart()
+    stage.settle()
+    stage.main.protect(stop="58000")
+    stage.settle()
+    entry = Decimal(stage.main.fills()[0]["execPrice"])
+    want = (200 / (entry - 58000)).quantize(Decimal("0.001"), rounding="ROUND_DOWN")
+    assert stage.of("copy").position() == want
+    assert stage.of("copy").stop() == Decimal(58000)
+    stage.main.protect(stop="59000")
+    stage.settle()
+    assert stage.of("copy").position() == want, "a moved stop changes no ratio"
+
+
+def test_main_that_closes_before_a_ratio_was_made_leaves_nothing() -> None:
+    stage = Stage(by(SizingMode.RISK, "1"))
+    stage.main.buy("1")
+    stage.settle()
+    stage.main.close()
+    stage.settle()
+    assert stage.sent("copy", PlaceOrder) == []
+    assert stage.held("copy") == []
+    stage.main.buy("1", stop="58000")
+    stage.settle()
+    assert stage.of("copy").position() > 0
+
+
+# --- once a cycle ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("A77")
+def test_prices_move_for_a_day_and_no_mode_sends_a_sizing_order() -> None:
+    mirrors = [by(mode, value, name=f"m{number}") for number, (mode, value, *_) in enumerate(MODES)]
+    stage = Stage(*mirrors, volatility=Decimal("0.001"), tick_s=Decimal(60), relist_s=Decimal(600))
+    stage.main.buy("1", stop="20000")
+    stage.main.sell("2", "ETHUSDT", stop="20000")
+    stage.settle()
+    held = {name: trader.held() for name, trader in stage.mirrors.items()}
+    assert all(len(positions) == 2 for positions in held.values())
+    sent, first = len(stage.sent()), stage.world.exchange.state.markets["BTCUSDT"].last
+    stage.run(86_400_000)
+    assert stage.world.exchange.state.markets["BTCUSDT"].last != first
+    assert len(stage.sent()) == sent
+    assert {name: trader.held() for name, trader in stage.mirrors.items()} == held
+
+
+@pytest.mark.proves("A77")
+@pytest.mark.parametrize("mode", [SizingMode.EQUITY, SizingMode.RISK, SizingMode.FIXED_NOTIONAL])
+def test_a_ratio_outlasts_restarts_losses_and_a_policy_that_changed(mode: SizingMode) -> None:
+    stage = Stage(by(mode, {SizingMode.FIXED_NOTIONAL: "6000"}.get(mode, "1")), balances=POOR)
+    stage.main.buy("0.1", stop="50000")
+    stage.settle()
+    made = copy_at(stage)
+    stage.price("55000")
+    stage.settle()
+    stage.world.kill()
+    stage.world.policy = stage.policy = type(stage.policy)("stage", "USDT", (by(SizingMode.FIXED_QTY, "5"),))
+    stage.start()
+    stage.settle()
+    assert (copy_at(stage).ratio, copy_at(stage).formula) == (made.ratio, made.formula)
+    stage.main.buy("0.1", stop="50000")
+    stage.settle()
+    want = (made.ratio * Decimal("0.2")).quantize(Decimal("0.001"), rounding="ROUND_DOWN")
+    assert stage.of("copy").position() == want, "the cycle goes on with its own ratio"
+    stage.main.close()
+    stage.settle()
+    stage.main.buy("0.1")
+    stage.settle()
+    assert copy_at(stage).formula == "fixed-qty: r = 5 ÷ 0.1 = 50"
+
+
+@pytest.mark.proves("A43")
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.parametrize("mode", [SizingMode.EQUITY, SizingMode.RISK])
+def test_killed_at_any_port_call_the_ratio_is_made_once(mode: SizingMode, after: bool) -> None:
+    """Equities at rest: whenever the ratio is made it is the same, and no order goes out before it is."""
+
+    def lived(crash: int) -> Stage:
+        stage = Stage(by(mode, "1"), balances=POOR)
+        world = stage.world
+        world.crash_at, world.crash_after = (len(world.calls) + crash if crash else 0), after
+        stage.main.bid("1", "59000", stop="57000")
+        stage.run(6_000)
+        stage.settle()
+        return stage
+
+    calm = lived(0)
+    calls = len(calm.world.calls)
+    assert calm.of("copy").book()
+    for crash in range(1, min(calls, 40)):
+        stage = lived(crash)
+        assert stage.of("copy").book() == calm.of("copy").book(), f"killed at call {crash}"
+        assert copy_at(stage).formula == copy_at(calm).formula
+        assert len(stage.sent("copy", PlaceOrder)) == 1
