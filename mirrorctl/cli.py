@@ -70,6 +70,7 @@ ENTRIES = (
     Entry("explain", "explain", _LOOK, "Why an order was sent, and how a mirror's size came about."),
     Entry("stats", "stats", _LOOK, "What trading brought on every account, and how well the mirrors copied."),
     Entry("audit", "audit", _LOOK, "What is wrong on any account: stops, targets, orders, drift."),
+    Entry("doctor", "doctor", _LOOK, "What is wrong with the accounts, and what the mirrors can copy."),
     Entry("pause", "hold", _GUARD, "Hold back entries; stops and reductions go on."),
     Entry("resume", "hold", _GUARD, "End pauses and halts, and clear parked symbols."),
     Entry("flatten", "flatten", _GUARD, "Cancel our orders and close our positions, at once."),

@@ -6,6 +6,7 @@ of findings.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -22,6 +23,7 @@ from mirrorctl.core.profile.approaches import settings_of
 from mirrorctl.core.profile.kinds import kind_of
 from mirrorctl.core.profile.schema import ApproachTable, MirrorTable, ProfileFile, Table
 from mirrorctl.core.profile.unbuilt import MAIN, MIRROR, TOP
+from tools.conformance import page as conformance_page
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -58,12 +60,12 @@ MEANINGS = {
     "mirrors.filter.sides": "sides of main to follow",
     "mirrors.filter.windows": "when entries are followed: [DAYS] [HH:MM-HH:MM] [ZONE], UTC where no zone is named",
     "mirrors.filter.close_only": "follow no entries at all",
-    "mirrors.follow.direction": "main's side, or the other: then main's stop is the target, its furthest target the stop",
+    "mirrors.follow.direction": "main's side, or the other: main's stop is the target, its furthest target the stop",
     "mirrors.follow.hedge": "both legs on main, one position here: follow nothing, their difference, or one leg",
     "mirrors.follow.delay_s": "seconds main must have held a size, or kept an order, before it is followed",
-    "mirrors.follow.approach": "entries and exits of the mirror's own",
+    "mirrors.follow.approach": "main's ladder, or one of its own by this approach, at prices read off main's targets",
     "mirrors.follow.breakeven": "when the mirror's stop goes to breakeven",
-    "mirrors.follow.catch_up": "how an entry is made up for when its twin lags after grace_s",
+    "mirrors.follow.catch_up": "a twin lags after grace_s: order within the bound, rest there, or let the twin wait",
     "mirrors.follow.grace_s": "how long a twin may lag behind main's fill before it is cancelled and the rest ordered",
     "mirrors.follow.max_age_s": "how long main's fill is the reference for slippage; afterwards the mid",
     "mirrors.follow.max_slippage_bps": "worst price of growth, from the reference; nothing is chased beyond it",
@@ -283,8 +285,9 @@ PAGES = {"profiles.md": profiles_page, "troubleshooting.md": troubleshooting_pag
 
 
 def main() -> int:
-    """Write every page."""
-    for name, page in PAGES.items():
+    """Write every page, also the one that the simulation writes (some seconds)."""
+    logging.disable(logging.CRITICAL)  # what the simulated daemon tells is no news
+    for name, page in {**PAGES, "conformance.md": conformance_page}.items():
         (DOCS / name).write_text(page(), encoding="utf-8")
     return 0
 

@@ -17,6 +17,9 @@ from mirrorctl.core.engine.records import Store
 from mirrorctl.core.profile.catalogue import Home
 from mirrorctl.core.profile.model import Profile
 
+PIN = "uid."
+ROLES = "roles"
+
 
 @dataclass(frozen=True, slots=True)
 class Connected:
@@ -122,6 +125,11 @@ def check_pin(store: Store, account: Connected, roles: Collection[str]) -> None:
         )
 
 
+def note_roles(store: Store, names: Iterable[str]) -> None:
+    """Write down which accounts the profile uses now: pins of others are of the past, and make no ring."""
+    store.set_fact(ROLES, " ".join(names))
+
+
 def forget_pins(store: Store, names: Iterable[str]) -> dict[str, str]:
     """Let the next start pin whatever UIDs the keys belong to then. Returns the pins that were forgotten."""
     pinned = {name: store.fact(pin_key(name)) for name in names}
@@ -154,7 +162,7 @@ def _forget_account(store: Store, name: str, roles: Collection[str]) -> None:
 
 def pin_key(name: str) -> str:
     """The store's fact that holds the pinned UID of a role."""
-    return f"uid.{name}"
+    return f"{PIN}{name}"
 
 
 def require_main(connected: Iterable[Connected], failed: dict[str, ExchangeError]) -> Connected:

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
@@ -19,10 +19,12 @@ from mirrorctl.bootstrap.accounts import (
     check_pin,
     clients,
     identify,
+    note_roles,
     pin_key,
     require_main,
 )
 from mirrorctl.bootstrap.paper import find_paper, start_paper, stop_paper
+from mirrorctl.bootstrap.rings import GUARDED, check_rings
 from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.bybit.link import wall_ms
 from mirrorctl.core.bybit.reader import AccountReader
@@ -32,6 +34,7 @@ from mirrorctl.core.bybit.writer import AccountWriter
 from mirrorctl.core.domain.actions import Action
 from mirrorctl.core.domain.errors import ExchangeError, MirrorctlError, Refused
 from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.domain.rings import Following
 from mirrorctl.core.engine import service
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.command_socket import CommandRequest, CommandServer
@@ -41,6 +44,7 @@ from mirrorctl.core.engine.ports import Deliver, Query, ReadDone, ReadFailed
 from mirrorctl.core.engine.tasks import Progress
 from mirrorctl.core.profile.catalogue import Home
 from mirrorctl.core.profile.model import Profile
+from mirrorctl.core.store.baseline import BaselineFile
 from mirrorctl.core.store.locks import Holder, Lock, LockDirectory
 from mirrorctl.core.store.sqlite import SqliteStore
 
@@ -116,6 +120,7 @@ class Runtime:
         self._holder = Holder(pid=os.getpid(), profile=profile.name, command=command, since=_now())
         self._roles = [account.name for account in profile.accounts]
         self._waiting: dict[str, BybitRest] = {}
+        self._connected: list[Connected] = []
         self._closed = threading.Event()
         self._started = 0.0
 
@@ -205,16 +210,22 @@ class Runtime:
         if self._needs_main or not connected:
             require_main(connected, failed)
         check_distinct(connected)
+        self._check_rings(connected)
         for account in connected:
             self._lock_account(account)
         store = self._exit.enter_context(self._open_store())
         for account in connected:
             check_pin(store, account, self._roles)
+        note_roles(store, rests)
+        self._connected = connected
         self._exit.callback(self._closed.set)
         accounts = [self._account(account) for account in connected]
         if MAIN in failed:
             accounts.insert(0, self._unread_main(store, failed.pop(MAIN)))
-        self.engine = Engine(self.profile.policy, accounts, store, WallClock(), decode_frame, sends=self._sends)
+        baseline = BaselineFile(self.home.baseline_path(self.profile.name), read_only=not self._sends)
+        self.engine = Engine(
+            self.profile.policy, accounts, store, WallClock(), decode_frame, sends=self._sends, baseline=baseline
+        )
         self.engine.start()
         for account in connected:
             self._stream(account)
@@ -231,6 +242,13 @@ class Runtime:
             return SqliteStore.scratch(path)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return SqliteStore(path)
+
+    def _check_rings(self, connected: Sequence[Connected]) -> None:
+        """No command that may open something runs in a ring of profiles; one that only closes or looks does."""
+        uids = {account.name: account.identity.uid for account in connected}
+        main = uids.pop(MAIN, None)
+        if main is not None and self._command.replace(".", " ") in GUARDED:
+            check_rings(Following(self.profile.name, main, uids), self.home)
 
     def _lock_account(self, account: Connected) -> None:
         if self._sends:
@@ -275,12 +293,15 @@ class Runtime:
 
     def _join(self, account: Connected, store: SqliteStore) -> None:
         try:
+            check_distinct([*self._connected, account])
+            self._check_rings([*self._connected, account])
             self._lock_account(account)
             check_pin(store, account, self._roles)
         except MirrorctlError as error:
             self.engine.absent[account.name] = error.message
             log.warning("%s stays out: %s", account.name, error.message)
             return
+        self._connected.append(account)
         self.engine.join(self._account(account))
         self._stream(account)
 

@@ -22,6 +22,14 @@ def positive(text: str, name: str) -> str:
     return plain(value)
 
 
+def signed(text: str, name: str) -> str:
+    """A number other than zero, as plain text; one with a minus is negative."""
+    value = _number(text.removeprefix("-"))
+    if not value:
+        raise UsageError(f'{name}: found "{text}"; allowed: a number other than 0, such as 1000 or -500')
+    return plain(-value if text.startswith("-") else value)
+
+
 def seconds(text: str, name: str) -> Decimal:
     """Seconds, zero included, at most an hour."""
     value = _number(text)

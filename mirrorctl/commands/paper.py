@@ -92,6 +92,27 @@ def price(
     _done(session, body, f"{name}: released" if release else f"{name}: {body['price']}, held there")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})  # an amount may begin with a minus
+def deposit(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="main, or the name of a mirror.")],
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="USDT to pay in; negative: to pay out.")],
+    as_json: JsonOption = False,
+    profile: ProfileOption = None,
+) -> None:
+    """Pay USDT into an account, or out of it with a negative amount.
+
+    Example: mirrorctl paper deposit main 1000
+    """
+    session = _open(context, profile, as_json)
+    body: Body = {"account": account, "amount": amounts.signed(amount, "AMOUNT")}
+    if account not in [known.name for known in session.profile.accounts]:
+        known = ", ".join(known.name for known in session.profile.accounts)
+        raise UsageError(f'the profile {session.profile.name} has no account "{account}"', f"it has: {known}")
+    answer = _post(session, "/paper/deposit", body)
+    _done(session, {**body, **answer}, f"{account}: wallet balance {answer['balance']} USDT")
+
+
 @app.command()
 def reset(context: typer.Context, as_json: JsonOption = False, profile: ProfileOption = None) -> None:
     """Begin anew: first balances, no positions, orders, faults, trades or history. Stop the daemon before.

@@ -23,7 +23,9 @@ def preview(rows: Sequence[Row]) -> RenderableType:
     if any(row["account"] == MAIN and row["stop"] is None for row in known):
         parts.append(Text("no stop: nothing ends this position when the price goes against it", "red"))
     parts += [Text(f"{row['account']}: {row['sizing']}", "dim") for row in known if row.get("sizing")]
+    parts += [Text(f"{row['account']}: {row['terms']}", "dim") for row in known if row.get("terms")]
     parts += [Text(f"{row['account']}: does not follow: {row['held']}", "yellow") for row in known if row["held"]]
+    parts += [Text(f"{row['account']}: {text}", "yellow") for row in known for text in _warnings(row)]
     parts += [Text(f"{row['account']}: unknown: {row['error']}", "red") for row in rows if row["state"] == UNKNOWN]
     return Group(*parts)
 
@@ -43,6 +45,11 @@ def notes(result: Row) -> list[Text]:
         for row in result.get("entries_kept") or ()
     ]
     return lines
+
+
+def _warnings(row: Row) -> Sequence[str]:
+    """What is said of a mirror that follows; of one that does not, the reason says it."""
+    return () if row["held"] else row.get("warnings") or ()
 
 
 def _orders(rows: Sequence[Row]) -> Grid:

@@ -14,7 +14,7 @@ GROUPS = {
     "trade": ("open", "close", "reduce", "stop", "breakeven", "target", "cancel"),
     "monitors": ("list", "show", "add", "remove"),
     "profile": ("list", "show", "check", "use"),
-    "paper": ("serve", "price", "reset", "fault"),
+    "paper": ("serve", "price", "deposit", "reset", "fault"),
 }
 COMMANDS = [(entry.name,) for entry in ENTRIES] + [(group, name) for group, names in GROUPS.items() for name in names]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -78,6 +79,9 @@ def test_sigterm_ends_it_within_five_seconds_and_leaves_everything_standing(stag
     assert time.monotonic() - began < 5
     assert stage.size("half") == Decimal("0.050")
     assert stage.stop_price("half") == "58000.00"
+    baseline = stage.home / "state" / "stage" / "baseline.json"
+    assert len(json.loads(baseline.read_text())["sightings"]) == 2
+    assert baseline.stat().st_mode & 0o777 == 0o600
 
 
 class Life:

@@ -359,10 +359,10 @@ def test_a_stop_has_no_bound() -> None:
     stage.price("50000")
     stage.settle()
     assert stage.of("half").held() == {}
-    assert not list(stage.sent("half", SetTradingStop)), "it came with the entry"
+    assert stage.sent("half", SetTradingStop) == [], "it came with the entry"
 
 
-# --- stops of entries ---
+# --- stops of entries -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.proves("A84")

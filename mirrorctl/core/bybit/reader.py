@@ -28,8 +28,10 @@ from mirrorctl.core.engine.ports import (
     ReadInstrument,
     ReadPosition,
     ReadTicker,
+    ReadTransfers,
     ReadWallet,
     Relist,
+    TransfersAnswer,
     WalletAnswer,
 )
 
@@ -176,6 +178,8 @@ def read(rest: BybitRest, query: Query) -> Answer:
             return ClosedAnswer(rest.closed_pnl(query.start_ms))
         case ReadFeeRate():
             return rest.fee_rate(query.symbol)
+        case ReadTransfers():
+            return TransfersAnswer(rest.transfers(query.start_ms))
         case ReadWallet():
             return WalletAnswer(rest.wallet())
         case ReadTicker():

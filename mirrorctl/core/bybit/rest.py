@@ -18,7 +18,7 @@ from mirrorctl.core.bybit.failures import CallFailed, Malformed
 from mirrorctl.core.bybit.fields import Row, maybe_number, number
 from mirrorctl.core.bybit.link import AccountLink, Backoff, ExchangeClock, Gate
 from mirrorctl.core.bybit.outcomes import outcome_of
-from mirrorctl.core.domain.account import ClosedPnl, Execution, Identity, Order, Position, Ticker, Wallet
+from mirrorctl.core.domain.account import ClosedPnl, Execution, Identity, Order, Position, Ticker, Transfer, Wallet
 from mirrorctl.core.domain.actions import Accepted, Action, Outcome, RejectedOutcome
 from mirrorctl.core.domain.errors import Rejected, Unavailable
 from mirrorctl.core.domain.instruments import ZERO, Instrument
@@ -29,6 +29,7 @@ _DAY_MS = 86_400_000
 _WINDOW_MS = 7 * _DAY_MS  # the widest time range of execution/list and position/closed-pnl
 _RETENTION_MS = 730 * _DAY_MS  # how far back executions and closed PnL go
 _ORDERS, _POSITIONS, _EXECUTIONS, _CLOSED, _INSTRUMENTS = 50, 200, 100, 100, 1000  # largest pages allowed
+_TRANSFERS = 50
 
 
 class BybitRest:
@@ -209,6 +210,17 @@ class BybitRest:
             found.update(((record.order_id, record.created_ms), record) for record in map(records.closed_pnl, rows))
         return tuple(sorted(found.values(), key=lambda record: (record.updated_ms, record.order_id)))
 
+    def transfers(self, start_ms: int) -> tuple[Transfer, ...]:
+        """Deposits and withdrawals since `start_ms` (exchange clock), oldest first (account/transaction-log)."""
+        found: dict[str, Transfer] = {}
+        for window in self._windows(start_ms, closed=True):
+            for kind in (records.TRANSFER_IN, records.TRANSFER_OUT):
+                rows = self._caller.pages(
+                    "get_transaction_log", accountType="UNIFIED", type=kind, limit=_TRANSFERS, **window
+                )
+                found.update((row.transfer_id, row) for row in map(records.transfer, rows))
+        return tuple(sorted(found.values(), key=lambda row: (row.time_ms, row.transfer_id)))
+
     def measure_clock(self) -> int:
         """Exchange minus local clock in ms; from now on applied to every signature of the account (A52)."""
         return self._caller.measure_clock()
@@ -242,14 +254,17 @@ class BybitRest:
         rows = self._caller.pages("get_executions", **where, limit=_EXECUTIONS)
         return _in_order(decode.execution(row) for row in rows if row.get("orderId") == order_id)
 
-    def _windows(self, start_ms: int) -> Iterator[dict[str, int]]:
-        """Time ranges from `start_ms` on; the last one is open, so that it reaches to the moment it is read."""
+    def _windows(self, start_ms: int, *, closed: bool = False) -> Iterator[dict[str, int]]:
+        """Time ranges from `start_ms` on; the last one is open, so that it reaches to the moment it is read.
+
+        With `closed` it ends now: where a start alone means a day, and not all that came after it.
+        """
         now_ms = self.link.clock.now_ms()
         start_ms = max(start_ms, now_ms - _RETENTION_MS, 0)
         while now_ms - start_ms >= _WINDOW_MS:
             yield {"startTime": start_ms, "endTime": start_ms + _WINDOW_MS - 1}
             start_ms += _WINDOW_MS
-        yield {"startTime": start_ms}
+        yield {"startTime": start_ms, "endTime": now_ms} if closed else {"startTime": start_ms}
 
 
 def _is_of(row: Row, named: dict[str, str]) -> bool:

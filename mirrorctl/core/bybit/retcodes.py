@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from mirrorctl.core.domain.refusals import WRONG_MODE
+
 
 class Reaction(Enum):
     """What to do about a code."""
@@ -165,7 +167,7 @@ TABLE: dict[int, RetCode] = {
 
 # 10001 is overloaded: the reason stands in the text only (websocket/trade/guideline sample; field reports).
 _ZERO_POSITION = RetCode(_S, "there is no position for the stop or target", "it is set once the position is seen")
-_WRONG_MODE = RetCode(_C, "positionIdx does not fit the position mode", _MODE)
+_WRONG_MODE = RetCode(_C, WRONG_MODE, _MODE)
 _UNCHANGED = RetCode(_D, "the order is already that")
 
 _OK = RetCode(_D, "accepted")

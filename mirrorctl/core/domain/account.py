@@ -163,6 +163,16 @@ class ClosedPnl:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """Money moved into the unified wallet, or out of it where `amount` is negative (account/transaction-log)."""
+
+    transfer_id: str
+    amount: Decimal
+    coin: str
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wallet:
     """The unified wallet in USD terms (account/wallet-balance)."""
 

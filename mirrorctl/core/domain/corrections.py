@@ -18,6 +18,7 @@ from mirrorctl.core.domain.hand_edit import awaits_execution
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.own_approach import entry_block, wanted
 from mirrorctl.core.domain.policy import BelowMinimum, CatchUp
 from mirrorctl.core.domain.protection import main_trigger
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
@@ -41,7 +42,7 @@ def plan_side(
     main_size = scene.main.size(scene.symbol, side)
     have = scene.mirror.size(scene.symbol, side)
     raw = copy.raw_want(main_size) if copy else ZERO
-    want = copy.want(main_size, scene.instrument) if copy else ZERO
+    want = wanted(scene, side, copy) if copy else ZERO
     resting = tend_resting(scene, plan, side, copy, have, want, twins.lag) if copy is not None else ZERO
     if not have and not want and not raw:
         return
@@ -150,7 +151,7 @@ def _exit_retry_ms(attempts: list[OurOrder]) -> int:
         return 0
     refusal = last_refusal(attempts)
     if refusal is not None:
-        return retry_at_ms(attempts, _PASSING_WAIT_MS if heals(refusal.code) else _LASTING_WAIT_MS)
+        return retry_at_ms(attempts, _PASSING_WAIT_MS if heals(refusal.code, refusal.message) else _LASTING_WAIT_MS)
     return attempts[-1].ended_ms + _EXIT_REPEAT_MS
 
 
@@ -162,7 +163,7 @@ def _grow(
     def hold(reason: str, *, waiting: bool = False) -> None:
         plan.held.append(Held(scene.account, scene.symbol, side, copy.raw_want(main_size), have, reason, waiting))
 
-    block = standing_block(scene, copy)
+    block = entry_block(scene, copy)
     if block:
         hold(block)
         return
@@ -291,7 +292,7 @@ def _skip(scene: Scene, plan: SymbolPlan, side: PositionSide, qty: Decimal, want
 def _attempts_block(scene: Scene, plan: SymbolPlan, attempts: list[OurOrder]) -> str:
     """Why the next attempt must wait for what the earlier ones met; asks for a park when nothing can heal it (A57)."""
     refusal = last_refusal(attempts)
-    if refusal is not None and not heals(refusal.code):
+    if refusal is not None and not heals(refusal.code, refusal.message):
         plan.park = f"refused by the exchange ({refusal.code}): {refusal.message}"
         return plan.park
     done = [order for order in attempts if order.state is not IntentState.ABSENT and not order.by_us]

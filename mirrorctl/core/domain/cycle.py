@@ -110,6 +110,13 @@ class Copy:
         raw = self.raw_want(main_size)
         return raw if self.cap is None else min(raw, self.cap)
 
+    def kept(self, main_size: Decimal) -> Decimal:
+        """What it may hold, before the step: as asked, and what an own ladder has not sold yet of what main has."""
+        if self.ended or not main_size:
+            return ZERO
+        raw = max(self.ratio * (main_size + self.spared), self.raised)
+        return raw if self.cap is None else min(raw, self.cap)
+
     def after_main(self, main_size: Decimal) -> Copy:
         """The cap rises by r × each later increase of main, never while the mirror is out."""
         if (self.cap is None and not self.raised) or main_size == self.main_size:
@@ -134,7 +141,7 @@ class Copy:
         should hold less what was sold, whichever is more.
         """
         known = self.after_main(main_size)
-        shall = known.asked(main_size)
+        shall = known.kept(main_size)
         if not out and left >= shall:
             return self
         cap = left if out else max(left, shall - sold)

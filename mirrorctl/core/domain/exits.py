@@ -196,7 +196,7 @@ def _amend(holding: Holding, plan: SymbolPlan, rung: Rested, target: RungOrder, 
                 symbol=holding.symbol,
                 order_id=order.order_id,
                 link_id=order.link_id,
-                reason=f"target {target.leg + 1}: {plain(target.open_qty)} at {plain(target.price)}",
+                reason=_reason(target),
                 qty=qty if growth else None,
                 price=price,
                 trigger_price=trigger,
@@ -207,10 +207,15 @@ def _amend(holding: Holding, plan: SymbolPlan, rung: Rested, target: RungOrder, 
     return max(growth, ZERO)
 
 
+def _reason(target: RungOrder) -> str:
+    note = f", {target.note}" if target.note else ""
+    return f"target {target.leg + 1}: {plain(target.open_qty)} at {plain(target.price)}{note}"
+
+
 def _place(holding: Holding, plan: SymbolPlan, target: RungOrder, attempts: Sequence[OurOrder]) -> bool:
     """Place a rung; False while an earlier attempt that brought nothing has to be waited for, or stays refused."""
     refusal = last_refusal(attempts)
-    if refusal is not None and not heals(refusal.code):
+    if refusal is not None and not heals(refusal.code, refusal.message):
         plan.missing.append(f"target at {plain(target.price)} refused ({refusal.code}): {refusal.message}")
         return False
     retry = 0 if attempts and attempts[-1].by_us else retry_at_ms(attempts)
@@ -231,7 +236,7 @@ def _place(holding: Holding, plan: SymbolPlan, target: RungOrder, attempts: Sequ
                 qty=target.open_qty,
                 link_id=str(link),
                 role=Role.TARGET,
-                reason=f"target {target.leg + 1}: {plain(target.open_qty)} at {plain(target.price)}",
+                reason=_reason(target),
                 position_idx=holding.idx,
                 price=target.price,
                 time_in_force=TimeInForce.GTC,

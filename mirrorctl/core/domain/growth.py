@@ -17,6 +17,7 @@ from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPl
 from mirrorctl.core.domain.selection import selection_block
 from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.values import PositionMode, PositionSide
+from mirrorctl.core.domain.view import AccountView
 
 NO_STOP = "no stop"
 _PUSH_WAIT_MS = 250
@@ -39,7 +40,17 @@ def standing_block(scene: Scene, copy: Copy) -> str:
         return unchosen
     if not scene.instrument.trading:
         return f"{scene.symbol} is not trading"
-    return ""
+    return mode_block(scene.policy, scene.mirror, scene.symbol)
+
+
+def mode_block(policy: MirrorPolicy, mirror: AccountView, symbol: str) -> str:
+    """The account shall be in a position mode that it is not in for this symbol, as a row of it shows."""
+    declared = policy.position_mode
+    if declared is None or not mirror.proven(symbol):
+        return ""
+    actual = mirror.mode(symbol)
+    told = f"mode: {symbol} is {actual}, the profile says position_mode = {declared}"
+    return "" if actual is declared else told
 
 
 def _is_broke(scene: Scene) -> bool:
@@ -119,7 +130,7 @@ def _leverage_wait(scene: Scene, plan: SymbolPlan) -> str:
     if actual == wanted:
         return ""
     code, message = scene.refused.get("leverage", (0, ""))
-    if code and not heals(code):
+    if code and not heals(code, message):
         plan.park = f"leverage {plain(wanted)} was refused by the exchange ({code}): {message}"
         return plan.park
     already = any(isinstance(planned.action, SetLeverage) for planned in plan.actions)

@@ -51,17 +51,16 @@ def edited(copy: Copy, change: Decimal, left: Decimal, main_size: Decimal) -> Co
         return copy
     if not left:
         return replace(copy, cap=ZERO, main_size=main_size, out=copy.out or CLOSED_BY_HAND)
-    asked = copy.asked(main_size)
+    base, asked = main_size + copy.spared, copy.kept(main_size)
     new = max(asked + change, min(left, asked)) if change < ZERO else min(asked + change, max(left, asked))
     if new == asked:
         return copy
-    raw = copy.raw_want(main_size)
     if not asked:  # it was out of the cycle: what the hand made stands, and nothing of ours is added
-        ratio, cap = _UP.divide(new, main_size), new if copy.cap is not None else None
+        ratio, cap = _UP.divide(new, base), new if copy.cap is not None else None
     elif copy.cap is None:
-        ratio, cap = _UP.divide(new, main_size), None
+        ratio, cap = _UP.divide(new, base), None
     else:
-        ratio = _UP.divide(raw * new, asked * main_size)
+        ratio = _UP.divide(max(copy.ratio * base, copy.raised) * new, asked * base)
         cap = _UP.divide(copy.cap * new, asked)
     return replace(
         copy,

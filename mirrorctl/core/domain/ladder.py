@@ -25,7 +25,8 @@ from mirrorctl.core.domain.trade import Trade
 class Rung:
     """One take-profit. `key` is the 8-character step of its orders' link ids, `leg` their leg.
 
-    Only the proportions of weights count. `order_id` is main's order it was read off; empty for a stored one.
+    Only the proportions of weights count. `order_id` is main's order it was read off; empty for a stored one. `note`
+    says how it came to its price where that is not main's.
     """
 
     key: str
@@ -33,6 +34,7 @@ class Rung:
     price: Decimal
     weight: Decimal
     order_id: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class RungOrder:
     price: Decimal
     open_qty: Decimal
     order_id: str = ""
+    note: str = ""
 
 
 def stored_ladder(trade: Trade) -> Ladder:
@@ -116,7 +119,8 @@ class _Part:
         return _Part(self.rung, self.qty + other.qty, self.filled + other.filled, self.keys + other.keys)
 
     def order(self) -> RungOrder:
-        return RungOrder(self.rung.key, self.rung.leg, self.rung.price, self.open_qty, self.rung.order_id)
+        rung = self.rung
+        return RungOrder(rung.key, rung.leg, rung.price, self.open_qty, rung.order_id, rung.note)
 
 
 def _cut(ladder: Ladder, have: Decimal, filled: Mapping[str, Decimal], instrument: Instrument) -> list[_Part]:

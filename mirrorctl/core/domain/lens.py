@@ -75,8 +75,12 @@ class Lens:
 
     def size(self, main: Sight, key: CycleKey, *, one_way: bool) -> Decimal:
         """What a mirror follows of one side of main, main's key, in the mirror's own coins."""
+        return self.grown(main, key, ZERO, one_way=one_way)
+
+    def grown(self, main: Sight, key: CycleKey, qty: Decimal, *, one_way: bool) -> Decimal:
+        """The same once main holds `qty` more of it, main's coins."""
         symbol, side = key
-        size = main.size(symbol, side)
+        size = main.size(symbol, side) + qty
         if one_way and self.hedge is not Hedge.REFUSE and size:
             size = self._beside(size, main.size(symbol, side.opposite), side)
         return size * self.map[symbol].multiplier if symbol in self.map else size

@@ -11,13 +11,14 @@ from collections.abc import Collection, Sequence
 from mirrorctl.core.domain.actions import Priority
 from mirrorctl.core.domain.corrections import plan_side
 from mirrorctl.core.domain.ids import Role
+from mirrorctl.core.domain.own_ladder import settle_own
 from mirrorctl.core.domain.protection import plan_protection
 from mirrorctl.core.domain.resting import cancel_entry, is_standing_entry
 from mirrorctl.core.domain.rungs import plan_ladder, settle_rungs
 from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Need, NeedKind, Scene, Standing, SymbolPlan
 from mirrorctl.core.domain.selection import watch_windows
 from mirrorctl.core.domain.twins import TwinBalance, plan_twins
-from mirrorctl.core.domain.unsized import hold_unsized
+from mirrorctl.core.domain.unsized import plan_unsized
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 HEDGE_REFUSED = "hedge"
@@ -30,6 +31,8 @@ def plan_symbol(scene: Scene) -> SymbolPlan:
     if scene.parked:
         plan.parked = scene.parked
         _standings_only(scene, plan)
+        if scene.misfit:
+            _take_entries_off(scene, plan, "the profile follows main in another way now")
         return plan
     if _undecided(scene, plan):
         for side, copy in scene.copies.items():
@@ -46,11 +49,12 @@ def plan_symbol(scene: Scene) -> SymbolPlan:
             plan_side(scene, plan, side, None, TwinBalance())
             continue
         if followed.unsized and not followed.ended:
-            hold_unsized(scene, plan, side, followed)
+            plan_unsized(scene, plan, side, followed)
             plan_protection(scene, plan, side, followed)
             continue
         twins = plan_twins(scene, plan, side, followed)
-        rungs = settle_rungs(scene, plan, side, followed, twins.lead)
+        settle = settle_rungs if scene.approach is None else settle_own
+        rungs = settle(scene, plan, side, followed, twins.lead)
         plan_side(scene, plan, side, followed, twins, rungs.lag)
         if not followed.ended:
             plan_protection(scene, plan, side, followed)
@@ -98,7 +102,7 @@ def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:
     or the orders are read.
     """
     standing = ((o.is_live and o.link.role is Role.TARGET) or is_standing_entry(scene, o) for o in scene.ours)
-    if not any(standing):
+    if not any(standing) and scene.approach is None:  # whose order made main smaller decides there what is followed
         return False
     ahead = [view.account for view in (scene.main, scene.mirror) if view.is_ahead(scene.symbol)]
     if not ahead:
@@ -127,11 +131,16 @@ def _freeze(scene: Scene, plan: SymbolPlan) -> None:
             plan_protection(scene, plan, side, copy)
     plan.passed_stops.clear()
     _standings_only(scene, plan)
-    if not scene.mirror.proven(scene.symbol):  # no row has shown yet whether it has legs of its own
+    _take_entries_off(scene, plan, "main holds both legs: frozen")
+
+
+def _take_entries_off(scene: Scene, plan: SymbolPlan, reason: str) -> None:
+    """No entry of ours may fill; and a row has to show what the mirror holds, and whether it has legs of its own."""
+    if not scene.mirror.proven(scene.symbol):
         plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
     for ours in scene.ours:
         if is_standing_entry(scene, ours):
-            cancel_entry(scene, plan, ours, "main holds both legs: frozen")
+            cancel_entry(scene, plan, ours, reason)
 
 
 def _standings_only(scene: Scene, plan: SymbolPlan) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from mirrorctl.core.domain.approach import BUILT_IN, Approach
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 
 class SizingMode(StrEnum):
@@ -170,10 +170,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class MirrorPolicy:
-    """One mirror of a profile."""
+    """One mirror of a profile. `position_mode`: the mode its account shall be in; None: whatever it is in."""
 
     name: str
     enabled: bool = True
+    position_mode: PositionMode | None = None
     adopt: Adopt = Adopt.NEW_ONLY
     sizing: Sizing = field(default_factory=Sizing)
     filter: Filter = field(default_factory=Filter)
@@ -203,8 +204,19 @@ class Policy:
     tick_s: Decimal = Decimal(1)
     max_closes_per_pass: int = 3
     manage: Manage = Manage.OWN
+    main_mode: PositionMode | None = None
     approaches: Mapping[str, Approach] = field(default_factory=lambda: BUILT_IN)
     chat_id: int = 0
+
+    def approach_of(self, name: str) -> Approach | None:
+        """The approach that a mirror has of its own; None for one that keeps main's ladder, and for main."""
+        own = next((mirror.follow.approach for mirror in self.mirrors if mirror.name == name), MAIN)
+        return None if own == MAIN else self.approaches[own]
+
+    def mode(self, account: str) -> PositionMode | None:
+        """The position mode that an account shall be in; None for any, and for an account that is not named."""
+        modes = {mirror.name: mirror.position_mode for mirror in self.mirrors}
+        return self.main_mode if account == MAIN else modes.get(account)
 
     def mirror(self, name: str) -> MirrorPolicy:
         """The mirror of that name; KeyError when there is none."""

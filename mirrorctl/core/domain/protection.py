@@ -15,6 +15,7 @@ from mirrorctl.core.domain.actions import SetTradingStop
 from mirrorctl.core.domain.breakeven import better, breakeven
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.own_approach import rungs_filled
 from mirrorctl.core.domain.policy import Breakeven, OnUnprotected
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.sight import Sight
@@ -93,7 +94,7 @@ def _own_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, ro
 def _own_breakeven(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, row: Position) -> Decimal | None:
     """Breakeven on the mirror's own entry, after its own rung (breakeven = "own"); None while that is not due."""
     terms = scene.breakevens.get(side)
-    due = terms is not None and 0 < terms.after <= len(copy.done)
+    due = terms is not None and 0 < terms.after <= rungs_filled(copy, scene.approach)
     if scene.policy.breakeven is not Breakeven.OWN or terms is None or not due or row.entry_price is None:
         return None
     if terms.waits(scene.since_ms(plan, f"fees {side}"), scene.now_ms, plan):

@@ -14,13 +14,15 @@ PASSING = frozenset(
     (110003, 110005, 110020, 110021, 110063, 110066, 110094, 110079, 110118, 110120, 110121, 30208, 30209)
 )
 CONDITIONAL_CAP = 110009
+# 10001 has many meanings; this one heals as soon as the position was read again and shows its legs.
+WRONG_MODE = "positionIdx does not fit the position mode"
 _FIRST_MS = 1_000
 _LONGEST_MS = 60_000
 
 
-def heals(code: int) -> bool:
-    """Whether the same entry may succeed later without anybody's hand."""
-    return code in MARGIN or code in PASSING
+def heals(code: int, message: str = "") -> bool:
+    """Whether the same entry may succeed later without anybody's hand. `message` as the codec words a refusal."""
+    return code in MARGIN or code in PASSING or message.startswith(WRONG_MODE)
 
 
 def retry_at_ms(attempts: Sequence[OurOrder], longest_ms: int = _LONGEST_MS) -> int:

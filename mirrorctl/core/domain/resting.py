@@ -13,10 +13,11 @@ from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.delay import ripe_part
-from mirrorctl.core.domain.growth import other_side_block, standing_block
+from mirrorctl.core.domain.growth import other_side_block
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import OurOrder
+from mirrorctl.core.domain.own_approach import entry_block
 from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop, main_trigger
 from mirrorctl.core.domain.scene import Held, Planned, Scene, SymbolPlan
@@ -132,7 +133,7 @@ def _lacking(scene: Scene, plan: SymbolPlan, copy: Copy, have: Decimal, want: De
 
 def _needless(scene: Scene, side: PositionSide, copy: Copy, placed: Order, open_qty: Decimal, lacking: Decimal) -> str:
     """Why a resting correction must go; "" while it is what is wanted."""
-    if block := standing_block(scene, copy) or other_side_block(scene, side):
+    if block := entry_block(scene, copy) or other_side_block(scene, side):
         return f"growth is held: {block}"
     if scene.policy.follow.catch_up is not CatchUp.LIMIT:
         return f"catch_up is {scene.policy.follow.catch_up} now"

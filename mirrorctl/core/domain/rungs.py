@@ -42,7 +42,7 @@ class RungBalance:
 
 def settle_rungs(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, lead: Decimal) -> RungBalance:
     """What the mirror's rungs still owe of main's, and what should rest; one that owed it for too long gives way."""
-    holding = _holding(scene, side, copy)
+    holding = holding_of(scene, side, copy)
     standing = rested(holding)
     want = copy.want(scene.main.size(scene.symbol, side), scene.instrument)
     ladder = scene.ladders.get(side)
@@ -61,7 +61,7 @@ def settle_rungs(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy,
         behind = min(owed, excess - balance.lag)
         if behind <= ZERO:
             continue
-        late = _is_late(scene, plan, rung)
+        late = is_late(scene, plan, rung)
         if stays is None:
             balance.keep.add(key)
             if late:
@@ -87,7 +87,7 @@ def plan_ladder(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, 
     if not growing and differ(wanted, balance.standing):
         touched = scene.mirror.touched_ms(scene.symbol)
         growing = is_moving(scene.now_ms, touched, scene.since_ms(plan, f"resize {side}"), plan)
-    holding = _holding(scene, side, copy)
+    holding = holding_of(scene, side, copy)
     plan_targets(holding, plan, wanted, balance.standing, keep=balance.keep, may_grow=not growing)
 
 
@@ -114,7 +114,8 @@ def _sold(
     return found
 
 
-def _holding(scene: Scene, side: PositionSide, copy: Copy) -> Holding:
+def holding_of(scene: Scene, side: PositionSide, copy: Copy) -> Holding:
+    """The mirror's position of one side, as its targets are kept."""
     return Holding(
         scene.now_ms,
         scene.account,
@@ -157,7 +158,8 @@ def _on_main(scene: Scene, rung: Rested) -> Order | None:
     return scene.main.order(order_id) if order_id else None
 
 
-def _is_late(scene: Scene, plan: SymbolPlan, rung: Rested) -> bool:
+def is_late(scene: Scene, plan: SymbolPlan, rung: Rested) -> bool:
+    """Whether a rung has lagged behind main's for the grace time."""
     until = scene.since_ms(plan, f"rung {rung.key}") + int(scene.policy.follow.grace_s * 1000)
     if scene.now_ms >= until:
         return True

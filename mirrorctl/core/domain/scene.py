@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import Action
+from mirrorctl.core.domain.approach import Approach
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO, Instrument
@@ -133,12 +134,11 @@ class SymbolPlan:
 
     `unprotected`: sides that stand without their stop for longer than the bound. `passed_stops`: sides whose stop came
     too late to protect; they are out of their cycle and will be closed. `missing`: targets the exchange does not take,
-    and stops that are not mirrored, named (A28). `own_stops`: stops of this mirror's own to be written down.
-    `guarded`: sides with a position, and the stop that shall stand. `late_exits`: reductions that found no price
-    within their bound. `skipped` and `raised`: quantities left out, and sizes raised to, because an entry was under
-    the minimum; to be written down before
-    anything is sent. `settling`: what waits for something under way and
-    ends by itself; until then the plan is not done.
+    and stops that are not mirrored, named (A28). `own_stops`: stops of this mirror's own to be written down, and
+    `own_ladders` the places of its own rungs. `guarded`: sides with a position, and the stop that shall stand.
+    `late_exits`: reductions that found no price within their bound. `skipped` and `raised`: quantities left out, and
+    sizes raised to, because an entry was under the minimum; to be written down before anything is sent. `settling`:
+    what waits for something under way and ends by itself; until then the plan is not done.
     """
 
     account: str
@@ -157,6 +157,7 @@ class SymbolPlan:
     missing: list[str] = field(default_factory=list)
     late_exits: list[str] = field(default_factory=list)
     own_stops: dict[PositionSide, Decimal] = field(default_factory=dict)
+    own_ladders: dict[PositionSide, tuple[tuple[str, Decimal], ...]] = field(default_factory=dict)
     guarded: dict[PositionSide, Decimal] = field(default_factory=dict)
     skipped: dict[PositionSide, Decimal] = field(default_factory=dict)
     raised: dict[PositionSide, Decimal] = field(default_factory=dict)
@@ -198,8 +199,9 @@ class Scene(Moment):
     price would break a limit ("" when it would not), failing closed. `parked`: no order of ours touches the symbol.
     `ladders`: the rungs of main's trade that main has not filled, `rungs_sold` what it has filled of them in part, by
     their keys; `rungs_done`: keys of those it has filled. `intended_stops`: what main's managed trades say, for as long
-    as main's book does not show it. `needs_stop`: nothing grows without a stop (a reverse mirror, A13); `unmirrored`:
-    what of main's protection has no counterpart here, in words.
+    as main's book does not show it. `needs_stop`: nothing grows without a stop (a reverse mirror, A13). `misfit`: it
+    is parked because its policy changed, so its entries are taken off the book. `unmirrored`:
+    what of main's protection has no counterpart here, in words. `approach`: the one that the mirror has of its own.
     """
 
     now_ms: int
@@ -231,6 +233,8 @@ class Scene(Moment):
     entry_waits: Mapping[PositionSide, str] = field(default_factory=dict)
     ripening: Mapping[PositionSide, Ripening] = field(default_factory=dict)
     needs_stop: bool = False
+    misfit: bool = False
+    approach: Approach | None = None
     unmirrored: Sequence[str] = ()
 
     @property

@@ -14,10 +14,11 @@ from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.actions import AmendOrder, PlaceOrder
 from mirrorctl.core.domain.cycle import Copy, entry_orders
 from mirrorctl.core.domain.delay import order_delay
-from mirrorctl.core.domain.growth import entry_wait, other_side_block, quantity_block, standing_block
+from mirrorctl.core.domain.growth import entry_wait, other_side_block, quantity_block
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.own_approach import entry_block
 from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
@@ -49,7 +50,7 @@ def plan_twins(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -
     balance = TwinBalance()
     resting = {order.order_id: order for order in entry_orders(scene.main, scene.symbol, side)}
     other = other_side_block(scene, side)
-    block = standing_block(scene, copy) or other
+    block = entry_block(scene, copy) or other
     by_order = _group(scene, side)
     if not other:
         balance.lead = sum((_lead(scene, copy, order, by_order.get(key, [])) for key, order in resting.items()), ZERO)
@@ -288,7 +289,7 @@ def _may_place(scene: Scene, plan: SymbolPlan, order: Order, attempts: list[OurO
     if last.state is IntentState.ABSENT or last.by_us or last.filled >= last.qty:
         return True
     refusal = last_refusal(attempts)
-    if refusal is not None and heals(refusal.code):
+    if refusal is not None and heals(refusal.code, refusal.message):
         retry = retry_at_ms(attempts)
         if scene.now_ms < retry:
             plan.wake_at(retry)

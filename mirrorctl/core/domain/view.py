@@ -51,7 +51,7 @@ class AccountView:
         self.leverage: dict[str, Decimal] = {}
         self.unsettled: dict[str, dict[str, Untold]] = {}
         self._positions: dict[tuple[str, int], Position] = {}
-        self._modes: dict[str, PositionMode] = {}
+        self.modes: dict[str, PositionMode] = {}
         self._pending: dict[str, dict[str, Execution]] = {}
         self._orders: dict[str, dict[str, Order]] = {}
         self._known: dict[str, Order] = {}
@@ -78,7 +78,7 @@ class AccountView:
         Of the leg that holds `side`, or of the symbol at all.
         """
         if side is None:
-            return symbol in self._modes
+            return symbol in self.modes
         return (symbol, self.mode(symbol).idx(side)) in self._positions
 
     def positions(self) -> Iterator[Position]:
@@ -87,7 +87,7 @@ class AccountView:
 
     def mode(self, symbol: str) -> PositionMode:
         """The symbol's position mode as its rows show it; one-way until a leg was seen."""
-        return self._modes.get(symbol, PositionMode.ONE_WAY)
+        return self.modes.get(symbol, PositionMode.ONE_WAY)
 
     def size(self, symbol: str, side: PositionSide) -> Decimal:
         """What is held on `side`: the row as of its seq plus newer executions. Never negative."""
@@ -290,7 +290,7 @@ class AccountView:
         if read and row.symbol not in self._explained and not self.proven(row.symbol):
             self.explain(row.symbol, row.seq)
         mode = PositionMode.HEDGE if row.idx else PositionMode.ONE_WAY
-        if self._modes.get(row.symbol) is not mode:
+        if self.modes.get(row.symbol) is not mode:
             self._switch_mode(row.symbol, mode)
         known = self._positions.get(row.key)
         if known is not None and row.moment < known.moment:
@@ -369,7 +369,7 @@ class AccountView:
 
     def _switch_mode(self, symbol: str, mode: PositionMode) -> None:
         """Rows of the other mode are of the past: Bybit switches a symbol only while it is flat."""
-        self._modes[symbol] = mode
+        self.modes[symbol] = mode
         for idx in (1, 2) if mode is PositionMode.ONE_WAY else (0,):
             self._positions.pop((symbol, idx), None)
 

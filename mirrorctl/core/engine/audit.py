@@ -17,6 +17,7 @@ from mirrorctl.core.domain.scene import Planned, SymbolPlan
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.modes import are_read
 from mirrorctl.core.engine.reconcile import is_off
 from mirrorctl.core.engine.records import Intent, Store
 from mirrorctl.core.engine.status import action_json
@@ -56,7 +57,7 @@ def is_settled(engine: Engine, since_ms: int) -> bool:
     if engine.stale_cycles or engine.dirty_main or engine.keeper.unproven(engine.main.view) or engine.book.in_doubt():
         return False
     passes = [mirror for mirror in engine.passes.values() if engine.is_known(mirror.mirror)]
-    if any(not mirror.sighted or engine.dirty[mirror.mirror.name] for mirror in passes):
+    if not are_read(engine) or any(not mirror.sighted or engine.dirty[mirror.mirror.name] for mirror in passes):
         return False
     return not any(plan.needs or plan.blocked or plan.settling for plan in _plans(engine))
 
@@ -111,7 +112,8 @@ def _seen(engine: Engine, account: Account, modes: Modes) -> Seen:
     known = engine.is_known(account)
     error = account.error.removeprefix(f"{account.name}: ") or "not read in time"
     view = account.view if known else None
-    return Seen(account.name, account.tag, view, "" if known else error, modes.get(account.name))
+    mode = modes.get(account.name) or engine.policy.mode(account.name)
+    return Seen(account.name, account.tag, view, "" if known else error, mode)
 
 
 def _plans(engine: Engine) -> list[SymbolPlan]:

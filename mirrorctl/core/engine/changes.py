@@ -43,3 +43,7 @@ class Changes:
         if len(self._done) > _KEPT:
             self._done = {k: done for k, done in self._done.items() if now_ms - done.at_ms < _FORGOTTEN_MS}
         return min(_FIRST_MS << min(times - 1, 8), _LONGEST_MS) if times else 0
+
+    def forget(self, account: str, symbol: str, kind: str) -> bool:
+        """What the change was about is gone; the same for what comes after it is a new one. Whether it was known."""
+        return self._done.pop((account, symbol, kind), None) is not None

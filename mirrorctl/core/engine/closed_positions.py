@@ -296,7 +296,8 @@ class ClosedPositions:
             tag = trade.tag if trade is not None else cycle.tag if cycle is not None else ""
         else:
             tag = copy.tag if copy is not None else ""
-        approach = trade.approach if trade is not None else ""
+        own = self._state.policy.approach_of(account)
+        approach = own.name if own is not None else trade.approach if trade is not None else ""
         before = known or OpenPosition(*key)
         return OpenPosition(*key, tag or before.tag, approach or before.approach, before.opened_ms)
 

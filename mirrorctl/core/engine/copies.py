@@ -6,16 +6,17 @@ for the first time changes no exposure by itself (the fresh store rule).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleKey, observed
 from mirrorctl.core.domain.ids import Role, parse, trade_tag
-from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.lens import PLAIN, Lens
-from mirrorctl.core.domain.policy import Adopt, MirrorPolicy
-from mirrorctl.core.domain.scene import MainFill
+from mirrorctl.core.domain.own_approach import first_seen
+from mirrorctl.core.domain.policy import MAIN, Adopt, MirrorPolicy
+from mirrorctl.core.domain.scene import MainFill, SymbolPlan
 from mirrorctl.core.domain.sizing import WAITS, Sized, SizingInputs, Unsized, ratio_of
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 from mirrorctl.core.domain.view import AccountView
@@ -46,6 +47,7 @@ class Copies:
         self.copies: dict[CopyKey, Copy] = {copy.key: copy for copy in store.copies()}
         self.exit_fill: dict[CycleKey, MainFill] = {}
         self._done_before: dict[CopyKey, dict[str, int]] = {}
+        self.misfits = {key for key, copy in self.copies.items() if not self._fits(copy)}
 
     def lens(self, account: str) -> Lens:
         return self._lenses.get(account, PLAIN)
@@ -74,10 +76,24 @@ class Copies:
         return lens.size(main, copy.source, one_way=self.is_one_way(copy.account, copy.symbol))
 
     def seen(self, account: str) -> bool:
-        return bool(self._store.fact(f"seen.{account}"))
+        return bool(self.seen_ms(account))
 
-    def first_sight(self, mirror: Account, policy: MirrorPolicy, main: AccountView, now_ms: int) -> None:
-        """Give a mirror its copies of cycles that began without it; nothing of it opens or closes by this alone."""
+    def seen_ms(self, account: str) -> int:
+        """When this store first saw a mirror, exchange clock; 0 for never."""
+        return int(self._store.fact(f"seen.{account}") or 0)
+
+    def first_sight(
+        self,
+        mirror: Account,
+        policy: MirrorPolicy,
+        main: AccountView,
+        now_ms: int,
+        old: Container[CycleKey] | None = None,
+    ) -> None:
+        """Give a mirror its copies of cycles that began without it; nothing of it opens or closes by this alone.
+
+        `old`: the cycles that are older than the mirror (adopt = "new-only"); None: all of them.
+        """
         for cycle in self.cycles.values():
             lens = self.lens(mirror.name)
             here = lens.here(cycle.key)
@@ -86,9 +102,10 @@ class Copies:
             done = self._done_since(mirror.name, here, cycle.started_ms) if cycle.opened else ()
             copy = new_copy(cycle, policy, lens)
             if cycle.opened:
-                copy = _adopted(copy, policy, mirror, self.main_size(copy, main))
+                is_old = policy.adopt is Adopt.NEW_ONLY and (old is None or cycle.key in old)
+                copy = _adopted(copy, policy, mirror, self.main_size(copy, main), NEW_ONLY if is_old else NEW_STORE)
             opened = copy.opened or _has_twins(mirror, here)
-            self._save_copy(replace(copy, done=done, opened=opened))
+            self._begin_copy(replace(copy, done=done, opened=opened))
         for row in mirror.view.positions():
             key = (row.symbol, row.side) if row.side else None
             if key and (mirror.name, *key) not in self.copies and opened_by_us(mirror, key):
@@ -99,11 +116,18 @@ class Copies:
         if not self.seen(mirror.name):
             self._store.set_fact(f"seen.{mirror.name}", str(now_ms))
 
-    def set_own_stop(self, account: str, symbol: str, side: PositionSide, stop: Decimal) -> None:
-        """A mirror's own breakeven: written down before it is sent, so it survives a restart (A27)."""
-        copy = self.copies.get((account, symbol, side))
-        if copy is not None and copy.own_stop != stop:
-            self._save_copy(replace(copy, own_stop=stop))
+    def write_down(self, plan: SymbolPlan) -> None:
+        """What a mirror has of its own, before anything is sent for it, so that it survives a restart (A27).
+
+        Its breakeven or bounded stop; and where the rungs of its ladder stand, for main's target may be filled first.
+        """
+        for side in PositionSide:
+            copy = self.copies.get((plan.account, plan.symbol, side))
+            if copy is None:
+                continue
+            stop, ladder = plan.own_stops.get(side, copy.own_stop), plan.own_ladders.get(side, copy.ladder)
+            if (stop, ladder) != (copy.own_stop, copy.ladder):
+                self._save_copy(replace(copy, own_stop=stop, ladder=ladder))
 
     def skip(self, account: str, symbol: str, side: PositionSide, have: Decimal, qty: Decimal, main: Decimal) -> None:
         """What an entry was too small for is left out of this cycle (A9)."""
@@ -171,7 +195,7 @@ class Copies:
 
     def release(self, symbol: str | None = None) -> int:
         """The trader said yes (`sync --yes`): what a new store held back may go. Returns how many copies that freed."""
-        held = [c for c in self.copies.values() if c.held == NEW_STORE and symbol in (None, c.symbol)]
+        held = [c for c in self.copies.values() if c.held == NEW_STORE and symbol in (None, c.symbol, c.source[0])]
         for copy in held:
             self._save_copy(replace(copy, held="", explained=True))
         return len(held)
@@ -182,15 +206,42 @@ class Copies:
             if copy.ended and not copy.explained and copy.source in self.exit_fill:
                 self._save_copy(replace(copy, explained=True))
 
-    def drop_done(self, account: str, symbol: str, view: AccountView, live: bool) -> None:
-        """An ended copy goes when its mirror is proven flat and has no order of ours left."""
+    def drop_done(self, account: str, symbol: str, view: AccountView, live: bool) -> bool:
+        """An ended copy goes when its mirror is proven flat and has no order of ours left, and so does a misfit.
+
+        Whether a misfit went: what main holds is looked at anew then.
+        """
+        fits = True
         for side in PositionSide:
             copy = self.copies.get((account, symbol, side))
-            if not copy or not copy.ended or live or view.size(symbol, side):
+            over = copy is not None and (copy.ended or copy.key in self.misfits)
+            if copy is None or not over or live or view.size(symbol, side):
                 continue
             if view.proven(symbol, side) and view.is_settled(symbol) and not view.is_ahead(symbol):
+                fits = fits and copy.key not in self.misfits
                 del self.copies[copy.key]
+                self.misfits.discard(copy.key)
                 self._store.drop_copy(copy.key)
+        return not fits
+
+    def _fits(self, copy: Copy) -> bool:
+        """Whether the profile still follows main as it did when the copy began: the same side, symbol and multiplier.
+
+        The profile may have been edited while no process ran. What has another meaning now is not traded on.
+        """
+        if copy.account not in self._lenses:
+            return True  # a mirror that the profile does not name any more
+        lens, (symbol, _) = self._lenses[copy.account], copy.source
+        told = self._store.fact(_terms_key(copy)) if symbol != copy.symbol else None
+        same = told is None or told == plain(lens.multiplier(symbol))
+        return same and lens.follows(symbol) and lens.here(copy.source) == (copy.symbol, copy.side)
+
+    def _begin_copy(self, copy: Copy) -> None:
+        """Save a copy of a cycle that begins, or is seen for the first time, with the terms it is followed on."""
+        symbol, _ = copy.source
+        if symbol != copy.symbol:
+            self._store.set_fact(_terms_key(copy), plain(self.lens(copy.account).multiplier(symbol)))
+        self._save_copy(copy)
 
     def _done_since(self, account: str, key: CycleKey, since_ms: int) -> tuple[str, ...]:
         """Rungs that were seen filled before anything was known of the position they were of; told once."""
@@ -204,6 +255,10 @@ class Copies:
     def _save_copy(self, copy: Copy) -> None:
         self.copies[copy.key] = copy
         self._store.save_copy(copy)
+
+
+def _terms_key(copy: Copy) -> str:
+    return f"multiplier.{copy.account}.{copy.symbol}.{copy.side}"
 
 
 def new_copy(cycle: Cycle, policy: MirrorPolicy, lens: Lens) -> Copy:
@@ -223,18 +278,20 @@ def sized(copy: Copy, made: Sized | Unsized) -> Copy:
     return replace(copy, ratio=made.ratio, formula=made.formula, unsized="")
 
 
-def _adopted(copy: Copy, policy: MirrorPolicy, mirror: Account, main_size: Decimal) -> Copy:
-    """A copy of a cycle that was open before this mirror was seen: its observed ratio, or held.
+def _adopted(copy: Copy, policy: MirrorPolicy, mirror: Account, main_size: Decimal, held: str) -> Copy:
+    """A copy of a cycle that was open before this mirror was seen: its observed ratio, or `held`.
 
     `main_size` as the mirror follows it: of a leg that does not count nothing, whatever the mirror holds of it.
     """
     here = (copy.symbol, copy.side)
     have = mirror.view.size(*here)
     ours = bool(have) and opened_by_us(mirror, here)
+    if ours and main_size and policy.follow.approach != MAIN and (known := first_seen(copy, have, main_size)):
+        return replace(known, opened=True)
     if ours and main_size:
         ratio, formula = observed(have, main_size)
         return replace(copy, ratio=ratio, formula=formula, unsized="", opened=True)
-    return replace(copy, held=NEW_STORE if policy.adopt is Adopt.ALL or ours else NEW_ONLY, opened=ours)
+    return replace(copy, held=NEW_STORE if ours else held, opened=ours)
 
 
 def _has_twins(mirror: Account, key: CycleKey) -> bool:

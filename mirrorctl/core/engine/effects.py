@@ -7,6 +7,8 @@ from mirrorctl.core.domain.values import StopKind
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.ports import FindOrder, Query, ReadPosition
 
+BOUND = ("stop", "target", "trailing")
+
 
 def busy_key(action: Action) -> str:
     """What may be in flight only once: one change of an order, of a stop, of a target, of a leverage."""

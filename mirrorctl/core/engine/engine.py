@@ -17,28 +17,29 @@ from mirrorctl.core.domain.breakeven import DEFAULT_TAKER
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.lens import PLAIN, Lens
 from mirrorctl.core.domain.policy import Policy
-from mirrorctl.core.domain.scene import BreakevenTerms, Need, NeedKind, SymbolPlan
+from mirrorctl.core.domain.scene import BreakevenTerms, NeedKind, SymbolPlan
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import TradePlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.baseline import Baseline, Sightings, old_cycles
 from mirrorctl.core.engine.foreign import adopt_foreign
 from mirrorctl.core.engine.halts import Halts
 from mirrorctl.core.engine.handover import advance_cycles, take_over
 from mirrorctl.core.engine.intake import Intake
 from mirrorctl.core.engine.interrupted import finish_interrupted
+from mirrorctl.core.engine.modes import tend_modes
 from mirrorctl.core.engine.ports import (
     Clock,
     Decoder,
     Event,
     FindOrder,
-    ReadExecutions,
     ReadFeeRate,
     ReadInstrument,
     ReadPosition,
-    ReadTicker,
     Relist,
 )
+from mirrorctl.core.engine.questions import UNSETTLED_WAIT_MS, ask_need, ask_unsettled
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Severity, StandingKind, Store
 from mirrorctl.core.engine.sizing import Sizer
@@ -46,9 +47,7 @@ from mirrorctl.core.engine.state import OVERLAP_MS, READ_RETRY_MS, EngineState
 from mirrorctl.core.engine.wishes import tend_wishes
 
 _WEEK_MS = 7 * 86_400_000
-_UNSETTLED_WAIT_MS = 250
 _LIMIT_LOOK_MS = 1_000
-_UNSETTLED_LONG_MS = 3_000
 _HOUSEKEEPING_MS = 60_000
 _KEPT_MS = 30 * 86_400_000
 _FEE_RATE_MS = 60_000
@@ -66,9 +65,11 @@ class Engine(EngineState):
         decode: Decoder,
         *,
         sends: bool = True,
+        baseline: Baseline | None = None,
     ) -> None:
-        """Without `sends` every decision is made and none is carried out: a rehearsal."""
+        """Without `sends` every decision is made and none is carried out: a rehearsal. No `baseline`: one in memory."""
         super().__init__(policy, accounts, store, clock)
+        self.baseline = baseline or Sightings()
         self.pass_ms = 0
         self._sends = sends
         self._intake = Intake(self, decode)
@@ -101,6 +102,8 @@ class Engine(EngineState):
         self.book.load(now, min((cycle.started_ms for cycle in self.keeper.cycles.values()), default=now))
         for account in self.accounts.values():
             account.relist_due_ms = now
+        for symbol in {to.symbol for mirror in self.policy.mirrors if mirror.enabled for to in mirror.map.values()}:
+            self.main.ask(ReadInstrument(symbol), now)
         self._ask_due_relists(now)
 
     def join(self, account: Account) -> None:
@@ -120,6 +123,7 @@ class Engine(EngineState):
             self.trades,
             max_closes=self.policy.max_closes_per_pass,
             sizes=self.main_sizes,
+            approach=self.policy.approach_of(account.name),
         )
 
     def relist_all(self) -> None:
@@ -144,13 +148,15 @@ class Engine(EngineState):
     def _decide(self, now: int) -> None:
         self._halts.tend(now, acts=self._sends)
         self._ask_due_relists(now)
-        self._ask_unsettled(now)
+        ask_unsettled(self, now)
+        self._intake.transfers.tend(now)
         for name, query in self.book.looks_due(now):
             if name in self.accounts:
                 self.accounts[name].ask(query, now)
         self._wake_plans(now)
         if self.is_known(self.main):
             self._intake.settle_early()
+            tend_modes(self, now)
             self._advance_cycles(now)
             self._pass_main(now)
             tend_wishes(self, now)
@@ -163,8 +169,8 @@ class Engine(EngineState):
 
     def breakeven_terms(self, account: Account, trade: Trade | None, symbol: str, side: PositionSide) -> BreakevenTerms:
         """When and at which cost the stop of one position goes to breakeven. Of a trade made elsewhere: as usual."""
-        after = trade.breakeven_after if trade is not None else USUAL.breakeven_after
-        margin = trade.breakeven_margin_bps if trade is not None else USUAL.breakeven_margin_bps
+        exits = self.policy.approach_of(account.name) or trade or USUAL
+        after, margin = exits.breakeven_after, exits.breakeven_margin_bps
         rate = account.fee_rates.get(symbol)
         if after and symbol not in account.fee_rates:
             account.ask(ReadFeeRate(symbol), self.now_ms(), every_ms=_FEE_RATE_MS)
@@ -216,7 +222,9 @@ class Engine(EngineState):
         if not self.is_known(account):
             return
         if not mirror.sighted:
-            self.keeper.first_sight(account, mirror.policy, self.main.view, self.exchange_now_ms())
+            at_ms = self.exchange_now_ms()
+            old = old_cycles(self.baseline, self.keeper, self.main, account, at_ms)
+            self.keeper.first_sight(account, mirror.policy, self.main.view, at_ms, old)
             mirror.sighted = True
             self._intake.settle_early()
             self.dirty[account.name] |= self.all_symbols(mirror)
@@ -236,11 +244,11 @@ class Engine(EngineState):
         """`lens` of the mirror that is decided about: what it needs of main it names by its own symbol."""
         for need in plan.needs:
             of_main = need.account == self.main.name and need.kind is not NeedKind.INSTRUMENT
-            self._ask_need(replace(need, symbol=lens.symbol_there(need.symbol)) if of_main else need, now)
+            ask_need(self, replace(need, symbol=lens.symbol_there(need.symbol)) if of_main else need, now)
         if plan.needs and any(need.kind is not NeedKind.ORDERS for need in plan.needs):
             plan.wake_at(now + READ_RETRY_MS)
         elif plan.needs:
-            plan.wake_at(now + _UNSETTLED_WAIT_MS)
+            plan.wake_at(now + UNSETTLED_WAIT_MS)
 
     def _measure_naked(
         self, account: Account, plan: SymbolPlan, now: int, sides: Iterable[PositionSide] = PositionSide
@@ -263,8 +271,7 @@ class Engine(EngineState):
 
     def _after_plan(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
         self._after_needs(plan, now, mirror.sight.lens)
-        for side, stop in plan.own_stops.items():
-            self.keeper.set_own_stop(plan.account, plan.symbol, side, stop)
+        self.keeper.write_down(plan)
         self._after_minimum(mirror, plan, now)
         if any(held.reason.startswith("limit") for held in plan.held):
             plan.wake_at(now + _LIMIT_LOOK_MS)
@@ -279,7 +286,9 @@ class Engine(EngineState):
             self.standings.set(StandingKind.PARK, plan.account, plan.symbol, plan.park, now)
         self.outbox.tell_plan(plan, now)
         live = any(order.is_live for order in self.book.ours(plan.account, plan.symbol, mirror.mirror.view))
-        self.keeper.drop_done(plan.account, plan.symbol, mirror.mirror.view, live)
+        if self.keeper.drop_done(plan.account, plan.symbol, mirror.mirror.view, live):
+            mirror.sighted = False
+            self.mark(mirror.mirror, plan.symbol)
 
     def _after_minimum(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
         """Write down what was left out, or raised, because an entry was under the contract's minimum (A9)."""
@@ -297,9 +306,9 @@ class Engine(EngineState):
         """Why entries of this mirror on this symbol are held whatever their size."""
         if not self.policy.mirroring:
             return "mirroring is disabled (ENABLE_MIRROR_TRADING)"
-        standing = self.standings.growth_block(mirror.mirror.name, symbol)
-        if standing:
-            return standing
+        for named in {symbol, mirror.sight.lens.symbol_there(symbol)}:  # by its own name, or by main's
+            if standing := self.standings.growth_block(mirror.mirror.name, named):
+                return standing
         if now < mirror.mirror.hold_entries_until_ms:
             return f"the exchange could not be reached: {mirror.mirror.error}"
         return ""
@@ -308,7 +317,7 @@ class Engine(EngineState):
         for symbol in self.keeper.unproven(self.main.view):
             if (
                 not self.main.view.newer_executions(symbol)
-                or now >= self.main.view.touched_ms(symbol) + _UNSETTLED_WAIT_MS
+                or now >= self.main.view.touched_ms(symbol) + UNSETTLED_WAIT_MS
             ):
                 self.main.ask(ReadPosition(symbol), now)
         for symbol, order_id in self.keeper.unseen(self.main.view):
@@ -328,48 +337,6 @@ class Engine(EngineState):
                 if not account.relisted_ms:  # fees of open positions are counted from executions, and not stored
                     since = min([since, *(cycle.started_ms - OVERLAP_MS for cycle in self.keeper.cycles.values())])
                 account.ask(Relist(max(since, self.exchange_now_ms() - _WEEK_MS)), now)
-
-    def _ask_unsettled(self, now: int) -> None:
-        """A fill that only an order row told: its push is lost or late, so its executions are read."""
-        for account in self.accounts.values():
-            for symbol, orders in account.view.unsettled.items():
-                for order_id, untold in orders.items():
-                    if now >= untold.since_ms + _UNSETTLED_WAIT_MS:
-                        account.ask(ReadExecutions(symbol, order_id), now, every_ms=READ_RETRY_MS)
-                    if now >= untold.since_ms + _UNSETTLED_LONG_MS:
-                        account.ask(ReadPosition(symbol), now, every_ms=READ_RETRY_MS)
-
-    def _ask_need(self, need: Need, now: int) -> None:
-        account = self.accounts[need.account]
-        if need.kind is NeedKind.ORDERS:
-            self._attribute(account, need.symbol, now)
-        elif need.kind is NeedKind.EXECUTIONS:
-            if now >= account.relisted_ms + READ_RETRY_MS:
-                account.relist_due_ms = now
-        elif need.kind is NeedKind.ORDER:
-            account.ask(FindOrder(need.symbol, order_id=need.order_id), now, every_ms=READ_RETRY_MS)
-        elif need.kind is NeedKind.POSITION:
-            account.ask(ReadPosition(need.symbol), now, every_ms=READ_RETRY_MS)
-        elif need.kind is NeedKind.TICKER:
-            account.ask(ReadTicker(need.symbol), now, every_ms=READ_RETRY_MS)
-        else:
-            account.ask(ReadInstrument(need.symbol), now, every_ms=READ_RETRY_MS)
-
-    def _attribute(self, account: Account, symbol: str, now: int) -> None:
-        """Read every resting order of a symbol whose position is ahead of its executions."""
-        seq = account.view.row_seq(symbol)
-        waiting = {order.order_id for order in account.view.orders(symbol) if not order.stop_kind.position_bound}
-        known, left = self.attributing.get((account.name, symbol), (-1, set()))
-        if known != seq:
-            left = waiting
-            self.attributing[(account.name, symbol)] = (seq, left)
-        left &= waiting
-        for order_id in left:
-            account.ask(FindOrder(symbol, order_id=order_id), now)
-        if not left:
-            account.view.explain(symbol, seq)
-            del self.attributing[(account.name, symbol)]
-            self.mark(account, symbol)
 
     def _wake_plans(self, now: int) -> None:
         for name, mirror in self.passes.items():

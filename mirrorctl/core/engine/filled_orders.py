@@ -15,6 +15,7 @@ from mirrorctl.core.domain.account import Execution, Order
 from mirrorctl.core.domain.cycle import CycleKey
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.own_approach import rung_key
 from mirrorctl.core.domain.trade import order_key
 from mirrorctl.core.domain.values import PositionSide, Side, StopKind
 from mirrorctl.core.engine.accounts import Account
@@ -195,8 +196,8 @@ class FilledOrders:
                 part = self._entry_part(symbol, side, link)
             else:
                 named = account.is_main if link is None else link.role is Role.TARGET
-                source = self._state.keeper.source(account.name, symbol, PositionSide.shrunk_by(side))
-                part = self._rung_part(source, link.step if link else order_key(order_id)) if named else ""
+                here, step = (symbol, PositionSide.shrunk_by(side)), link.step if link else order_key(order_id)
+                part = self._own_part(account, here, step) or self._rung_part(account, here, step) if named else ""
             if not part:
                 return ""
             self._parts[key] = part
@@ -211,7 +212,15 @@ class FilledOrders:
         entries = len(self._state.policy.approaches[trade.approach].entries)
         return f"{link.leg + 1} of {entries}" if entries > max(link.leg, 1) else ""
 
-    def _rung_part(self, source: CycleKey, key: str) -> str:
-        trade = self._state.trades.get(*source)
+    def _own_part(self, account: Account, here: CycleKey, key: str) -> str:
+        """Of the ladder that a mirror has of its own."""
+        own, copy = self._state.policy.approach_of(account.name), self._state.keeper.copies.get((account.name, *here))
+        if own is None or copy is None:
+            return ""
+        legs = len(own.targets)
+        return next((f"{leg + 1} of {legs}" for leg in range(legs) if rung_key(copy, own, leg) == key), "")
+
+    def _rung_part(self, account: Account, here: CycleKey, key: str) -> str:
+        trade = self._state.trades.get(*self._state.keeper.source(account.name, *here))
         legs = len(trade.targets) if trade is not None else 0
         return next((f"{leg + 1} of {legs}" for leg in range(legs) if trade and trade.rung_key(leg) == key), "")

@@ -2,7 +2,8 @@
 
 Entries are refused at once, by whoever plans them (see limits.py). What is done here is not undone by the next look,
 so it rests on two: the account is read again, and only what still holds then counts. A close moves unrealised PnL to
-closed PnL, which two different reads show; between them a day may look lost that was won.
+closed PnL, which two different reads show; between them a day may look lost that was won. A withdrawal is no drawdown:
+what was paid in and out today is read before anything is done.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from mirrorctl.core.domain.errors import MirrorctlError
 from mirrorctl.core.domain.policy import OnBreach
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.flatten import flatten
-from mirrorctl.core.engine.ports import ReadDay, ReadWallet
+from mirrorctl.core.engine.ports import ReadDay, ReadTransfers, ReadWallet
 from mirrorctl.core.engine.records import Severity, StandingKind
 from mirrorctl.core.engine.state import EngineState
 
@@ -29,7 +30,6 @@ class Halts:
     def __init__(self, state: EngineState) -> None:
         self._state = state
         self._since: dict[tuple[str, str], int] = {}
-        self._asked: set[tuple[str, str]] = set()
         names = (state.main.name, *(mirror.name for mirror in state.policy.mirrors))
         self._due = {name for name in names if state.store.fact(_flatten_key(name))}
         self._running: set[str] = set()
@@ -41,7 +41,7 @@ class Halts:
                 continue
             self._read(account, now_ms)
             if self._state.is_known(account):
-                self._state.day_book.look(account, self._state.day_start_ms())
+                self._state.day_book.look(account, self._state.day_start_ms(), now_ms)
             self._look(account, now_ms, acts=acts)
         if acts:
             for name in sorted(self._due - self._running):
@@ -62,22 +62,27 @@ class Halts:
         gone = {key for key in self._since if key[0] == account.name} - {(account.name, each.limit) for each in found}
         for key in gone:
             del self._since[key]
-            self._asked.discard(key)
         for each in found:
             if self._is_sure(account, each.limit, now_ms) and acts:
                 self._act(account, each, limits.on_breach, now_ms)
 
     def _is_sure(self, account: Account, limit: str, now_ms: int) -> bool:
-        """Whether everything was read again since the limit was first seen to be reached; asks for it once."""
+        """Whether everything was read again since the limit was first seen to be reached; asks for it."""
         key = (account.name, limit)
         again_ms = self._since.setdefault(key, now_ms) + _SURE_MS
-        if now_ms >= again_ms and key not in self._asked:
-            self._asked.add(key)
-            account.ask(ReadWallet(), now_ms)
-            if limit == _LOSS:
-                account.ask(ReadDay(self._state.day_start_ms()), now_ms)
+        if now_ms < again_ms:
+            return False
+        state = self._state
+        more: ReadDay | ReadTransfers = ReadTransfers(state.day_start_ms())
+        read_ms = state.day_book.transfers_read_ms(account)
+        if limit == _LOSS:
+            more, read_ms = ReadDay(state.day_start_ms()), account.day_read_ms
+        if read_ms < again_ms:
+            account.ask(more, now_ms, every_ms=_SURE_MS)
         seen_ms = max(account.relisted_ms, account.equity_read_ms)
-        return seen_ms >= again_ms and (limit != _LOSS or account.day_read_ms >= again_ms)
+        if seen_ms < again_ms:
+            account.ask(ReadWallet(), now_ms, every_ms=_SURE_MS)
+        return min(seen_ms, read_ms) >= again_ms
 
     def _act(self, account: Account, found: Reached, on_breach: OnBreach, now_ms: int) -> None:
         state = self._state

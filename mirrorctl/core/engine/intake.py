@@ -31,15 +31,19 @@ from mirrorctl.core.engine.ports import (
     ReadFailed,
     ReadFeeRate,
     ReadPosition,
+    ReadTransfers,
     Relist,
     RelistAnswer,
     SendDone,
     StreamDown,
     StreamUp,
+    TransfersAnswer,
     WalletAnswer,
 )
 from mirrorctl.core.engine.records import Severity
+from mirrorctl.core.engine.spared import note_main_exit
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
+from mirrorctl.core.engine.transfers import Transfers
 
 _LIST_LAG_MS = 5_000
 _NOTHING_TO_REDUCE = 110017
@@ -55,6 +59,7 @@ class Intake:
         self._decode = decode
         self._early: list[tuple[Account, Execution, bool]] = []
         self._events = Events(state)
+        self.transfers = Transfers(state)
 
     def handle(self, event: Event) -> None:
         """Apply one event. Decides nothing."""
@@ -131,6 +136,7 @@ class Intake:
         if account.is_main:
             at_ms = min(execution.time_ms - (account.clock_offset_ms or 0), self._state.now_ms())
             self._state.keeper.on_main_execution(execution, at_ms)
+            note_main_exit(self._state, execution, live=live)
         else:
             self._on_mirror_execution(account, execution, live=live)
 
@@ -238,6 +244,9 @@ class Intake:
         elif isinstance(answer, FeeRateAnswer):
             account.fee_rates[answer.symbol] = answer
             self._state.mark(account, answer.symbol)
+        elif isinstance(answer, TransfersAnswer):
+            self._state.day_book.on_transfers(account, answer.rows, self._state.day_start_ms(), requested_ms)
+            self.transfers.on_rows(account, answer.rows, self._state.now_ms())
         elif isinstance(answer, WalletAnswer):
             account.view.apply_wallet(answer.wallet)
             account.equity, account.equity_read_ms = answer.wallet.equity, requested_ms
@@ -255,6 +264,9 @@ class Intake:
         if isinstance(query, Relist):
             account.error = answer.message
             account.relist_due_ms = self._state.now_ms() + wait
+        elif isinstance(query, ReadTransfers):
+            self.transfers.on_failed(account, answer, self._state.now_ms())
+            self._state.day_book.on_transfers_failed(account, answer, self._state.now_ms())
         elif isinstance(query, ReadFeeRate) and answer.refused and query.symbol not in account.fee_rates:
             account.fee_rates[query.symbol] = None
             self._state.mark(account, query.symbol)

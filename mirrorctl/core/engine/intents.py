@@ -20,14 +20,16 @@ from mirrorctl.core.domain.actions import (
     Outcome,
     PlaceOrder,
     RejectedOutcome,
+    SetTradingStop,
 )
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.scene import Planned
+from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.attempts import attempt_of, attempt_on_book
 from mirrorctl.core.engine.changes import Changes
-from mirrorctl.core.engine.effects import busy_key, effect_seen, question_of
+from mirrorctl.core.engine.effects import BOUND, busy_key, effect_seen, question_of
 from mirrorctl.core.engine.limits import Growth, OrderRate, growth_of
 from mirrorctl.core.engine.ports import Query, ReadPosition
 from mirrorctl.core.engine.records import Intent, Store
@@ -166,6 +168,8 @@ class IntentBook:
 
     def confirm(self, account: str, symbol: str, view: AccountView, now_ms: int, read_ms: int = 0) -> None:
         """End what has no link id: its effect is seen, or its state was read at `read_ms`, after the answer."""
+        if view.proven(symbol) and not any(view.size(symbol, side) for side in PositionSide):
+            self._forget_bound(account, symbol)
         for tracked in list(self._open(account, symbol)):
             action = tracked.intent.action
             if isinstance(action, PlaceOrder):
@@ -341,6 +345,16 @@ class IntentBook:
             order_id=(placed and order_id) or tracked.intent.order_id,
         )
         self._store.update_intent(tracked.intent)
+
+    def _forget_bound(self, account: str, symbol: str) -> None:
+        """The position is gone: the pace of what was bound to it does not hold back the stop of the next one."""
+        known = [self._changes.forget(account, symbol, kind) for kind in BOUND]
+        known += [self._refusals.pop((account, symbol, kind), 0) > 0 for kind in BOUND]
+        if not any(known):
+            return
+        for tracked in self._by_symbol.get((account, symbol), {}).values():
+            if tracked.intent.state.is_over and isinstance(tracked.intent.action, SetTradingStop):
+                tracked.busy_until_ms = 0
 
     def _refused(self, tracked: _Tracked, outcome: RejectedOutcome, now_ms: int) -> None:
         action = tracked.intent.action

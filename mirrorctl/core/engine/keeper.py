@@ -165,10 +165,12 @@ class Keeper(OwnExits):
         for name, policy in mirrors.items():
             if self.seen(name) and self.lens(name).follows(symbol):
                 copy = new_copy(cycle, policy, self.lens(name))
+                if copy.key in self.misfits:
+                    continue  # it still holds what it followed under another policy
                 before = self.copies.get(copy.key)
                 if before is not None:  # what it still holds of the cycle before is ours, and its close explained
                     copy = replace(copy, opened=before.opened, explained=before.explained and not opened)
-                self._save_copy(copy)
+                self._begin_copy(copy)
 
     def _open(self, cycle: Cycle) -> None:
         """An entry that rested has filled: from now on only a new closing execution explains a close."""
@@ -180,6 +182,8 @@ class Keeper(OwnExits):
     def _end(self, cycle: Cycle, now_ms: int) -> None:
         del self.cycles[cycle.key]
         self._begun.pop(cycle.key, None)
+        closing = self.exit_fill.get(cycle.key)
+        self._flat_ms[cycle.key] = closing.exchange_ms if closing is not None else 0
         self.forget_exits(cycle.key)
         self._done_before[(MAIN, *cycle.key)] = dict.fromkeys(cycle.done, 0)
         self._store.end_cycle(cycle.key, now_ms)

@@ -15,6 +15,7 @@ from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.ladder import Ladder, stored_ladder
 from mirrorctl.core.domain.lifecycle import Facts, Phase, label, phase
+from mirrorctl.core.domain.own_ladder import own_ladder
 from mirrorctl.core.domain.scene import SymbolPlan
 from mirrorctl.core.domain.standing_trade import ladder_on_book, stop_on_book
 from mirrorctl.core.domain.trade import Trade
@@ -106,7 +107,7 @@ def _monitor(engine: Engine, account: Account, symbol: str, side: PositionSide) 
     entries = tuple(_entries(account, symbol, side))
     done = _done(engine, account, symbol, side)
     ladder = _ladder(engine, account, symbol, side) if covered else Ladder((), ZERO)
-    approach = _approach(trade, covered or account.is_main)
+    approach = _approach(engine, account, trade, covered)
     stop, _, _ = stop_on_book(view, symbol, side)
     return Monitor(
         account=account.name,
@@ -160,9 +161,11 @@ def _done(engine: Engine, account: Account, symbol: str, side: PositionSide) -> 
 def _ladder(engine: Engine, account: Account, symbol: str, side: PositionSide) -> Ladder:
     """Main's ladder, done rungs included where it is known: the stored one, else what stands on main.
 
-    Of a mirror with terms of its own what is left of it, in these terms.
+    Of a mirror with terms of its own what is left of it, in these terms; or the ladder that a mirror has of its own.
     """
-    mirror = engine.passes.get(account.name)
+    mirror, copy = engine.passes.get(account.name), engine.keeper.copies.get((account.name, symbol, side))
+    if (own := engine.policy.approach_of(account.name)) is not None:
+        return Ladder((), ZERO) if copy is None else own_ladder(copy, own, side)
     if mirror is not None and not mirror.sight.is_plain(symbol):
         instrument = engine.instruments.get(symbol)
         return Ladder((), ZERO) if instrument is None else mirror.sight.ladder(symbol, side, instrument)
@@ -198,9 +201,13 @@ def _open_qty(account: Account, order_id: str) -> Decimal:
     return ZERO if order is None else account.view.leaves(order)
 
 
-def _approach(trade: Trade | None, followed: bool) -> str:
-    if not followed:
+def _approach(engine: Engine, account: Account, trade: Trade | None, covered: bool) -> str:
+    """The trade's, or the one that a mirror has of its own."""
+    own = engine.policy.approach_of(account.name)
+    if not covered and not account.is_main:
         return FOREIGN
+    if own is not None:
+        return own.name
     return trade.approach if trade is not None else FOLLOWED
 
 

@@ -47,6 +47,7 @@ class OwnExits(Copies):
         super().__init__(store, main_uid, lenses, accounts)
         self._measured: dict[CopyKey, _Measured] = {}
         self._begun: dict[CycleKey, int] = {}
+        self._flat_ms: dict[CycleKey, int] = {}
 
     def on_mirror_execution(
         self, account: str, execution: Execution, view: AccountView, main: AccountView, *, live: bool
@@ -91,7 +92,9 @@ class OwnExits(Copies):
         cycle = self.cycles.get(copy.source)
         if copy.ended or cycle is None:
             return False
-        began_ms = self._begun.get(cycle.key, 0) if live else cycle.started_ms  # what came live needs the same clock
+        began_ms = cycle.started_ms
+        if live:  # the same clock is needed; with the fill that made main flat the cycle before ended
+            began_ms = self._begun.get(cycle.key) or self._flat_ms.get(cycle.key, -1) + 1
         return execution.time_ms >= began_ms and execution.exec_id not in copy.counted
 
     def count(self, copy: Copy, execution: Execution) -> Copy:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
-from mirrorctl.core.domain.account import ClosedPnl, Execution, Order, Position, Ticker, Wallet
+from mirrorctl.core.domain.account import ClosedPnl, Execution, Order, Position, Ticker, Transfer, Wallet
 from mirrorctl.core.domain.actions import Action, Outcome
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.values import PositionMode
@@ -90,8 +90,16 @@ class ReadWallet:
     """The wallet, now: what a relist read may be older than the cycle that is to be sized."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReadTransfers:
+    """Deposits and withdrawals since `start_ms` (exchange clock)."""
+
+    start_ms: int
+
+
 Query = (
     ReadDay
+    | ReadTransfers
     | ReadWallet
     | ReadClosed
     | ReadFeeRate
@@ -177,8 +185,16 @@ class WalletAnswer:
     wallet: Wallet
 
 
+@dataclass(frozen=True, slots=True)
+class TransfersAnswer:
+    """Oldest first."""
+
+    rows: Sequence[Transfer]
+
+
 Answer = (
     DayAnswer
+    | TransfersAnswer
     | WalletAnswer
     | ClosedAnswer
     | FeeRateAnswer

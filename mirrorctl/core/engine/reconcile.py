@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import PlaceOrder, Priority
+from mirrorctl.core.domain.approach import Approach
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.day_limits import Day
 from mirrorctl.core.domain.ids import Role
@@ -44,6 +45,7 @@ class MirrorPass:
         *,
         max_closes: int,
         sizes: MainSizes,
+        approach: Approach | None,
     ) -> None:
         self.policy = policy
         self.mirror = mirror
@@ -57,6 +59,7 @@ class MirrorPass:
         self._wishes = trades.wishes
         self._max_closes = max_closes
         self._sizes = sizes
+        self._approach = approach
         self._closes: dict[str, int] = {}
 
     def plan(
@@ -98,9 +101,14 @@ class MirrorPass:
         apply_brake(plans, self._closes, self._max_closes)
         return plans
 
+    def named(self, symbol: str) -> set[str]:
+        """This mirror's symbols that a trader means by one: the one of that name, and what stands for main's."""
+        return {symbol, self.sight.lens.symbol_here(symbol)}
+
     def _matters(self, symbol: str) -> bool:
         """Whether there is anything to decide: of a symbol that stands for none of main's only what is held here."""
-        return not self.sight.lens.is_idle(symbol) or symbol in self.mirror.view.symbols()
+        idle = self.sight.lens.is_idle(symbol)
+        return not idle or symbol in self.mirror.view.symbols() or bool(self.copies(symbol))
 
     def execute(self, plans: list[SymbolPlan], now_ms: int) -> int:
         """Journal every action of the plans, then send them in the order of rule 5. Returns how many went out."""
@@ -172,6 +180,7 @@ class MirrorPass:
             refused=self._book.refused(self.mirror.name, symbol),
             growth_block=growth_block(symbol),
             parked=self._parked(symbol, copies),
+            misfit=self._misfit(copies) is not None,
             growth_fill=sight.growth_fills(symbol),
             exit_fill=sight.exit_fills(symbol),
             explained_closes=sight.explained(symbol, copies),
@@ -181,6 +190,7 @@ class MirrorPass:
             breakevens={side: terms(self.mirror, sight.trade(symbol, side), symbol, side) for side in copies},
             intended_stops=sight.intended_stops(symbol, instrument),
             needs_stop=sight.lens.reverse,
+            approach=self._approach,
             unmirrored=sight.unmirrored(symbol),
             ticker=ticker,
             limit=limit,
@@ -190,8 +200,15 @@ class MirrorPass:
         )
         return scene, wake
 
+    def _misfit(self, copies: dict[PositionSide, Copy]) -> Copy | None:
+        """A copy that began under another direction or map: it is never traded on (until it is flat)."""
+        return next((copy for copy in copies.values() if copy.key in self._keeper.misfits), None)
+
     def _parked(self, symbol: str, copies: dict[PositionSide, Copy]) -> str:
         """Why no order of ours may touch the symbol: a position that is not ours, or one a new store must not close."""
+        if (misfit := self._misfit(copies)) is not None:
+            followed, main_side = misfit.source
+            return f"policy changed: it followed main's {main_side} {followed} as {misfit.side} {misfit.symbol}"
         for side in PositionSide:
             if not self.mirror.view.size(symbol, side):
                 continue

@@ -17,12 +17,13 @@ from mirrorctl.core.engine.halts import still_reached
 from mirrorctl.core.engine.rebase import Rebased, confirmed, rebase_json, rebased, supposed
 from mirrorctl.core.engine.rebase import apply as apply_rebase
 from mirrorctl.core.engine.records import StandingKind
+from mirrorctl.core.engine.sizing import is_sizing
 from mirrorctl.core.engine.status import action_json, converged, phases, plan_json, snapshot, wants
 from mirrorctl.core.engine.tasks import Progress, Steps, Wait
 from mirrorctl.core.engine.trade_exits import move_stop, move_to_breakeven, set_targets
 from mirrorctl.core.engine.trade_plan import plan_open
 from mirrorctl.core.engine.trade_preview import preview_open
-from mirrorctl.core.engine.trade_reads import instrument_of, known_main
+from mirrorctl.core.engine.trade_reads import READ_MS, instrument_of, known_main
 from mirrorctl.core.engine.trade_request import number, open_request, target_wishes
 from mirrorctl.core.engine.trade_sizing import read_equities, sized_wishes
 from mirrorctl.core.engine.trading import cancel_orders, close_trade, expected, open_trade, reduce_trade
@@ -49,7 +50,7 @@ def preview(engine: Engine, symbol: str | None = None) -> dict[str, Any]:
         plans += [decided.plan for decided in engine.plan_main(symbols, engine.now_ms(), keep=False)]
     for mirror in engine.passes.values():
         if engine.is_known(mirror.mirror) and engine.is_known(engine.main):
-            symbols = {symbol} if symbol else engine.all_symbols(mirror)
+            symbols = mirror.named(symbol) if symbol else engine.all_symbols(mirror)
             plans += engine.plan_mirror(mirror, symbols, engine.now_ms(), keep=False)
     unread = [name for name, account in engine.accounts.items() if not engine.is_known(account)]
     return {**plan_json(plans), "unread": unread + sorted(engine.absent)}
@@ -127,7 +128,7 @@ def _sync(engine: Engine, args: Args, progress: Progress) -> Steps:
     before["rebase"] = rebase_json(rows)
     released = engine.keeper.release(symbol) if args.get("release", True) else 0
     for mirror in engine.passes.values():
-        for each in {symbol} if symbol else engine.all_symbols(mirror):
+        for each in mirror.named(symbol) if symbol else engine.all_symbols(mirror):
             engine.mark(mirror.mirror, each)
     progress({"event": "plan", **before, "released": released})
     yield Wait(lambda: converged(engine), engine.now_ms() + _SYNC_MS)
@@ -135,6 +136,7 @@ def _sync(engine: Engine, args: Args, progress: Progress) -> Steps:
 
 
 def _preview(engine: Engine, args: Args, _progress: Progress) -> Steps:
+    yield Wait(lambda: not is_sizing(engine), engine.now_ms() + READ_MS)
     rows = yield from _rebased(engine, args)
     with supposed(engine, rows):
         return {**preview(engine, args.get("symbol")), "rebase": rebase_json(rows)}

@@ -67,6 +67,10 @@ class MirrorSight:
             return ZERO
         return self.lens.size(self._main.view, self.lens.there((symbol, side)), one_way=self.is_one_way(symbol))
 
+    def grown(self, symbol: str, side: PositionSide, qty: Decimal) -> Decimal:
+        """What will be followed once main holds `qty` more of it, main's coins."""
+        return self.lens.grown(self._main.view, self.lens.there((symbol, side)), qty, one_way=self.is_one_way(symbol))
+
     def is_one_way(self, symbol: str) -> bool:
         return self._mirror.view.mode(symbol) is PositionMode.ONE_WAY
 

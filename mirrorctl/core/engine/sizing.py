@@ -37,6 +37,7 @@ from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 
 _ORDER_WAIT_MS = 250
 _POOR_RETRY_MS = 30_000
+_EQUITY_FRESH_MS = 60_000
 
 Part = tuple[Decimal, Decimal | None]
 
@@ -68,11 +69,23 @@ class Sizer:
                 continue
             since = self._began.setdefault((copy.account, copy.tag), now_ms)
             made = ratio_now(state, mirror, policy, copy, since, now_ms)
+            if isinstance(made, Sized) and _is_stale(state, mirror, policy, now_ms):
+                self._began[(copy.account, copy.tag)] = now_ms  # it waited for something else: equities are read anew
+                made = ratio_now(state, mirror, policy, copy, now_ms, now_ms)
             if made != Unsized(copy.unsized):
                 state.keeper.size(copy, made)
                 state.mark(mirror, copy.symbol)
                 if isinstance(made, Sized):
                     self._began.pop((copy.account, copy.tag), None)
+
+
+def is_sizing(state: EngineState) -> bool:
+    """Whether a ratio is about to be made: a plan that is shown now would lack what follows from it."""
+    return any(
+        is_waiting(copy.unsized) and not (copy.ended or copy.held or copy.out)
+        for copy in state.keeper.copies.values()
+        if copy.account in state.passes and state.is_known(state.accounts[copy.account])
+    )
 
 
 def ratio_now(
@@ -85,6 +98,8 @@ def ratio_now(
         entry = replace(entry, qty=ZERO)
     if mode in BY_PRICE and entry.price is None:
         state.main.ask(ReadTicker(key[0]), now_ms, every_ms=READ_RETRY_MS)
+    if mode in BY_LEVERAGE and entry.leverage is None and state.main.view.proven(key[0]):
+        return Unsized(f"sizing {mode}: main shows no leverage (portfolio margin?)")
     if mode in BY_LEVERAGE and entry.leverage is None:
         state.main.ask(ReadPosition(key[0]), now_ms, every_ms=READ_RETRY_MS)
     ask_equities(state, mirror, policy, since_ms, now_ms)
@@ -132,6 +147,10 @@ def equities_unread(state: EngineState, mirror: Account, policy: MirrorPolicy, s
     """Whether an equity that a mode needs may still come: it was asked for, and nothing has gone wrong."""
     unread = [account for account in _with_equity(state, mirror, policy) if _equity(account, since_ms) is None]
     return any(ReadWallet() in account.asked for account in unread)
+
+
+def _is_stale(state: EngineState, mirror: Account, policy: MirrorPolicy, now_ms: int) -> bool:
+    return any(now_ms - account.equity_read_ms > _EQUITY_FRESH_MS for account in _with_equity(state, mirror, policy))
 
 
 def _with_equity(state: EngineState, mirror: Account, policy: MirrorPolicy) -> list[Account]:

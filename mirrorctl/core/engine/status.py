@@ -215,6 +215,7 @@ def _account(engine: Engine, account: Account) -> dict[str, Any]:
         "clock_skew_ms": account.clock_offset_ms,
         "paused": engine.standings.is_paused(account.name),
         "day": _day(engine, account),
+        "approach": None if account.is_main else engine.policy.mirror(account.name).follow.approach,
         "monitors": covered_positions(engine, account),
         "error": account.error or None,
     }
@@ -226,9 +227,10 @@ def _day(engine: Engine, account: Account) -> dict[str, str | None] | None:
     if not watched(limits):
         return None
     day = engine.day_of(account)
+    loss = None if day.loss is None else day.loss.quantize(_CENT)
     fallen = None if day.drawdown_pct is None else day.drawdown_pct.quantize(_CENT)
     return {
-        "loss": _text(day.loss),
+        "loss": _text(loss),
         "max_daily_loss": _text(limits.max_daily_loss),
         "highest_equity": _text(day.high),
         "drawdown_pct": _text(fallen),
@@ -244,7 +246,7 @@ def _is_cut_off(engine: Engine, account: Account) -> bool:
 
 def _absent(name: str, error: str) -> dict[str, Any]:
     """An account that could not be read since the start: everything about it is unknown."""
-    names = ("last_event_at", "last_read_at", "clock_skew_ms", "paused", "day", "monitors")
+    names = ("last_event_at", "last_read_at", "clock_skew_ms", "paused", "day", "approach", "monitors")
     unknown: dict[str, Any] = dict.fromkeys(names)
     return {
         "account": name,

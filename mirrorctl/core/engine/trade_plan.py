@@ -18,6 +18,7 @@ from mirrorctl.core.domain.values import OrderType, PositionMode, TimeInForce
 from mirrorctl.core.domain.wish import Wish
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.handover import read_trade
+from mirrorctl.core.engine.modes import check_mode
 from mirrorctl.core.engine.ports import ReadPosition
 from mirrorctl.core.engine.tasks import Wait
 from mirrorctl.core.engine.trade_intent import (
@@ -92,6 +93,7 @@ def plan_open(engine: Engine, request: OpenRequest) -> Generator[Wait, bool, Ope
     if not view.proven(request.symbol):
         engine.main.ask(ReadPosition(request.symbol), engine.now_ms())
         yield Wait(lambda: view.proven(request.symbol), engine.now_ms() + READ_MS)
+    check_mode(engine, request.symbol)
     if view.mode(request.symbol) is PositionMode.ONE_WAY and view.size(request.symbol, request.side.opposite):
         raise UsageError(
             f"main holds a {request.side.opposite} {request.symbol}, and it is one-way: this would reduce it",

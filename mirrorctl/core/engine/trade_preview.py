@@ -14,12 +14,16 @@ from mirrorctl.core.domain.approach import MARKET
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, RungOrder, spread, stored_ladder, without
+from mirrorctl.core.domain.own_approach import approach_block
 from mirrorctl.core.domain.selection import selection_block
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.preview_warnings import mirror_warnings
 from mirrorctl.core.engine.reconcile import MirrorPass
+from mirrorctl.core.engine.trade_own import own_terms
 from mirrorctl.core.engine.trade_plan import Entry, OpenPlan
+from mirrorctl.core.engine.trade_seen import plan_seen, seen_block, terms_of
 from mirrorctl.core.engine.trade_sizing import planned_copy
 from mirrorctl.core.engine.trade_state import rungs_filled
 
@@ -53,23 +57,27 @@ def _mirror_row(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> Row:
     account = mirror.mirror
     if not engine.is_known(account):
         return _unknown(account.name, account.error or "not read yet")
-    symbol, side = plan.key
+    seen = plan_seen(engine, plan, mirror)
+    if seen is None:
+        return _unknown(account.name, "the trading rules of its symbol are not read yet")
     copy = planned_copy(engine, plan, mirror)
-    block = _block(engine, account, copy, plan)
-    size, main_size = account.view.size(symbol, side), engine.main.view.size(symbol, side)
-    after = copy.after_main(main_size + plan.qty).want(main_size + plan.qty, plan.instrument)
+    seen = own_terms(engine, seen, mirror, copy)
+    block = seen_block(engine, plan, mirror) or _block(engine, account, copy, plan)
+    size, main_size = account.view.size(*seen.key), mirror.sight.grown(*seen.key, plan.qty) - seen.qty
+    after = copy.after_main(main_size + seen.qty).want(main_size + seen.qty, seen.instrument)
     qty = max(after - size, ZERO) if not block else ZERO
-    if not block and not plan.instrument.meets_minimum(qty, plan.entries[0].price):
-        asked = qty or (copy.ratio * plan.qty).quantize(_SHOWN)
+    if not block and not seen.instrument.meets_minimum(qty, seen.entries[0].price):
+        asked = qty or (copy.ratio * seen.qty).quantize(_SHOWN)
         block = f"below minimum: {plain(asked)}" if qty or copy.cap is None else "its own exit capped what it holds"
         qty = ZERO
-    entries = [] if block else _twins(plan, copy, main_size, size)
-    main = plan.leverage.leverage if plan.leverage is not None else engine.main.view.leverage.get(symbol)
+    entries = [] if block else _twins(seen, copy, main_size, size)
+    main = plan.leverage.leverage if plan.leverage is not None else engine.main.view.leverage.get(plan.trade.symbol)
     wanted = None if main is None else main * mirror.policy.sizing.leverage_factor
     limit = mirror.policy.limits.max_leverage
-    leverage = None if wanted is None else plan.instrument.leverage(wanted if limit is None else min(wanted, limit))
-    told = {"held": block or None, "sizing": copy.formula or None}
-    return _row(engine, account, plan, entries, qty, size, leverage, copy.done) | told
+    leverage = None if wanted is None else seen.instrument.leverage(wanted if limit is None else min(wanted, limit))
+    told = {"held": block or None, "sizing": copy.formula or None, "terms": terms_of(plan, seen, mirror)}
+    row = _row(engine, account, seen, entries, qty, size, leverage, copy.done) | told
+    return row | {"warnings": mirror_warnings(mirror.policy, seen.instrument, row, copy, main_size + seen.qty, main)}
 
 
 def _block(engine: Engine, account: Account, copy: Copy, plan: OpenPlan) -> str:
@@ -80,7 +88,8 @@ def _block(engine: Engine, account: Account, copy: Copy, plan: OpenPlan) -> str:
         return f"own exit: {copy.out}"
     chosen = engine.policy.mirror(account.name).filter
     unchosen = selection_block(chosen, *copy.source, engine.exchange_now_ms())
-    return copy.held or unchosen or copy.unsized or engine.standings.growth_block(account.name, plan.trade.symbol)
+    held = copy.held or unchosen or copy.unsized or approach_block(copy, engine.policy.approach_of(account.name))
+    return held or engine.standings.growth_block(account.name, plan.trade.symbol)
 
 
 def _twins(plan: OpenPlan, copy: Copy, main_size: Decimal, size: Decimal) -> list[Row]:
@@ -133,7 +142,9 @@ def _row(
         "stop": None if trade.stop is None else plain(trade.stop),
         **_risk(trade, after, average, rungs, account),
         "held": None,
+        "warnings": [],
         "sizing": None,
+        "terms": None,
     }
 
 
@@ -190,7 +201,7 @@ def _risk(
 
 def _unknown(name: str, error: str) -> Row:
     names = ("approach", "entries", "qty", "qty_after", "notional", "leverage", "margin", "entry_price", "targets")
-    risk = ("stop", "loss_at_stop", "loss_percent", "reward", "reward_risk", "held", "sizing")
+    risk = ("stop", "loss_at_stop", "loss_percent", "reward", "reward_risk", "held", "sizing", "terms", "warnings")
     return {"account": name, "state": "unknown", "error": error, **dict.fromkeys((*names, *risk))}
 
 

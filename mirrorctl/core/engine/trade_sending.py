@@ -95,23 +95,25 @@ def _unsent(engine: Engine, intent: Intent, unsent: list[str]) -> bool:
 
 def _has_followed(engine: Engine, name: str, symbol: str) -> bool:
     """Whether a mirror is in step, or stays where it is for a reason that does not end by itself."""
-    plan = engine.passes[name].plans.get(symbol)
-    if plan is None or engine.accounts[name].view.touched_ms(symbol) == 0:
+    here = engine.keeper.lens(name).symbol_here(symbol)
+    plan = engine.passes[name].plans.get(here)
+    if plan is None or engine.accounts[name].view.touched_ms(here) == 0:
         return False
     stays = any(not held.waiting for held in plan.held) or bool(plan.parked)
     return stays or _in_step(engine, name, symbol)
 
 
 def _in_step(engine: Engine, name: str, symbol: str) -> bool:
-    plan = engine.passes[name].plans.get(symbol)
-    settled = engine.main.view.is_settled(symbol) and engine.accounts[name].view.is_settled(symbol)
+    here = engine.keeper.lens(name).symbol_here(symbol)
+    plan = engine.passes[name].plans.get(here)
+    settled = engine.main.view.is_settled(symbol) and engine.accounts[name].view.is_settled(here)
     return bool(
         plan
         and settled
         and not (plan.actions or plan.blocked or plan.held)
         and not any(what.startswith("resize") for what in plan.since)  # its targets wait until its size stands still
         and all(s.have == s.want for s in plan.standings)
-        and not _is_working(engine, name, symbol)
+        and not _is_working(engine, name, here)
     )
 
 
@@ -126,7 +128,7 @@ def _is_working(engine: Engine, name: str, symbol: str) -> bool:
 
 
 def _outcome(engine: Engine, name: str, symbol: str) -> dict[str, object]:
-    plan = engine.passes[name].plans.get(symbol)
+    plan = engine.passes[name].plans.get(engine.keeper.lens(name).symbol_here(symbol))
     standing = next(iter(plan.standings), None) if plan else None
     return {
         "account": name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -21,13 +21,17 @@ from mirrorctl.core.engine.trade_plan import OpenPlan
 from mirrorctl.core.engine.trade_reads import READ_MS
 
 
-def read_equities(engine: Engine, asked_ms: int) -> Generator[Wait, bool, None]:
-    """Read what the sizing modes of the profile's mirrors need; what cannot be read stays unknown."""
-    mirrors = [mirror for mirror in engine.passes.values() if engine.is_known(mirror.mirror)]
+def read_equities(
+    engine: Engine, asked_ms: int, *, within_ms: int = READ_MS, names: Collection[str] | None = None
+) -> Generator[Wait, bool, None]:
+    """Read what the sizing modes of the profile's mirrors (of `names`) need; what does not come stays unknown."""
+    known = [mirror for mirror in engine.passes.values() if engine.is_known(mirror.mirror)]
+    mirrors = [mirror for mirror in known if names is None or mirror.mirror.name in names]
     for mirror in mirrors:
         ask_equities(engine, mirror.mirror, mirror.policy, asked_ms, engine.now_ms())
     yield Wait(
-        lambda: not any(equities_unread(engine, m.mirror, m.policy, asked_ms) for m in mirrors), asked_ms + READ_MS
+        lambda: not any(equities_unread(engine, m.mirror, m.policy, asked_ms) for m in mirrors),
+        engine.now_ms() + within_ms,
     )
 
 

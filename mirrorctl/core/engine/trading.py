@@ -32,11 +32,13 @@ from mirrorctl.core.engine.trade_plan import OpenPlan, plan_open
 from mirrorctl.core.engine.trade_preview import preview_open
 from mirrorctl.core.engine.trade_reads import READ_MS, instrument_of, known_main
 from mirrorctl.core.engine.trade_request import OpenRequest
+from mirrorctl.core.engine.trade_seen import plan_seen
 from mirrorctl.core.engine.trade_sending import cancel, follow, send_and_wait, send_journaled
 from mirrorctl.core.engine.trade_sizing import planned_copy, read_equities, sized_wishes
 from mirrorctl.core.engine.trade_state import holding, our_entries, our_targets, trading_side
 
 _CLEARED_MS = 1_000
+_EQUITIES_MS = 500
 
 
 def open_trade(engine: Engine, request: OpenRequest, progress: Progress) -> Steps:
@@ -49,7 +51,8 @@ def open_trade(engine: Engine, request: OpenRequest, progress: Progress) -> Step
     if (before := _said_before(engine, request)) is not None:
         return before
     plan = yield from plan_open(engine, request)
-    yield from read_equities(engine, plan.asked_ms)
+    yield from read_equities(engine, plan.asked_ms, within_ms=_EQUITIES_MS)  # no mirror delays main for longer (A10)
+    yield from read_equities(engine, plan.asked_ms, names=[wish.mirror for wish in plan.wishes])
     plan = replace(plan, wishes=sized_wishes(engine, plan))
     preview = preview_open(engine, plan)
     progress({"event": "preview", "symbol": request.symbol, "side": request.side.value, "preview": preview})
@@ -76,11 +79,12 @@ def expected(engine: Engine, plan: OpenPlan) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for name, mirror in engine.passes.items():
         copy = planned_copy(engine, plan, mirror)
-        known = not copy.unsized
+        known, seen = not copy.unsized, plan_seen(engine, plan, mirror)
+        qty = None if seen is None else seen.instrument.floor_qty(seen.qty * copy.ratio)
         rows.append(
             {
                 "account": name,
-                "qty": plain(plan.instrument.floor_qty(plan.qty * copy.ratio)) if known else None,
+                "qty": plain(qty) if known and qty is not None else None,
                 "factor": plain(copy.ratio) if known else None,
                 "sizing": copy.formula or copy.unsized,
             }

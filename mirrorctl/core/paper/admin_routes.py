@@ -41,6 +41,7 @@ class AdminRoutes:
             "/paper/fill": self._fill,
             "/paper/liquidate": self._liquidate,
             "/paper/adl": self._adl,
+            "/paper/deposit": self._deposit,
             "/paper/funding": self._funding,
             "/paper/call": self._call,
             "/paper/fault": self._fault,
@@ -162,6 +163,11 @@ class AdminRoutes:
         uid, idx = self._account(body).uid, int(body.get("position_idx", 0))
         done = self._exchange.deleverage(uid, str(body["symbol"]), idx, _amount(body, "qty"), self._desk.clock())
         return {"closed": format(done, "f")}
+
+    def _deposit(self, body: Body) -> Body:
+        """Money paid in, or out where the amount is negative."""
+        uid = self._account(body).uid
+        return {"balance": format(self._exchange.deposit(uid, _amount(body, "amount"), self._desk.clock()), "f")}
 
     def _call(self, body: Body) -> Body:
         """A V5 call made as the account itself, as the phone app would: no key, no fault, not in the log."""

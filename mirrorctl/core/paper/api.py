@@ -37,6 +37,7 @@ PRIVATE: dict[tuple[str, str], Handler] = {
     ("POST", "/v5/position/trading-stop"): api_positions.trading_stop,
     ("GET", "/v5/account/wallet-balance"): api_account.wallet_balance,
     ("GET", "/v5/account/info"): api_account.info,
+    ("GET", "/v5/account/transaction-log"): api_account.transaction_log,
     ("GET", "/v5/account/fee-rate"): api_account.fee_rate,
     ("GET", "/v5/user/query-api"): api_account.query_api,
     ("GET", "/v5/asset/coin/query-info"): api_account.coin_info,

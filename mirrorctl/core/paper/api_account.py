@@ -5,8 +5,10 @@ from typing import Any
 
 from mirrorctl.core.paper.call import Call
 from mirrorctl.core.paper.margin import wallet_row
+from mirrorctl.core.paper.paging import day_window, newest
 from mirrorctl.core.paper.params import instrument, linear, text
 from mirrorctl.core.paper.refusals import bad
+from mirrorctl.core.paper.rows import transfer_row, transfer_type
 
 Result = dict[str, Any]
 
@@ -44,6 +46,19 @@ def fee_rate(call: Call) -> Result:
         symbols = [instrument(call.state.instruments, call.params).symbol]
     taker, maker = format(call.account.taker_rate, "f"), format(call.account.maker_rate, "f")
     return {"list": [{"symbol": s, "takerFeeRate": taker, "makerFeeRate": maker} for s in symbols]}
+
+
+def transaction_log(call: Call) -> Result:
+    """Transfers, newest first; trades and settlements are in execution/list (docs v5/account/transaction-log)."""
+    wanted, currency = text(call.params, "type"), text(call.params, "currency")
+    start, end = day_window(call.params, call.floor.now)
+    rows = [
+        row
+        for row in call.state.history[call.account.uid].transfers
+        if start <= row.time_ms <= end and wanted in ("", transfer_type(row)) and currency in ("", "USDT")
+    ]
+    page, cursor = newest(rows, call.params, 20, 50)
+    return {"list": [transfer_row(row) for row in page], "nextPageCursor": cursor}
 
 
 def query_api(call: Call) -> Result:

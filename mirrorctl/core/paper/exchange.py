@@ -14,8 +14,9 @@ from mirrorctl.core.paper.decimals import ZERO, floor_to
 from mirrorctl.core.paper.floor import Floor, Push
 from mirrorctl.core.paper.incidents import deleverage, liquidate, settle_funding
 from mirrorctl.core.paper.instruments import CATALOGUE, Instrument
+from mirrorctl.core.paper.margin import totals
 from mirrorctl.core.paper.matching import fill_resting
-from mirrorctl.core.paper.model import Market, PaperAccount
+from mirrorctl.core.paper.model import Market, PaperAccount, Transfer
 from mirrorctl.core.paper.prices import move, set_mark, walk_price
 from mirrorctl.core.paper.refusals import bad
 from mirrorctl.core.paper.state import Bounds, State
@@ -178,6 +179,20 @@ class PaperExchange:
         done = deleverage(self.floor, self.state.position(uid, symbol, idx), qty)
         self.floor.flush()
         return done
+
+    def deposit(self, uid: int, amount: Decimal, now_ms: int) -> Decimal:
+        """Pays USDT into the wallet, or out of it where negative; returns the balance after it."""
+        self.advance(now_ms)
+        if not amount or -amount > totals(self.state, uid).available:
+            raise bad("amount must not be zero, nor more than what is available")
+        account = self.state.accounts[uid]
+        account.wallet += amount
+        self.state.touch_account(account)
+        n, transfer_id = self.state.new_id()
+        self.state.add_transfer(Transfer(transfer_id, n, uid, amount, account.wallet, self.floor.now))
+        self.floor.tell_wallet(uid)
+        self.floor.flush()
+        return account.wallet
 
     def fund(self, symbol: str, rate: Decimal, now_ms: int) -> None:
         """Settles funding at `rate` for every open leg of `symbol` now."""

@@ -240,6 +240,18 @@ class ClosedPnl:
 
 
 @dataclass(slots=True)
+class Transfer:
+    """One deposit, or one withdrawal where `amount` is negative, in USDT. `balance` is the wallet after it."""
+
+    transfer_id: str
+    n: int
+    uid: int
+    amount: Decimal
+    balance: Decimal
+    time_ms: int
+
+
+@dataclass(slots=True)
 class Market:
     """Price state of one symbol. `mark` None means mark equals last. `seq` counts fills and is never reused."""
 

@@ -7,7 +7,8 @@ from urllib.parse import quote, unquote
 from mirrorctl.core.paper.params import Params, integer, text
 from mirrorctl.core.paper.refusals import bad
 
-WEEK_MS = 7 * 24 * 3600 * 1000
+DAY_MS = 24 * 3600 * 1000
+WEEK_MS = 7 * DAY_MS
 
 
 class Numbered(Protocol):
@@ -71,16 +72,21 @@ def keyed(keys: Sequence[str], params: Params, default: int, most: int) -> tuple
     return page, cursor_of(page[-1]) if start + limit < len(keys) else ""
 
 
-def window(params: Params, now_ms: int) -> tuple[int, int]:
+def window(params: Params, now_ms: int, default_ms: int = WEEK_MS) -> tuple[int, int]:
     """startTime and endTime: at most seven days apart, by default the last seven (docs v5/order/order-list)."""
     start, end = integer(params, "startTime"), integer(params, "endTime")
     if start is None and end is None:
-        return now_ms - WEEK_MS, now_ms + 1000
+        return now_ms - default_ms, now_ms + 1000
     if start is None:
         assert end is not None
-        return end - WEEK_MS, end
+        return end - default_ms, end
     if end is None:
-        return start, start + WEEK_MS
+        return start, start + default_ms
     if end < start or end - start > WEEK_MS:
         raise bad("The time range between startTime and endTime cannot exceed 7 days")
     return start, end
+
+
+def day_window(params: Params, now_ms: int) -> tuple[int, int]:
+    """The same where one end alone means 24 hours (docs v5/account/transaction-log)."""
+    return window(params, now_ms, DAY_MS)

@@ -10,7 +10,7 @@ from typing import Any
 from mirrorctl.core.paper.decimals import ZERO, money
 from mirrorctl.core.paper.guards import PositionGuards
 from mirrorctl.core.paper.instruments import Instrument
-from mirrorctl.core.paper.model import Account, ClosedPnl, Execution, Market, Order, Position, Side
+from mirrorctl.core.paper.model import Account, ClosedPnl, Execution, Market, Order, Position, Side, Transfer
 
 Row = dict[str, Any]
 TAKER_FLOOR = Decimal("0.00055")
@@ -229,4 +229,37 @@ def closed_row(row: ClosedPnl, item: Instrument) -> Row:
         "closeFee": money(row.close_fee),
         "createdTime": str(row.created_ms),
         "updatedTime": str(row.updated_ms),
+    }
+
+
+def transfer_type(row: Transfer) -> str:
+    """Its type in account/transaction-log."""
+    return "TRANSFER_IN" if row.amount > ZERO else "TRANSFER_OUT"
+
+
+def transfer_row(row: Transfer) -> Row:
+    """An entry of account/transaction-log for money that was moved in or out."""
+    return {
+        "id": row.transfer_id,
+        "symbol": "",
+        "category": "",
+        "side": "None",
+        "transactionTime": str(row.time_ms),
+        "type": transfer_type(row),
+        "transSubType": "",
+        "qty": money(row.amount),
+        "size": "",
+        "currency": "USDT",
+        "tradePrice": "",
+        "funding": "",
+        "fee": "",
+        "cashFlow": money(row.amount),
+        "change": money(row.amount),
+        "cashBalance": money(row.balance),
+        "feeRate": "",
+        "bonusChange": "",
+        "tradeId": "",
+        "orderId": "",
+        "orderLinkId": "",
+        "extraFees": "",
     }

@@ -17,6 +17,7 @@ from mirrorctl.core.paper.model import (
     PaperAccount,
     Position,
     Side,
+    Transfer,
     WriteRecord,
 )
 
@@ -30,6 +31,7 @@ class Bounds:
     orders: int = 10_000
     executions: int = 10_000
     closed_pnl: int = 10_000
+    transfers: int = 10_000
     writes: int = 20_000
 
 
@@ -41,6 +43,7 @@ class History:
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=RECENT_CLOSED))
     executions: deque[Execution] = field(default_factory=deque)
     closed: OrderedDict[str, ClosedPnl] = field(default_factory=OrderedDict)
+    transfers: deque[Transfer] = field(default_factory=deque)
 
 
 class State:
@@ -206,6 +209,14 @@ class State:
                 self._forget("closed", rows.popitem(last=False)[0])
         self._note("closed", row.order_id, row)
         return row
+
+    def add_transfer(self, row: Transfer) -> None:
+        """Appends to the account's transfers, forgetting the oldest past the bound."""
+        rows = self.history[row.uid].transfers
+        rows.append(row)
+        self._note("transfer", row.transfer_id, row)
+        if len(rows) > self.bounds.transfers:
+            self._forget("transfer", rows.popleft().transfer_id)
 
     def add_write(self, record: WriteRecord) -> None:
         """Appends to the request log."""

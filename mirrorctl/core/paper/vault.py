@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from mirrorctl.core.paper.instruments import Instrument
-from mirrorctl.core.paper.model import Account, ClosedPnl, Execution, Market, Order, Position, WriteRecord
+from mirrorctl.core.paper.model import Account, ClosedPnl, Execution, Market, Order, Position, Transfer, WriteRecord
 from mirrorctl.core.paper.state import State
 
 _TYPES: dict[str, type[Any]] = {
@@ -22,6 +22,7 @@ _TYPES: dict[str, type[Any]] = {
     "order": Order,
     "execution": Execution,
     "closed": ClosedPnl,
+    "transfer": Transfer,
     "write": WriteRecord,
     "link": str,
     "counter": int,
@@ -74,7 +75,7 @@ class Vault:
 
 
 def _restore(state: State, kind: str, rows: list[tuple[str, Any]]) -> None:
-    if kind in ("execution", "closed", "write"):
+    if kind in ("execution", "closed", "transfer", "write"):
         _restore_records(state, kind, [row for _, row in sorted(rows, key=lambda pair: int(pair[1].n))])
     elif kind == "order":
         _restore_orders(state, [order for _, order in rows])
@@ -100,6 +101,8 @@ def _restore_records(state: State, kind: str, rows: list[Any]) -> None:
             state.history[row.uid].executions.append(row)
         elif kind == "closed":
             state.history[row.uid].closed[row.order_id] = row
+        elif kind == "transfer":
+            state.history[row.uid].transfers.append(row)
         else:
             state.writes.append(row)
 

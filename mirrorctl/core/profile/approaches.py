@@ -11,6 +11,7 @@ from typing import Any
 
 from mirrorctl.core.domain.approach import BUILT_IN, FAST, LIMIT, MARKET, Approach
 from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.policy import MAIN, Hedge
 from mirrorctl.core.profile.check import Problem, Tree, join, shown
 from mirrorctl.core.profile.schema import ApproachTable, ProfileFile
 
@@ -46,6 +47,20 @@ def broken(file: ProfileFile, written: Tree) -> Iterator[Problem]:
         if _is_whole(raw, "targets", table.targets):
             yield from _targets(join(path, "targets"), table.targets)
             yield from _counts(path, _approach(name, table))
+    yield from _followed(file)
+
+
+def _followed(file: ProfileFile) -> Iterator[Problem]:
+    """An approach of a mirror's own that does not exist, or whose ladder has no position of main's to answer for."""
+    known = [MAIN, *approaches_of(file)]
+    for index, mirror in enumerate(file.mirrors):
+        path = f"mirrors[{index}].follow.approach"
+        name = mirror.follow.approach
+        if name not in known:
+            allowed = " | ".join(shown(each) for each in known)
+            yield Problem(path, f"found {shown(name)}; allowed: {allowed}")
+        elif name != MAIN and Hedge(mirror.follow.hedge) is Hedge.NET:
+            yield Problem(path, f'found {shown(name)}, and hedge = "net" follows no targets; allowed: "{MAIN}"')
 
 
 def _approach(name: str, table: ApproachTable) -> Approach:

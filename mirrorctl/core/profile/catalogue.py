@@ -50,6 +50,10 @@ class Home:
     def store_path(self, profile: str) -> Path:
         return self.state_dir(profile) / "store.sqlite"
 
+    def baseline_path(self, profile: str) -> Path:
+        """What stood on main when each mirror was first seen: beside the store, and not lost with it."""
+        return self.state_dir(profile) / "baseline.json"
+
     def paper_path(self, profile: str) -> Path:
         """The paper exchange's own file."""
         return self.state_dir(profile) / "paper.sqlite"

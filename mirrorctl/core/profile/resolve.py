@@ -74,6 +74,7 @@ def policy_of(file: ProfileFile, name: str, mirroring: bool) -> Policy:
         tick_s=file.daemon.tick_s,
         max_closes_per_pass=file.daemon.max_closes_per_pass,
         manage=Manage(file.main.manage),
+        main_mode=_mode(file.main.position_mode),
         approaches=approaches_of(file),
         chat_id=file.telegram.chat_id,
     )
@@ -101,6 +102,7 @@ def _mirror(mirror: MirrorTable) -> MirrorPolicy:
     return MirrorPolicy(
         name=mirror.name,
         enabled=mirror.enabled,
+        position_mode=_mode(mirror.position_mode),
         adopt=Adopt(mirror.adopt or Adopt.NEW_ONLY),
         sizing=Sizing(
             SizingMode(sizing.mode),
@@ -160,10 +162,14 @@ def _account(name: str, enabled: bool, mode: str, keys: KeysTable) -> Account:
     return Account(
         name=name,
         enabled=enabled,
-        position_mode=None if mode == "auto" else PositionMode(mode),
+        position_mode=_mode(mode),
         key=KeySource(keys.api_key_env, keys.api_key),
         secret=KeySource(keys.api_secret_env, keys.api_secret),
     )
+
+
+def _mode(word: str) -> PositionMode | None:
+    return None if word == "auto" else PositionMode(word)
 
 
 def _rows(table: object, prefix: str, written: Tree, defaults: Tree, section: str, below: str = "") -> Iterator[Row]:

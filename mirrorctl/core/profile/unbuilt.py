@@ -36,11 +36,7 @@ TOP = (
 
 MAIN: tuple[Unbuilt, ...] = ()
 
-MIRROR = (
-    Unbuilt("position_mode", ("auto", "one-way")),
-    Unbuilt("alerts", (False,)),
-    Unbuilt("follow.approach", ("main",)),
-)
+MIRROR = (Unbuilt("alerts", (False,)),)
 
 
 def refused(clean: Tree) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from mirrorctl.core.domain.audit.findings import Finding
 from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.audit import is_settled, look, recorded_in
+from mirrorctl.core.engine.baseline import Sightings
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.ports import Query, ReadDone, StreamUp
 
@@ -40,7 +41,8 @@ class Auditor:
         """Everything that is found now."""
         world = self._world
         accounts = [_Eyes(world, name, self._asked).account() for name in world.uids]
-        engine = Engine(world.policy, accounts, world.store.snapshot(), self, decode_frame, sends=False)
+        store, baseline = world.store.snapshot(), Sightings(world.baseline.known)
+        engine = Engine(world.policy, accounts, store, self, decode_frame, sends=False, baseline=baseline)
         began = self._now
         engine.start()
         for account in accounts:

@@ -20,6 +20,7 @@ ROUTES = {
     "get_closed_pnl": ("GET", "/v5/position/closed-pnl"),
     "get_wallet_balance": ("GET", "/v5/account/wallet-balance"),
     "get_account_info": ("GET", "/v5/account/info"),
+    "get_transaction_log": ("GET", "/v5/account/transaction-log"),
     "get_fee_rates": ("GET", "/v5/account/fee-rate"),
     "get_api_key_information": ("GET", "/v5/user/query-api"),
     "place_order": ("POST", "/v5/order/create"),

@@ -24,6 +24,7 @@ from mirrorctl.core.domain.actions import Action, Outcome
 from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.policy import MAIN, Policy
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.baseline import Sightings
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.ports import Event, Frame, Query, ReadDone, SendDone, StreamDown, StreamUp
 from mirrorctl.core.engine.records import Store
@@ -89,6 +90,7 @@ class World:
         )
         self.gateway = Gateway(self.exchange)
         self.store = SqliteStore(None)
+        self.baseline = Sightings()
         self.engine: Engine | None = None
         self.calls: list[str] = []
         self.sent: list[Sent] = []
@@ -144,7 +146,7 @@ class World:
         self._life += 1
         accounts = [self._account(name, self._life) for name in self.uids if name not in without]
         store: Any = _CountedStore(self.store, self)
-        self.engine = Engine(self.policy, accounts, store, self, decode_frame)
+        self.engine = Engine(self.policy, accounts, store, self, decode_frame, baseline=self.baseline)
         self._alive(self.engine.start)
         for account in accounts:
             if account.name not in self.dead:
@@ -163,7 +165,7 @@ class World:
         self.kills += 1
 
     def lose_store(self) -> None:
-        """The store is gone; the next start makes a new one. Only while no process runs."""
+        """The store is gone, not what lies beside it; the next start makes a new one. Only while no process runs."""
         self.store = SqliteStore(None)
 
     def _alive(self, what: Callable[[], None]) -> None:

@@ -42,6 +42,11 @@ class FollowingTables(Tables):
         found = self._database.rows("SELECT value FROM fact WHERE key = ?", (key,))
         return str(found[0][0]) if found else None
 
+    def facts(self, prefix: str) -> dict[str, str]:
+        """Every fact whose key begins so."""
+        sql = "SELECT key, value FROM fact WHERE substr(key, 1, ?) = ? ORDER BY key"
+        return dict(self._read(sql, (len(prefix), prefix), lambda row: (str(row[0]), str(row[1]))))
+
     def set_fact(self, key: str, value: str) -> None:
         self._database.run("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
 

@@ -64,7 +64,7 @@ def test_a_new_main_is_a_new_store_for_every_mirror(store: SqliteStore) -> None:
 
 
 def test_a_new_mirror_account_leaves_the_others_alone(store: SqliteStore) -> None:
-    store.set_fact("day.high.half", "1 1000")
+    store.set_fact("day.high.half", "1 1000 2")
     forget_pins(store, ["half"])
     check_pin(store, account("half", 9), ROLES)
     assert store.fact("day.high.half") == "", "another account has another equity"

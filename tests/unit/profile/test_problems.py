@@ -189,18 +189,14 @@ REFUSED = {
     "settle_coin": '"USDC"',
     "daemon.order_entry": '"ws"',
     "telegram.enabled": "true",
-    "position_mode": '"hedge"',
     "alerts": "true",
-    "follow.approach": '"fast"',
 }
 NEUTRAL = {
     "category": '"linear"',
     "settle_coin": '"USDT"',
     "daemon.order_entry": '"http"',
     "telegram.enabled": "false",
-    "position_mode": '"one-way"',
     "alerts": "false",
-    "follow.approach": '"main"',
 }
 PLACES = (
     *(("", "", row) for row in unbuilt.TOP),
@@ -294,6 +290,21 @@ def test_all_faults_of_all_approaches_are_reported_at_once() -> None:
         "approaches.a.targets",
         "approaches.a.breakeven_after",
     ]
+
+
+def test_a_mirror_follows_by_an_approach_that_exists() -> None:
+    assert mirror('[mirrors.follow]\napproach = "conservative"') == ()
+    assert mirror('[mirrors.follow]\napproach = "mine"\n[approaches.mine]\ntargets = [60, 40]') == ()
+    (line,) = mirror('[mirrors.follow]\napproach = "slow"')
+    assert line == (
+        'mirrors[0].follow.approach (mirror "one"): found "slow"; allowed: "main" | "fast" | "conservative"'
+    )
+    (line,) = paper('[mirror_defaults.follow]\napproach = "slow"\n[[mirrors]]\nname = "one"')
+    assert line.startswith('mirrors[0].follow.approach (mirror "one"): found "slow"')
+    assert any(
+        'found "fast", and hedge = "net" follows no targets; allowed: "main"' in line
+        for line in mirror('[mirrors.follow]\napproach = "fast"\nhedge = "net"')
+    )
 
 
 def test_a_file_for_a_newer_mirrorctl_gets_one_answer() -> None:

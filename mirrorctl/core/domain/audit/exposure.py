@@ -19,6 +19,7 @@ _HELD_REMEDIES = {
     "paused": "`mirrorctl resume` ends the pause",
     "new store": "`mirrorctl sync --yes` releases it",
     "limit": "raise the limit in the profile, or leave it",
+    "mode": "change the position mode at Bybit, or position_mode in the profile",
     "no stop": "set a target on main: it is this mirror's stop",
     "hedge": "none needed: the profile's hedge policy leaves it out",
     "map": "exclude the symbol in the profile's filter, or map it too",
@@ -59,9 +60,8 @@ def judge_remains(scene: AuditScene, account: Seen, view: AccountView) -> Iterat
 
 def judge_mode(account: Seen, view: AccountView) -> Iterator[Finding]:
     """Symbols in another position mode than the profile asks for."""
-    for symbol in sorted(view.symbols()):
-        mode = view.mode(symbol)
-        if account.mode is not None and view.proven(symbol) and mode is not account.mode:
+    for symbol, mode in sorted(view.modes.items()):
+        if account.mode is not None and mode is not account.mode:
             yield found(Code.MODE_MISMATCH, account.name, symbol, expected=account.mode, actual=mode)
 
 

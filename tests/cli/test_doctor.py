@@ -1,0 +1,232 @@
+"""`doctor`: the accounts, and what each mirror copies, from the exchange itself; nothing is ever sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mirrorctl import cli
+from mirrorctl.commands import doctor_tables
+from tests.cli.conftest import KEYS, Program, Running
+from tests.cli.test_alone import port_of, post, requests_of
+from tests.cli.test_tables import printed
+
+
+def rows(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The only symbol of every mirror."""
+    return {mirror["account"]: mirror["symbols"][0] for mirror in document["mirrors"]}
+
+
+def test_a_healthy_profile_and_what_its_mirrors_copy(program: Program, exchange: Running) -> None:
+    """At 60000 and a step of 0.001: half needs 0.002 of main, a quarter 0.004; 5% of it are 0.04 and 0.08."""
+    nothing = program("doctor", "--json")
+    assert (nothing.code, [mirror["symbols"] for mirror in nothing.document["mirrors"]]) == (0, [[], []])
+    done = program("doctor", "BTCUSDT", "--json")
+    document = done.document
+    assert (done.code, document["healthy"], document["checks"]) == (0, True, [])
+    assert [
+        (row["account"], row["can_trade"], row["can_withdraw"], row["unified"], row["equity"])
+        for row in document["accounts"]
+    ] == [(name, True, False, True, "10000") for name in ("main", "mirror", "second")]
+    assert len({row["uid"] for row in document["accounts"]}) == 3
+    found = rows(document)
+    assert [found[name]["smallest_main_qty"] for name in ("mirror", "second")] == ["0.002", "0.004"]
+    assert found["second"]["formula"] == "proportion: r = 0.25"
+    assert (found["second"]["copied_qty"], found["second"]["rounding_pct"]) == (None, None)
+    assert [
+        (fit["approach"], fit["joined_targets"], fit["whole_from"], fit["requests"], fit["seconds"], fit["ip_pct"])
+        for fit in found["second"]["approaches"]
+    ] == [("fast", None, "0.004", 4, "0.2", "1.3"), ("conservative", None, "0.08", 9, "0.7", "3")]
+    assert requests_of(exchange) == []
+
+
+def test_what_main_holds_is_judged_and_a_problem_exits_3(program: Program, exchange: Running) -> None:
+    """Half of 0.015 is 0.0075, copied as 0.007; a quarter is 0.00375, copied as 0.003, which leaves out a fifth."""
+    assert program("trade", "open", "BTCUSDT", "long", "--qty", "0.015", "--stop", "57000").code == 0
+    sent = len(requests_of(exchange))
+    done = program("doctor", "--json")
+    assert (done.code, done.document["healthy"]) == (3, False)
+    found = rows(done.document)
+    assert [(found[name]["copied_qty"], found[name]["rounding_pct"]) for name in ("mirror", "second")] == [
+        ("0.007", "6.67"),
+        ("0.003", "20"),
+    ]
+    assert found["second"]["notes"] == [
+        {"severity": "warning", "text": "rounding leaves out 20% of what the ratio asks for"}
+    ]
+    assert [fit["joined_targets"] for fit in found["second"]["approaches"]] == [[], [2, 3]]
+    alone = program("doctor", "--mirror", "second", "ETHUSDT", "--json")
+    assert (alone.code, list(rows(alone.document)), len(alone.document["accounts"])) == (0, ["second"], 2)
+    assert program("trade", "close", "BTCUSDT").code == 0
+    assert program("run", "--once").code == 0
+    lately = program("doctor", "--json")
+    assert (lately.code, [row["symbol"] for row in rows(lately.document).values()]) == (0, ["BTCUSDT"] * 2)
+    assert len(requests_of(exchange)) > sent, "only the close"
+
+
+def test_accounts_that_cannot_be_read(program: Program, exchange: Running) -> None:
+    post(exchange, "/paper/fault", {"kind": "refuse", "account": "second", "count": None})
+    done = program("doctor", "BTCUSDT", "--json")
+    assert (done.code, done.document["healthy"], list(rows(done.document))) == (5, False, ["mirror"])
+    [check] = done.document["checks"]
+    assert (check["check"], check["severity"], check["account"]) == ("keys", "critical", "second")
+    for account in ("main", "mirror"):
+        post(exchange, "/paper/fault", {"kind": "refuse", "account": account, "count": None})
+    done = program("doctor", "--json")
+    assert (done.code, done.error["kind"]) == (4, "unavailable")
+    exchange.end()
+    assert program("doctor", "--json").code == 4
+
+
+@pytest.mark.proves("A80")
+def test_keys_in_the_wrong_role_and_profiles_in_a_ring_are_found(program: Program, exchange: Running) -> None:
+    for name in ("one", "two"):
+        program.write_profile(name, port_of(exchange))
+    swapped = dict(zip(KEYS, [*list(KEYS.values())[2:], *list(KEYS.values())[:2]], strict=True))
+    assert program("run", "--once", "-p", "one", env=KEYS).code == 0
+    assert program("doctor", "-p", "one", "--json", env=KEYS).code == 0
+    done = program("doctor", "-p", "one", "--json", env=swapped)
+    assert done.code == 3
+    assert [(row["check"], row["account"]) for row in done.document["checks"]] == [("uid", "main"), ("uid", "mirror")]
+    done = program("doctor", "-p", "two", "--json", env=swapped)
+    assert [(row["check"], row["severity"]) for row in done.document["checks"]] == [("ring", "critical")]
+    same = {**KEYS, "MIRROR_KEY": "paper-main", "MIRROR_SECRET": "paper-main-secret"}
+    done = program("doctor", "-p", "two", "--json", env=same)
+    assert "main and mirror are the same account" in done.document["checks"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (["--mirror", "nobody"], 'has no account "nobody"'),
+        (["--mirror", "main"], "main is no mirror"),
+        (["BTC/USDT"], '"BTC/USDT" is not a symbol'),
+    ],
+)
+def test_wrong_words(
+    args: list[str], expected: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("MIRRORCTL_HOME", str(tmp_path))
+    monkeypatch.delenv("MIRRORCTL_PROFILE", raising=False)
+    assert cli.main(["doctor", *args]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_symbol_that_the_exchange_does_not_have(program: Program, exchange: Running) -> None:
+    done = program("doctor", "NOSUCHUSDT", "BTCUSDT", "--json")
+    assert (done.code, done.error["kind"]) == (2, "usage")
+    assert "NOSUCHUSDT: the exchange has no such contract" in done.error["message"]
+
+
+def test_what_people_see(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "110")
+    assert printed(doctor_tables.doctor(DOCUMENT), capsys) == SEEN.strip("\n")
+
+
+def account(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "account": name,
+        "state": "fresh",
+        "uid": 84005692,
+        "can_trade": True,
+        "can_withdraw": False,
+        "ip_bound": True,
+        "expires_in_days": None,
+        "clock_skew_ms": 3,
+        "position_mode": "one-way",
+        "equity": "10000",
+        **more,
+    }
+
+
+UNKNOWN = dict.fromkeys(
+    ("uid", "can_trade", "can_withdraw", "ip_bound", "expires_in_days", "clock_skew_ms", "position_mode", "equity")
+)
+DOCUMENT: dict[str, Any] = {
+    "healthy": False,
+    "accounts": [
+        account("main"),
+        account("mirror", ip_bound=False, expires_in_days=12, can_withdraw=True),
+        account("third", **UNKNOWN, state="unknown") | {"state": "unknown"},
+    ],
+    "checks": [
+        {
+            "check": "expiry",
+            "severity": "warning",
+            "account": "mirror",
+            "text": "its key expires soon",
+            "hint": "renew",
+        },
+        {"check": "ring", "severity": "critical", "account": None, "text": "a ring", "hint": None},
+    ],
+    "mirrors": [
+        {
+            "account": "mirror",
+            "symbols": [
+                {
+                    "symbol": "BTCUSDT",
+                    "mirror_symbol": "BTCUSDT",
+                    "ratio": "0.25",
+                    "formula": "proportion: r = 0.25",
+                    "smallest_main_qty": "0.004",
+                    "main_qty": "0.015",
+                    "copied_qty": "0.003",
+                    "rounding_pct": "20",
+                    "leverage": "10",
+                    "approaches": [
+                        {
+                            "approach": "conservative",
+                            "joined_targets": [2, 3],
+                            "small_entries": True,
+                            "whole_from": "0.08",
+                            "requests": 9,
+                            "seconds": "0.7",
+                            "ip_pct": "3",
+                        }
+                    ],
+                    "notes": [{"severity": "warning", "text": "rounding leaves out 20% of what the ratio asks for"}],
+                },
+                {
+                    "symbol": "PEPEUSDT",
+                    "mirror_symbol": "1000PEPEUSDT",
+                    "ratio": None,
+                    "formula": "waits for main's order",
+                    "smallest_main_qty": None,
+                    "main_qty": "0",
+                    "copied_qty": None,
+                    "rounding_pct": None,
+                    "leverage": None,
+                    "approaches": [],
+                    "notes": [],
+                },
+            ],
+        },
+        {"account": "other", "symbols": []},
+    ],
+}
+SEEN = """
+account        uid    equity   trades    withdraws   address   mode      expires   clock ms
+───────────────────────────────────────────────────────────────────────────────────────────
+main      84005692     10000   yes       no          bound     one-way         -          3
+mirror    84005692     10000   yes       yes         any       one-way   12 days          3
+third      unknown   unknown   unknown   unknown     unknown   -               -          -
+warning: mirror: its key expires soon; renew
+critical: a ring
+
+what mirror copies
+symbol                      main ≥   main now   copied   rounding   lev   sizing
+────────────────────────────────────────────────────────────────────────────────────────────────
+BTCUSDT                      0.004      0.015    0.003        20%    10   proportion: r = 0.25
+PEPEUSDT as 1000PEPEUSDT   unknown          0        -          -     -   waits for main's order
+symbol    approach       targets now                      each from   requests   seconds   of the address
+─────────────────────────────────────────────────────────────────────────────────────────────────────────
+BTCUSDT   conservative   2, 3 joined; entries too small        0.08          9       0.7               3%
+warning: BTCUSDT: rounding leaves out 20% of what the ratio asks for
+
+what other copies
+main holds, orders and lately traded nothing: name a SYMBOL
+
+not healthy: see above
+"""
