@@ -23,7 +23,7 @@ from mirrorctl.core.domain.errors import ExchangeError, Unavailable, UsageError
 from mirrorctl.core.domain.growth import within_limit
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.lens import lens_of
-from mirrorctl.core.domain.policy import MAIN, MirrorPolicy
+from mirrorctl.core.domain.policy import MAIN, Direction, MirrorPolicy, SizingMode
 from mirrorctl.core.domain.rings import Following, ring, told
 from mirrorctl.core.domain.selection import selection_block
 from mirrorctl.core.domain.sizing import Sized, SizingInputs, ratio_of
@@ -237,6 +237,8 @@ def _ratio(
     for copy in recorded.copies:
         if copy.account == mirror.name and copy.source == key:
             return (None, copy.unsized) if copy.unsized else (copy.ratio, copy.formula)
+    if policy.sizing.mode is SizingMode.RISK and policy.follow.direction is Direction.REVERSE:
+        return None, "sizing risk: made from main's furthest target when a cycle begins"
     symbol, side = key
     size, row, leverage = main.view.size(*key), main.view.position(*key), main.view.leverage.get(symbol)
     made = ratio_of(

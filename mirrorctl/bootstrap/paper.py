@@ -14,6 +14,7 @@ from zlib import crc32
 import msgspec
 
 from mirrorctl.core.domain.errors import Refused, Unavailable
+from mirrorctl.core.domain.values import PositionMode
 from mirrorctl.core.paper.model import PaperAccount
 from mirrorctl.core.paper.refusals import PortInUseError
 from mirrorctl.core.profile.catalogue import Home
@@ -123,7 +124,8 @@ def _last_port(profile: Profile, home: Home) -> int:
 def _account(profile: Profile, name: str) -> PaperAccount:
     keys = profile.credentials(name)
     uid = 10_000_000 + crc32(f"{profile.name}/{name}".encode()) % 90_000_000
-    return PaperAccount(name, uid, keys.api_key, keys.api_secret, balance=PAPER_BALANCE)
+    mode = profile.policy.mode(name) or PositionMode.ONE_WAY
+    return PaperAccount(name, uid, keys.api_key, keys.api_secret, balance=PAPER_BALANCE, position_mode=mode.value)
 
 
 def _address_path(profile: Profile, home: Home) -> Path:

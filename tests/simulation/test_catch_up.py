@@ -5,14 +5,16 @@ All accounts trade on one book. A twin lags where the market fills main's order 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from mirrorctl.core.domain.actions import CancelOrder, PlaceOrder, SetTradingStop
+from mirrorctl.core.domain.audit.findings import Code
 from mirrorctl.core.domain.ids import Role
-from mirrorctl.core.domain.policy import CatchUp, Follow
+from mirrorctl.core.domain.policy import CatchUp, Follow, MappedSymbol
 from mirrorctl.core.domain.values import OrderType, Severity, TimeInForce
 from mirrorctl.core.simulation.stage import Stage, copying
 
@@ -69,6 +71,16 @@ def test_wait_leaves_a_lagging_twin_at_its_price_until_it_fills(restarted: bool)
     assert stage.held("half") == []
 
 
+@pytest.mark.proves("A64", "A82")
+@pytest.mark.parametrize("how", [CatchUp.WAIT, CatchUp.LIMIT])
+def test_the_audit_that_looks_for_the_first_time_names_what_waits_by_policy(how: CatchUp) -> None:
+    stage, _ = lagging(how, "60500")
+    stage.run(2 * GRACE_MS + 2_000)
+    held = [finding.actual for finding in stage.audit() if finding.code is Code.HELD]
+    assert len(held) == 1, stage.audit()
+    assert "catch_up" in str(held)
+
+
 @pytest.mark.proves("A20")
 def test_wait_keeps_what_is_lacking_when_mains_order_ends_and_when_main_reduces() -> None:
     """Main filled 0.06 of 0.1: 0.03 are lacking; main then sells 0.02 and holds 0.04: 0.02 are."""
@@ -107,6 +119,24 @@ def test_a_pause_takes_a_twin_that_waits_off_the_book() -> None:
     stage.settle()
     assert stage.of("half").orders() == []
     assert stage.held("half") == ["paused: by the trader"]
+
+
+@pytest.mark.parametrize(("how", "price"), [(CatchUp.WAIT, "59800"), (CatchUp.LIMIT, "60099")])
+def test_a_mapped_twin_that_lags_waits_at_its_own_price_or_bound(how: CatchUp, price: str) -> None:
+    """Main's 2 ETH at 2990 are 2 x 0.05 x 0.5 BTC at 59800 here; the bound is 50 bps above."""
+    policy = copying("half", "0.5", follow=Follow(catch_up=how, max_age_s=HOUR))
+    stage = Stage(replace(policy, map={"ETHUSDT": MappedSymbol("BTCUSDT", Decimal("0.05"))}))
+    order = stage.main.bid("2", "2990", "ETHUSDT")
+    stage.settle()
+    assert stage.of("half").book() == bids(("0.05", "59800"))
+    stage.main.fill(order, "2")
+    stage.price("61000")
+    stage.run(GRACE_MS + 60_000)
+    assert stage.of("half").book() == bids(("0.05", price))
+    assert stage.held("half") == [f"catch_up = {how}: 0.05 rests at {price}"]
+    stage.main.sell("1", "ETHUSDT", reduceOnly=True)
+    stage.run(GRACE_MS + 1_000)
+    assert stage.of("half").book() == bids(("0.025", price))
 
 
 def test_wait_is_the_twins_a_market_entry_of_main_is_followed_as_always() -> None:
@@ -226,6 +256,26 @@ def test_a_resting_limit_goes_when_growth_is_held_and_before_the_other_side_is_e
         assert half.orders() == []
 
 
+@pytest.mark.proves("A15")
+def test_a_limit_that_rests_for_one_leg_is_not_in_the_way_of_the_other() -> None:
+    follow = Follow(catch_up=CatchUp.LIMIT, max_age_s=HOUR)
+    stage = Stage(copying("half", "0.5", follow=follow), hedged=("main", "half"))
+    half = stage.of("half")
+    order = stage.main.bid("0.1", "59500", idx=1)
+    stage.settle()
+    stage.main.fill(order, "0.1")
+    stage.price("60500")
+    stage.run(GRACE_MS + 2_000)
+    assert half.book() == bids(("0.05", "59797.5"))
+    stage.main.sell("0.04", idx=2)
+    stage.run(2_000)
+    assert (half.position(idx=1), half.position(idx=2)) == (Decimal(0), Decimal("-0.02"))
+    assert half.book() == bids(("0.05", "59797.5"))
+    stage.price("59700")
+    stage.settle()
+    assert (half.position(idx=1), half.position(idx=2)) == (Decimal("0.05"), Decimal("-0.02"))
+
+
 @pytest.mark.proves("A44")
 def test_a_lost_store_takes_the_resting_limit_off_until_the_trader_says_so() -> None:
     stage, _ = lagging(CatchUp.LIMIT, "60500")
@@ -238,6 +288,33 @@ def test_a_lost_store_takes_the_resting_limit_off_until_the_trader_says_so() -> 
     stage.run(10_000)
     assert half.book() == bids(("0.05", "59797.5"))
     assert stage.alerts("half", "slippage") == []
+
+
+@pytest.mark.proves("A44")
+def test_what_a_resting_limit_opens_after_the_store_was_lost_is_ours() -> None:
+    """It fills while its cancel travels: no foreign position, and with main's stop."""
+    stage, _ = lagging(CatchUp.LIMIT, "60500")
+    half = stage.of("half")
+    stage.run(GRACE_MS + 2_000)
+    stage.world.kill()
+    stage.world.lose_store()
+    stage.world.latency_ms["half"] = 2_000
+    stage.start()
+    stage.until(lambda: any(isinstance(i.action, CancelOrder) for i in stage.engine.book.open_intents()))
+    half.fill(half.orders()[0]["orderId"], "0.02")
+    stage.run(30_000)
+    assert half.position() == Decimal("0.02")
+    assert (stage.parked("half"), stage.held("half")) == ([], ["new store"])
+    assert half.stop() == Decimal(58000)
+
+
+@pytest.mark.proves("A64", "A82")
+@pytest.mark.parametrize("how", [CatchUp.LIMIT, CatchUp.WAIT])
+def test_an_audit_finds_nothing_wrong_with_an_entry_that_waits(how: CatchUp) -> None:
+    stage, _ = lagging(how, "60500")
+    for after_ms in (GRACE_MS + 2_000, 60_000):
+        stage.run(after_ms)
+        assert {finding.severity for finding in stage.audit()} <= {Severity.INFO}
 
 
 def test_a_mirrors_targets_grow_with_what_a_resting_limit_fills() -> None:
@@ -301,6 +378,23 @@ def test_growth_beyond_the_bound_of_mains_fill_is_never_sent_and_told_once(
     assert bool(stage.held("half")) is not follows
     stage.run(60_000)
     assert len(stage.alerts("half", "slippage")) == len(alerts)
+
+
+@pytest.mark.proves("A11", "A20")
+def test_a_price_that_comes_back_inside_the_bound_ends_the_wait() -> None:
+    """The wait between attempts in vain has grown to 16 s by then; the price is read every second meanwhile."""
+    stage = Stage(copying("half", "0.5"))
+    stage.world.stream_down("half")
+    stage.main.buy("0.1")
+    stage.price("60600")
+    stage.world.stream_up("half")
+    stage.run(20_000)
+    tried = len(corrections(stage))
+    stage.run(2_500)
+    assert (len(corrections(stage)), stage.of("half").held()) == (tried, {}), "not by the clock"
+    stage.price("60200")
+    stage.run(2_500)
+    assert (len(corrections(stage)), stage.of("half").position()) == (tried + 1, Decimal("0.05"))
 
 
 @pytest.mark.proves("A20")

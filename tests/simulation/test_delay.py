@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from mirrorctl.core.domain.policy import Follow
+from mirrorctl.core.domain.policy import Direction, Follow, MappedSymbol
 from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import Stage, copying
 
@@ -146,6 +147,29 @@ def test_a_restart_goes_on_counting_where_executions_say_since_when(down_ms: int
     assert stage.of("half").position() == Decimal("0.05"), "only the first entry is 30 s old"
     stage.run(21_000)
     assert stage.of("half").position() == Decimal("0.1")
+
+
+@pytest.mark.proves("A13")
+def test_a_reverse_mirror_and_a_mapped_one_wait_as_long() -> None:
+    """Main's 2 ETH: half of it reversed, and 2 x 0.05 x 0.5 BTC; then 1 more that is young, and 1.2 sold at once."""
+    follow = Follow(delay_s=Decimal(DELAY_S))
+    reverse = copying("reverse", "0.5", follow=replace(follow, direction=Direction.REVERSE))
+    mapped = replace(copying("mapped", "0.5", follow=follow), map={"ETHUSDT": MappedSymbol("BTCUSDT", Decimal("0.05"))})
+    stage = Stage(reverse, mapped)
+    stage.main.buy("2", "ETHUSDT", target="3300")
+    stage.run(29_000)
+    assert (stage.of("reverse").held(), stage.of("mapped").held()) == ({}, {})
+    stage.run(2_000)
+    stage.main.buy("1", "ETHUSDT")
+    stage.run(20_000)
+    assert stage.of("reverse").held() == {"ETHUSDT": Decimal(-1)}
+    assert stage.of("mapped").held() == {"BTCUSDT": Decimal("0.05")}
+    stage.main.sell("1.2", "ETHUSDT", reduceOnly=True)
+    stage.run(1_000)
+    assert stage.of("reverse").held() == {"ETHUSDT": Decimal("-0.9")}
+    assert stage.of("mapped").held() == {"BTCUSDT": Decimal("0.045")}
+    stage.run(60_000)
+    assert stage.of("mapped").held() == {"BTCUSDT": Decimal("0.045")}
 
 
 def test_after_a_restart_without_executions_main_s_size_counts_as_new() -> None:

@@ -112,6 +112,7 @@ def test_resume_says_when_the_limit_is_still_reached_and_it_halts_again() -> Non
     assert stage.of("half").position() == Decimal("0.05")
 
 
+@pytest.mark.proves("A57")
 def test_a_trader_who_paused_sees_both_and_one_resume_ends_both() -> None:
     stage = limited("pause", **LOSS)
     lose(stage)
@@ -219,7 +220,7 @@ def pay(stage: Stage, amount: str) -> None:
 
 @pytest.mark.parametrize("restarts", [False, True])
 def test_money_paid_out_is_no_drawdown_and_money_paid_in_is_no_gain(restarts: bool) -> None:
-    """1000, less 500, and 100 more are 600; from there 5% are 30. The position costs 1.655; 0.05 lose 28 at 59440."""
+    """1000, less 500, and 100 more are 600, of which 5% are 30. The position costs 1.655; at 59440 it has lost 28."""
     stage = limited("flatten", **FALL)
     pay(stage, "-500")
     stage.run(10_000)

@@ -134,10 +134,11 @@ def test_respect_counts_every_part_of_an_edit_once_whatever_order_the_messages_c
         assert copy.want(Decimal("0.1"), stage.engine.instruments["BTCUSDT"]) == Decimal("0.04")
 
 
-def test_respect_does_not_undo_a_purchase_whose_execution_is_late() -> None:
+def test_respect_does_not_undo_a_purchase_whose_messages_are_lost() -> None:
     stage = held()
     half = stage.of("half")
-    stage.world.fault(FaultKind.PUSH_DROP, "half", "execution", count=None)
+    for topic in ("execution", "order"):
+        stage.world.fault(FaultKind.PUSH_DROP, "half", topic, count=None)
     half.buy("0.02")
     stage.run(10_000)
     assert half.position() == Decimal("0.07")

@@ -14,7 +14,7 @@ import pytest
 from mirrorctl.core.domain.audit.findings import Code
 from mirrorctl.core.domain.audit.judge import is_clean
 from mirrorctl.core.domain.ids import Role
-from mirrorctl.core.domain.policy import Direction, Filter, Follow, MappedSymbol, MirrorPolicy
+from mirrorctl.core.domain.policy import Direction, Filter, Follow, Hedge, MappedSymbol, MirrorPolicy
 from mirrorctl.core.engine.monitors import monitors
 from mirrorctl.core.simulation.stage import Stage, copying
 
@@ -304,3 +304,20 @@ def test_the_preview_speaks_the_mirrors_terms() -> None:
     assert [(row["qty"], row["price"]) for row in quarter["entries"]] == [("0.5", "2950")]
     assert quarter["terms"] is None
     assert {row["account"]: row["qty"] for row in result["mirrors"]} == {"half": "0.05", "quarter": "0.5"}
+
+
+@pytest.mark.proves("A14")
+def test_a_mapped_mirror_may_follow_one_leg_of_two() -> None:
+    """Long 2 and short 1 of ETHUSDT: 0.05 of the long, the short is held; the long closed: the short's 0.025."""
+    stage = Stage(mapping(follow=Follow(hedge=Hedge.LONG_ONLY)), hedged=("main",))
+    half = stage.of("half")
+    stage.main.buy("2", ETH, idx=1, stop="2900")
+    stage.main.sell("1", ETH, idx=2, stop="3100")
+    rest(stage)
+    assert half.held() == {BTC: Decimal("0.05")}
+    (row,) = stage.status()["held"]
+    assert (row["symbol"], row["raw_want"], row["want"]) == (BTC, "0.025", "0")
+    stage.main.sell("2", ETH, idx=1, reduceOnly=True)
+    rest(stage)
+    assert half.held() == {BTC: Decimal("-0.025")}
+    assert half.stop(BTC) == Decimal(62_000)

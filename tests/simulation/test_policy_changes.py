@@ -103,6 +103,22 @@ def test_flat_in_the_middle_of_mains_trade_it_waits_for_the_traders_yes() -> Non
     assert half.position() == Decimal("0.05")
 
 
+def test_what_was_over_before_the_edit_is_closed() -> None:
+    """Main closed while the mirror could not be reached; only then the policy changed."""
+    stage = Stage(REVERSE)
+    stage.main.buy("0.1", stop="58000", target="62000")
+    stage.settle()
+    stage.world.go_down("half")
+    stage.main.close()
+    stage.run(2_000)
+    assert stage.of("half").position() == Decimal("-0.05")
+    stage.world.come_back("half")
+    edited(stage, SAME)
+    stage.settle()
+    assert stage.of("half").held() == {}
+    assert stage.parked("half") == []
+
+
 def test_changed_back_it_goes_on() -> None:
     stage = Stage(REVERSE)
     stage.main.buy("0.1", stop="58000", target="62000")

@@ -335,3 +335,21 @@ def test_the_preview_says_what_it_will_hold_and_refuses_without_a_target() -> No
     assert (row["qty"], row["stop"], row["targets"], row["held"]) == ("0.05", "62000", [], None)
     assert row["loss_at_stop"] in {"99.99", "100", "100.01"}, "0.05 x 2000, entered near 60000"
     assert preview([])["held"] == "no stop"
+
+
+@pytest.mark.proves("A64")
+def test_an_audit_names_a_reverse_position_that_nothing_protects_any_more() -> None:
+    """Main's target is gone and the mirror's stop was taken away by hand: nobody knows a stop to set."""
+    hand = hand_of(LONG)
+    hand.enter("0.1", stop="58000")
+    target = hand.reduce("0.1", "62000")
+    hand.silent()
+    hand.stage.main.cancel(target)
+    hand.stage.settle()
+    hand.of("half").protect(stop="0")
+    hand.stage.run(3_000)
+    found = [f for f in hand.stage.audit() if f.account == "half" and f.code is Code.NO_STOP]
+    assert [(f.expected, f.actual, f.severity.value) for f in found] == [
+        ("none: main has no target", "no stop", "warning")
+    ]
+    assert "trade target BTCUSDT" in found[0].remedy

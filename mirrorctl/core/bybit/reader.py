@@ -1,4 +1,4 @@
-"""The reader port over HTTP: relists on one thread, single reads on another, so neither waits for the other."""
+"""The reader port over HTTP: lists on one thread, single reads on another, so no decision waits for a list."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class AccountReader:
 
     def ask(self, query: Query) -> None:
         """Queue a read; never blocks."""
-        lane = self._relists if isinstance(query, Relist) else self._singles
+        lane = self._relists if isinstance(query, Relist | ReadTransfers) else self._singles
         lane.add(query)
 
     def close(self, timeout_s: float = 2.0) -> bool:

@@ -20,9 +20,9 @@ from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.own_approach import entry_block, wanted
 from mirrorctl.core.domain.policy import BelowMinimum, CatchUp
-from mirrorctl.core.domain.protection import main_trigger
+from mirrorctl.core.domain.protection import main_trigger, watch_price
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
-from mirrorctl.core.domain.resting import tend_resting
+from mirrorctl.core.domain.resting import is_resting, tend_resting
 from mirrorctl.core.domain.scene import Held, MainFill, Need, NeedKind, Planned, Scene, Standing, SymbolPlan
 from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.twins import TwinBalance
@@ -170,7 +170,7 @@ def _grow(
     if lack := stop_wait(scene, plan, side):
         hold(lack, waiting=lack != NO_STOP)
         return
-    if any(order.is_live and (order.is_growth_correction or order.is_reduction) for order in scene.ours):
+    if any(_is_in_the_way(scene, side, order) for order in scene.ours):
         return
     if scene.mirror.mode(scene.symbol) is PositionMode.ONE_WAY and scene.mirror.size(scene.symbol, side.opposite):
         return  # a flip is two orders: the close comes first
@@ -188,7 +188,7 @@ def _grow(
     price = scene.instrument.bounded_price(reference, side.entry, bound)
     lowest, highest = min(price, reference), max(price, reference)
     qty = _raised(scene, plan, side, copy, qty, have + lag, lowest)
-    block = _attempts_block(scene, plan, scene.attempts(link))
+    block = _attempts_block(scene, plan, scene.attempts(link), side, price)
     block = block or quantity_block(scene, qty, lowest, highest)
     if block:
         plan.raised.pop(side, None)
@@ -226,6 +226,14 @@ def _grow(
             )
         )
     )
+
+
+def _is_in_the_way(scene: Scene, side: PositionSide, order: OurOrder) -> bool:
+    """Whether an order must be over before a side is grown: but what rests for the other leg may rest."""
+    if not order.is_live or not (order.is_growth_correction or order.is_reduction):
+        return False
+    hedged = scene.mirror.mode(scene.symbol) is PositionMode.HEDGE
+    return not (hedged and order.side is not side.entry and is_resting(scene, order))
 
 
 def _growth(
@@ -289,7 +297,9 @@ def _skip(scene: Scene, plan: SymbolPlan, side: PositionSide, qty: Decimal, want
         plan.wake_at(until)
 
 
-def _attempts_block(scene: Scene, plan: SymbolPlan, attempts: list[OurOrder]) -> str:
+def _attempts_block(
+    scene: Scene, plan: SymbolPlan, attempts: list[OurOrder], side: PositionSide, price: Decimal
+) -> str:
     """Why the next attempt must wait for what the earlier ones met; asks for a park when nothing can heal it (A57)."""
     refusal = last_refusal(attempts)
     if refusal is not None and not heals(refusal.code, refusal.message):
@@ -304,7 +314,19 @@ def _attempts_block(scene: Scene, plan: SymbolPlan, attempts: list[OurOrder]) ->
         return f"refused by the exchange ({refusal.code}): {refusal.message}"
     if scene.policy.follow.catch_up is CatchUp.LIMIT:
         return "the last order ended without a fill"
+    if _is_within(scene, plan, attempts[-1], side, price):
+        return ""
     return f"slippage: nothing within {plain(scene.policy.follow.max_slippage_bps)} bps"
+
+
+def _is_within(scene: Scene, plan: SymbolPlan, last: OurOrder, side: PositionSide, price: Decimal) -> bool:
+    """Whether the market has come back inside the bound: that ends the wait. The price is read once a second."""
+    watch_price(scene, plan)
+    ticker = scene.fresh_ticker()
+    if ticker is None or min(ticker.at_ms, scene.now_ms) < last.ended_ms + _PRICE_WAIT_MS:
+        return False
+    offer = ticker.ask if side is PositionSide.LONG else ticker.bid
+    return offer is not None and (price - offer) * side.sign >= 0
 
 
 def _entry_reference(scene: Scene, plan: SymbolPlan, side: PositionSide) -> tuple[Decimal | None, str]:

@@ -96,7 +96,9 @@ class Lens:
     @property
     def favoured(self) -> PositionSide | None:
         """Main's leg that is followed alone while both stand; None where none is."""
-        return {Hedge.LONG_ONLY: PositionSide.LONG, Hedge.SHORT_ONLY: PositionSide.SHORT}.get(self.hedge)
+        if self.hedge is Hedge.LONG_ONLY:
+            return PositionSide.LONG
+        return PositionSide.SHORT if self.hedge is Hedge.SHORT_ONLY else None
 
     def joins_legs(self, main: Sight, symbol: str, *, one_way: bool) -> bool:
         """Whether main's legs of a symbol are followed by one position."""
@@ -113,6 +115,7 @@ PLAIN = Lens()
 
 
 def lens_of(policy: MirrorPolicy) -> Lens:
-    """The lens of a mirror. A plain one where its policy changes neither side nor symbol."""
+    """The lens of a mirror; `PLAIN` itself where its policy changes neither side, symbol nor legs."""
     mapped = {main: to for main, to in policy.map.items() if to != MappedSymbol(main)}
-    return Lens(policy.follow.direction is Direction.REVERSE, mapped, policy.follow.hedge)
+    lens = Lens(policy.follow.direction is Direction.REVERSE, mapped, policy.follow.hedge)
+    return PLAIN if lens == PLAIN else lens

@@ -74,7 +74,7 @@ def settle_own(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, l
     filled = {key: rung.filled for key, rung in standing.items()}
     shared = min(holding.size, scene.instrument.floor_qty(want + lead))
     balance = RungBalance(standing, {rung.key: rung for rung in spread(left, shared, filled, scene.instrument)})
-    if want:
+    if want or scene.main.size(scene.symbol, side):
         return balance
     excess = scene.instrument.floor_qty(holding.size - lead)
     for key, rung in standing.items():

@@ -70,7 +70,7 @@ def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position
         return
     if improves and awaits_price(scene, plan):
         return
-    reason = "its own" if mine else "as on main"
+    reason = "its own" if mine else _whose(scene, "main's furthest target")
     _set(
         scene,
         plan,
@@ -111,11 +111,12 @@ def _plan_profit(scene: Scene, plan: SymbolPlan, main: Position, row: Position, 
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.TAKE_PROFIT)
     moved = profit != row.take_profit or (profit is not None and _differs(profit_by, actual_by))
     if moved and "target" not in scene.busy:
+        whose = _whose(scene, "main's stop")
         _set(
             scene,
             plan,
             row.idx,
-            f"as on main: take-profit {_text(row.take_profit)} → {_text(profit)}",
+            f"{whose}: take-profit {_text(row.take_profit)} → {_text(profit)}",
             take_profit=profit or ZERO,
             take_profit_by=profit_by or TriggerBy.LAST,
         )
@@ -150,6 +151,11 @@ def _plan_trailing(scene: Scene, plan: SymbolPlan, main: Position, row: Position
         trailing_stop=main.trailing_stop or ZERO,
         active_price=active,
     )
+
+
+def _whose(scene: Scene, swapped: str) -> str:
+    """What of main's a stop or target stands for; `swapped` on a reverse mirror."""
+    return swapped if scene.needs_stop else "as on main"
 
 
 def _set(scene: Scene, plan: SymbolPlan, idx: int, reason: str, **change: Any) -> None:

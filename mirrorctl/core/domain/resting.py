@@ -29,8 +29,7 @@ _RESTING = frozenset((TimeInForce.GTC, TimeInForce.POST_ONLY))
 
 def is_resting(scene: Scene, ours: OurOrder) -> bool:
     """Whether a correction stands on the book, and waits there: no IOC that is on its way."""
-    placed = scene.mirror.by_link(str(ours.link)) if ours.is_live and ours.is_growth_correction else None
-    return placed is not None and placed.is_open and placed.time_in_force in _RESTING
+    return _on_book(scene, ours) is not None
 
 
 def is_standing_entry(scene: Scene, ours: OurOrder) -> bool:
@@ -47,8 +46,8 @@ def tend_resting(
     """
     open_qty = ZERO
     for ours in scene.ours:
-        placed = scene.mirror.by_link(str(ours.link))
-        if placed is None or ours.side is not side.entry or not is_resting(scene, ours):
+        placed = _on_book(scene, ours)
+        if placed is None or ours.side is not side.entry:
             continue
         open_qty += ours.open_qty
         lacking = _lacking(scene, plan, copy, have, want, lag)
@@ -109,12 +108,25 @@ def catch_up_late(scene: Scene, plan: SymbolPlan, ours: OurOrder) -> bool:
 
     What lags is not ordered before it is ripe, so its twin may as well stand until then.
     """
-    follow = scene.policy.follow
-    until = scene.since_ms(plan, f"lag {ours.link}") + int(max(follow.grace_s, follow.delay_s) * 1000)
+    follow, what = scene.policy.follow, f"lag {ours.link}"
+    began = scene.since.get(what, _lags_since_ms(scene, ours))
+    plan.since[what] = began
+    until = began + int(max(follow.grace_s, follow.delay_s) * 1000)
     if scene.now_ms >= until:
         return True
     plan.wake_at(until)
     return False
+
+
+def _lags_since_ms(scene: Scene, ours: OurOrder) -> int:
+    """When an entry began to lag, for whoever sees it first: main's order last filled then, or it was placed then."""
+    order, placed = scene.main.order(ours.main_order_id), scene.mirror.by_link(str(ours.link))
+    told = 0
+    if order is not None and order.filled_qty >= scene.main.filled(order):  # else its row is older than the fill
+        told = order.updated_ms
+    elif placed is not None and not ours.main_order_id:
+        told = placed.created_ms
+    return min(told - scene.clock_offset_ms, scene.now_ms) if told else scene.now_ms
 
 
 def cancel_entry(scene: Scene, plan: SymbolPlan, ours: OurOrder, reason: str) -> None:
@@ -123,6 +135,12 @@ def cancel_entry(scene: Scene, plan: SymbolPlan, ours: OurOrder, reason: str) ->
     if placed is None or not placed.is_open or f"cancel:{placed.order_id}" in scene.busy:
         return
     plan.actions.append(Planned(CancelOrder(scene.account, scene.symbol, placed.order_id, placed.link_id, reason)))
+
+
+def _on_book(scene: Scene, ours: OurOrder) -> Order | None:
+    """A correction as it rests; None for every other order."""
+    placed = scene.mirror.by_link(str(ours.link)) if ours.is_live and ours.is_growth_correction else None
+    return placed if placed is not None and placed.is_open and placed.time_in_force in _RESTING else None
 
 
 def _lacking(scene: Scene, plan: SymbolPlan, copy: Copy, have: Decimal, want: Decimal, lag: Decimal) -> Decimal:

@@ -73,6 +73,8 @@ class Copies:
     def main_size(self, copy: Copy, main: AccountView) -> Decimal:
         """Main's size as the mirror of a copy follows it, in the mirror's own coins."""
         lens = self.lens(copy.account)
+        if lens is PLAIN:
+            return main.size(*copy.source)
         return lens.size(main, copy.source, one_way=self.is_one_way(copy.account, copy.symbol))
 
     def seen(self, account: str) -> bool:
@@ -113,6 +115,9 @@ class Copies:
                 self._save_copy(
                     Copy(mirror.name, *key, tag, Decimal(1), "main is flat", held=NEW_STORE, opened=True, ended=True)
                 )
+        if policy.follow.approach == MAIN:  # it may have had one of its own before the profile was changed
+            for copy in [c for c in self.copies.values() if c.account == mirror.name and c.spared]:
+                self._save_copy(replace(copy, spared=ZERO, ladder=()))
         if not self.seen(mirror.name):
             self._store.set_fact(f"seen.{mirror.name}", str(now_ms))
 
@@ -229,8 +234,8 @@ class Copies:
 
         The profile may have been edited while no process ran. What has another meaning now is not traded on.
         """
-        if copy.account not in self._lenses:
-            return True  # a mirror that the profile does not name any more
+        if copy.ended or copy.account not in self._lenses:
+            return True  # what is over is closed in any case; or the profile does not name the mirror any more
         lens, (symbol, _) = self._lenses[copy.account], copy.source
         told = self._store.fact(_terms_key(copy)) if symbol != copy.symbol else None
         same = told is None or told == plain(lens.multiplier(symbol))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mirrorctl.core.domain.account import Execution, Transfer
+from mirrorctl.core.domain.account import Execution, Transfer, Wallet
 from mirrorctl.core.domain.day_limits import Day
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.engine.accounts import Account
@@ -35,6 +35,7 @@ class DayBook:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._highs: dict[str, _High | None] = {}
+        self._wallets: dict[str, tuple[Wallet, int]] = {}
         self._closed_ms: dict[str, int] = {}
         self._transfers_ms: dict[str, int] = {}
 
@@ -52,10 +53,14 @@ class DayBook:
     def look(self, account: Account, day_start_ms: int, now_ms: int) -> None:
         """The account is known: remember its equity where it is the day's highest."""
         wallet = account.view.wallet
+        if wallet is None:
+            return
+        came = self._wallets.get(account.name)
+        if came is None or came[0] is not wallet:  # what it says is as of when it came, however late it is looked at
+            came = self._wallets[account.name] = (wallet, now_ms + (account.clock_offset_ms or 0))
         high = self._high(account.name, day_start_ms)
-        if wallet is not None and (high is None or wallet.equity > high.equity):
-            at_ms = now_ms + (account.clock_offset_ms or 0)
-            self._save(account.name, _High(day_start_ms, wallet.equity, at_ms))
+        if high is None or wallet.equity > high.equity:
+            self._save(account.name, _High(day_start_ms, wallet.equity, came[1]))
 
     def of(self, account: Account, day_start_ms: int, now_ms: int, *, known: bool) -> Day:
         """What is known of an account's day; nothing but its high while the account itself is not `known`."""

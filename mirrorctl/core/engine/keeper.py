@@ -194,6 +194,8 @@ class Keeper(OwnExits):
 
     def _raise_caps(self, key: CycleKey, main: AccountView) -> None:
         for copy in self.copies_of(key):
+            if copy.cap is None and not copy.raised:
+                continue  # most copies: nothing of theirs goes by what main's size was
             after = copy.after_main(self.main_size(copy, main))
             if after is not copy:
                 self._save_copy(after)

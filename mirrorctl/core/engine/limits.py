@@ -88,6 +88,7 @@ class Exposure:
         self._orders = 0
         self._reserved_orders = 0
         self._unpriced = ""
+        self._standing: set[str] | None = None
         self._total: Decimal | str | None = "unread"
         for growth in on_the_way:
             self._add(growth)
@@ -159,10 +160,12 @@ class Exposure:
 
     def _open_symbols(self) -> set[str]:
         """Symbols that count as open: more of them opens no further position."""
-        view = self._view
-        found = {row.symbol for row in view.positions()} | set(self._planned) | set(self._reserved)
-        found |= {order.symbol for order in view.all_orders() if not order.is_exit}
-        return found | {symbol for symbol in self._symbols() if self._filled(symbol)}
+        if self._standing is None:
+            view = self._view
+            self._standing = {row.symbol for row in view.positions()}
+            self._standing |= {order.symbol for order in view.all_orders() if not order.is_exit}
+            self._standing |= {symbol for symbol in self._symbols() if self._filled(symbol)}
+        return self._standing | self._planned.keys() | self._reserved.keys()
 
     def _symbols(self) -> set[str]:
         return self._view.symbols() | set(self._view.unsettled)

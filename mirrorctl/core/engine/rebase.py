@@ -40,6 +40,7 @@ def rebased(engine: Engine, symbol: str | None, since_ms: int) -> list[Rebased]:
     for copy in sorted(engine.keeper.copies.values(), key=lambda copy: copy.key):
         mirror = engine.passes.get(copy.account)
         chosen = symbol in (None, copy.symbol, copy.source[0]) and copy.source in engine.keeper.cycles
+        chosen = chosen and engine.keeper.copy_of(copy.account, copy.source) == copy  # else it fits the profile no more
         if not chosen or mirror is None or copy.ended or copy.out or copy.held or copy.unsized:
             continue
         made = _made(engine, copy, since_ms) if engine.is_known(mirror.mirror) else Unsized(f"{WAITS} the mirror")

@@ -13,7 +13,7 @@ from mirrorctl.core.domain.cycle import Copy, CycleKey
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
 from mirrorctl.core.domain.ladder import Ladder, stored_ladder, without
-from mirrorctl.core.domain.lens import Lens
+from mirrorctl.core.domain.lens import PLAIN, Lens
 from mirrorctl.core.domain.policy import Hedge
 from mirrorctl.core.domain.projection import Aim, Projection
 from mirrorctl.core.domain.protection import bound_trigger
@@ -44,12 +44,15 @@ class MirrorSight:
         self._book = book
         self._trades = trades
         self._nothing = AccountView(main.name)
+        self._trivial = lens is PLAIN
 
     # --- main ------------------------------------------------------------------------------------------------
 
     def of(self, symbol: str, instrument: Instrument) -> Sight:
         """Main for a decision about one symbol: the view itself where the mirror follows plainly."""
         lens, view = self.lens, self._main.view
+        if self._trivial:
+            return view
         if lens.is_idle(symbol):
             return self._nothing
         if self.is_plain(symbol):
@@ -80,25 +83,24 @@ class MirrorSight:
 
     def unfollowed(self, symbol: str) -> list[Held]:
         """What main holds and this mirror leaves out by its map or its hedge policy: shown as held, never silently."""
-        lens, view = self.lens, self._main.view
+        if self._trivial:
+            return []
+        lens, view, there = self.lens, self._main.view, self.lens.symbol_there(symbol)
+        found = []
         if not lens.follows(symbol):
-            other = lens.symbol_there(symbol)
-            reason = f"map: {symbol} stands for main's {other} on this mirror"
-            return [
+            reason = f"map: {symbol} stands for main's {there} on this mirror"
+            found = [
                 Held(self._mirror.name, symbol, lens.side(side), size, ZERO, reason)
                 for side in PositionSide
                 if (size := view.size(symbol, side))
             ]
-        there, favoured = lens.symbol_there(symbol), lens.favoured
-        if favoured is None or not self._both_legs(symbol):
-            return []
-        left = favoured.opposite
-        copy = self._keeper.copies.get((self._mirror.name, symbol, lens.side(left)))
-        if copy is None:
-            return []
+        left = None if lens.favoured is None else lens.favoured.opposite
+        copy = None if left is None else self._keeper.copies.get((self._mirror.name, symbol, lens.side(left)))
+        if left is None or copy is None or not self._both_legs(symbol):
+            return found
         raw = None if copy.unsized else copy.raw_want(view.size(there, left) * lens.multiplier(there))
         reason = f"hedge: {lens.hedge}, main's {left} is not followed while both legs stand"
-        return [Held(self._mirror.name, symbol, lens.side(left), raw, ZERO, reason)]
+        return [*found, Held(self._mirror.name, symbol, lens.side(left), raw, ZERO, reason)]
 
     def unmirrored(self, symbol: str) -> list[str]:
         """What protects main and has no counterpart on a reverse mirror, in words."""
@@ -201,6 +203,8 @@ class MirrorSight:
     def _fills(
         self, symbol: str, own: Mapping[CycleKey, MainFill], other: Mapping[CycleKey, MainFill]
     ) -> dict[PositionSide, MainFill]:
+        if self._trivial:
+            return {side: own[(symbol, side)] for side in PositionSide if (symbol, side) in own}
         lens, there = self.lens, self.lens.symbol_there(symbol)
         joined = lens.joins_legs(self._main.view, there, one_way=self.is_one_way(symbol))
         multiplier = lens.multiplier(there)

@@ -63,6 +63,8 @@ def seen_block(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> str:
         return ""
     if lens.hedge is Hedge.REFUSE:
         return "hedge: both legs of main would stand, and the mirror is one-way"
+    if lens.hedge is Hedge.NET and not sight.grown(*here, plan.qty):
+        return f"hedge: net, main's {side} beside its {side.opposite} only reduces what is followed"
     if lens.favoured is side.opposite:
         return f"hedge: {lens.hedge}, main's {side} is not followed while both legs stand"
     return ""

@@ -20,6 +20,7 @@ from mirrorctl.core.engine.state import EngineState
 
 _EVERY_MS = 60_000
 _NOT_SERVED_MS = 6 * 3_600_000
+_WEEK_MS = 7 * 86_400_000 - 60_000  # one window of the log
 _LATE_MS = 600_000  # a row may be listed well after its time (account/transaction-log)
 
 log = logging.getLogger(__name__)
@@ -67,9 +68,9 @@ class Transfers:
             log.warning("%s: deposits are not noticed: %s", account.name, answer.message)
 
     def _since_ms(self, account: Account) -> int:
-        """From when to read: not from before the account was first looked at, and late rows again."""
+        """From when to read: not from before the account was first looked at, late rows again, a week at most."""
         first, newest = self._cursor(account)
-        return max(first, newest - _LATE_MS)
+        return max(first, newest - _LATE_MS, self._state.exchange_now_ms() - _WEEK_MS)
 
     def _cursor(self, account: Account) -> tuple[int, int]:
         """(when the account was first looked at, the newest row told of), exchange clock."""

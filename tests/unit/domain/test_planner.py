@@ -10,7 +10,7 @@ from mirrorctl.core.domain.actions import SetTradingStop
 from mirrorctl.core.domain.planner import apply_brake
 from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, NeedKind, Planned, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
-from tests.unit.domain.scenes import LONG, SHORT, SYMBOL, Desk, copy_of, order, row, told
+from tests.unit.domain.scenes import LONG, SHORT, SYMBOL, Desk, copy_of, execution, order, row, told
 
 
 def closing(symbol: str, *, explained: bool = False) -> SymbolPlan:
@@ -65,6 +65,23 @@ def test_a_close_after_an_own_exit_needs_no_explanation() -> None:
     plan = desk.plan()
     assert told(plan) == ["reduction sell 0.050"]
     assert not plan.closes_unexplained
+
+
+@pytest.mark.proves("A86")
+def test_time_goes_on_while_nothing_can_be_decided() -> None:
+    """An exit's deadline counts from its beginning, not from the last fill that was not accounted for."""
+    desk = Desk.opened()
+    desk.main.hold(LONG, "0.1")
+    desk.mirror.hold(LONG, "0.1")
+    began = desk.plan().since["excess long"]
+    desk.later(300)
+    desk.main.rest(order("a", "0.1", filled_qty=Decimal("0.05")))
+    plan = desk.plan()
+    assert "not accounted for" in plan.blocked
+    assert plan.since["excess long"] == began
+    desk.later(300)
+    desk.main.view.apply_order_executions("a", [execution("x", "a", "0.05", 9)], desk.now_ms)
+    assert desk.plan().since["excess long"] == began
 
 
 @pytest.mark.proves("A20")

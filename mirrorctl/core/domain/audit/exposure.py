@@ -28,6 +28,7 @@ _HELD_REMEDIES = {
     "catch_up": "none needed: it fills at its price, or goes with main's position",
     "filter": "none needed: the profile's filter keeps it out",
     "adopt": "none needed: main's position is older than the mirror",
+    "approach": "none needed: the mirror follows again after main was flat",
     "left out": "none needed: the mirror follows again after main was flat",
     "sizing risk": "set a stop on main, or leave it",
     "sizing": "fund the account, or leave it",
