@@ -54,11 +54,7 @@ def explain(
     Example: mirrorctl explain BTCUSDT --account mirror
     """
     session = open_session(context, profile, as_json)
-    known = [row.name for row in session.profile.accounts]
-    if account is not None and account not in known:
-        raise UsageError(
-            f'the profile {session.profile.name} has no account "{account}"', f"it has: {', '.join(known)}"
-        )
+    session.check_account(account)
     document = read_explanation(session, about, account, limit)
     session.terminal.result(document, explain_tables.explanation(document))
 

@@ -9,7 +9,6 @@ import typer
 from mirrorctl.commands import amounts, record_tables
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
-from mirrorctl.core.domain.errors import UsageError
 from mirrorctl.core.domain.policy import MAIN
 
 if TYPE_CHECKING:
@@ -48,11 +47,7 @@ def read_history(session: Session, symbol: str | None, account: str | None, limi
     """The `history` document, the newest last. Raises StoreError when the store cannot be read."""
     from mirrorctl.core.store.sqlite import SqliteStore
 
-    known = [row.name for row in session.profile.accounts]
-    if account is not None and account not in known:
-        raise UsageError(
-            f'the profile {session.profile.name} has no account "{account}"', f"it has: {', '.join(known)}"
-        )
+    session.check_account(account)
     with SqliteStore(session.home.store_path(session.profile.name), read_only=True) as store:
         return {
             "schema": SCHEMA,

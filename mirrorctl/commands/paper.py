@@ -106,9 +106,7 @@ def deposit(
     """
     session = _open(context, profile, as_json)
     body: Body = {"account": account, "amount": amounts.signed(amount, "AMOUNT")}
-    if account not in [known.name for known in session.profile.accounts]:
-        known = ", ".join(known.name for known in session.profile.accounts)
-        raise UsageError(f'the profile {session.profile.name} has no account "{account}"', f"it has: {known}")
+    session.check_account(account)
     answer = _post(session, "/paper/deposit", body)
     _done(session, {**body, **answer}, f"{account}: wallet balance {answer['balance']} USDT")
 

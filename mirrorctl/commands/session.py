@@ -38,15 +38,18 @@ class Session:
 
     def account_names(self, only: str | None) -> list[str]:
         """The accounts in use, main first, or the one that is named."""
-        accounts = self.profile.accounts
+        self.check_account(only)
         if only is None:
-            return [account.name for account in accounts if account.enabled]
-        if only not in [account.name for account in accounts]:
-            known = ", ".join(account.name for account in accounts)
-            raise UsageError(f'the profile {self.profile.name} has no account "{only}"', f"it has: {known}")
+            return [account.name for account in self.profile.accounts if account.enabled]
         if not self.profile.account(only).enabled:
             raise UsageError(f"{only} is disabled in the profile", f"set enabled = true in {self.profile.path}")
         return [only]
+
+    def check_account(self, name: str | None) -> None:
+        """Raise UsageError for an account that the profile does not have, in use or not."""
+        known = [account.name for account in self.profile.accounts]
+        if name is not None and name not in known:
+            raise UsageError(f'the profile {self.profile.name} has no account "{name}"', f"it has: {', '.join(known)}")
 
 
 def open_session(context: typer.Context, profile: str | None, as_json: bool) -> Session:

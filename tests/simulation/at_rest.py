@@ -83,8 +83,9 @@ class AtRest:
         """Whether a reason for which growth is held is true by the exchange's books."""
         policy, leg, (symbol, _) = self.policies[name], cycle.leg, here
         kind, _, rest = reason.partition(":")
-        worth = self.books.notionals(name)
-        price = self.stage.world.exchange.state.markets[symbol].last * Decimal("1.06")  # within the slippage bound
+        dear = Decimal("1.06")  # all is weighed at the worst price that an entry may pay: 500 bps and what prices moved
+        worth = {symbol: value * dear for symbol, value in self.books.notionals(name).items()}
+        price = self.stage.world.exchange.state.markets[symbol].last * dear
         match kind.split(" ")[0]:
             case "filter":
                 return self.books.filtered(policy, leg)

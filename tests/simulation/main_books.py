@@ -133,16 +133,10 @@ class MainBooks:
         return bool(self.targets(leg)) or bound is not None
 
     def targets(self, leg: Leg) -> list[Order]:
-        """Main's resting reduce-only limits of one side."""
+        """Main's resting exits of one side: on a one-way main every order against the position is one."""
         symbol, side = leg
         uid = self.world.uids[MAIN]
         idx = self._main_leg(leg)[1]
-        return [
-            order
-            for order in self.state.live(uid, symbol)
-            if order.is_open
-            and order.reduce_only
-            and not order.protective
-            and order.idx == idx
-            and (order.side is Side.SELL) is (side is LONG)
-        ]
+        against = (order for order in self.state.live(uid, symbol) if (order.side is Side.SELL) is (side is LONG))
+        plain = (order for order in against if order.is_open and not order.protective and order.idx == idx)
+        return [order for order in plain if order.reduce_only or not idx]

@@ -203,6 +203,41 @@ def test_risk_without_a_stop_is_held_until_main_has_one() -> None:
     assert stage.of("copy").position() == want, "a moved stop changes no ratio"
 
 
+def test_a_stop_that_an_entry_still_carries_sizes_nothing_that_stands_without_one() -> None:
+    stage = Stage(by(SizingMode.RISK, "1"), balances=POOR)
+    stage.main.buy("0.1")
+    stage.main.bid("0.4", "59000", stop="57000")
+    stage.settle()
+    assert stage.held("copy") == ["sizing risk: main has no stop"]
+    assert stage.of("copy").volume() == (Decimal(0), Decimal(0))
+
+
+def test_an_order_against_mains_position_is_nothing_to_wait_for() -> None:
+    stage = Stage(by(SizingMode.RISK, "1"))
+    stage.main.offer("0.1", "61000")
+    stage.settle()
+    assert stage.held("copy") == ["sizing risk: main has no stop"], "of the short that it would open"
+    stage.main.buy("0.2", stop="58000")
+    stage.settle()
+    assert stage.of("copy").position() > 0
+    assert (stage.held("copy"), stage.status()["in_sync"]) == ([], True)
+    assert stage.command("sync")["converged"], "it does not wait for a ratio that nobody needs"
+
+
+def test_a_flip_is_sized_by_what_main_holds_whichever_fill_is_told_first() -> None:
+    """Main is short 0.098 and buys 0.155: it holds 0.057, never the 0.137 of the first and the third fill alone."""
+    for seed in range(1, 41):
+        stage = Stage(by(SizingMode.FIXED_QTY, "0.015"), seed=seed)
+        stage.main.sell("0.018")
+        stage.settle()
+        stage.main.sell("0.080")
+        stage.main.buy("0.155")
+        stage.settle()
+        assert stage.main.position() == Decimal("0.057")
+        assert copy_at(stage).formula == "fixed-qty: r = 0.015 ÷ 0.057 = 0.26315789…", seed
+        assert stage.of("copy").position() == Decimal("0.015"), seed
+
+
 def test_main_that_closes_before_a_ratio_was_made_leaves_nothing() -> None:
     stage = Stage(by(SizingMode.RISK, "1"))
     stage.main.buy("1")

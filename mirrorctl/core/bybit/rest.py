@@ -264,7 +264,8 @@ class BybitRest:
         while now_ms - start_ms >= _WINDOW_MS:
             yield {"startTime": start_ms, "endTime": start_ms + _WINDOW_MS - 1}
             start_ms += _WINDOW_MS
-        yield {"startTime": start_ms, "endTime": now_ms} if closed else {"startTime": start_ms}
+        end_ms = max(now_ms, start_ms + 1)  # a start of just now, by a clock that was measured a little earlier
+        yield {"startTime": start_ms, "endTime": end_ms} if closed else {"startTime": start_ms}
 
 
 def _is_of(row: Row, named: dict[str, str]) -> bool:

@@ -23,7 +23,18 @@ from mirrorctl.core.domain.policy import BelowMinimum, CatchUp
 from mirrorctl.core.domain.protection import main_trigger, watch_price
 from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
 from mirrorctl.core.domain.resting import is_resting, tend_resting
-from mirrorctl.core.domain.scene import Held, MainFill, Need, NeedKind, Planned, Scene, Standing, SymbolPlan
+from mirrorctl.core.domain.scene import (
+    AHEAD_WAIT_MS,
+    Held,
+    MainFill,
+    Need,
+    NeedKind,
+    Planned,
+    Scene,
+    Skipped,
+    Standing,
+    SymbolPlan,
+)
 from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.twins import TwinBalance
 from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, StopKind, TimeInForce, TriggerBy
@@ -259,7 +270,8 @@ def _growth(
             return None
     if _is_small(scene, side, copy, qty):
         asked = qty or copy.asked(main_size)
-        _skip(scene, plan, side, asked, want)
+        young = scene.ripening.get(side)
+        _skip(scene, plan, side, want, Skipped(asked, have + lag, main_size - (young.qty if young else ZERO)))
         hold(f"below minimum: {plain(asked)}")
         return None
     return qty, want
@@ -286,13 +298,13 @@ def _is_small(scene: Scene, side: PositionSide, copy: Copy, qty: Decimal) -> boo
     return qty < scene.instrument.min_qty or (price is not None and not scene.instrument.meets_minimum(qty, price))
 
 
-def _skip(scene: Scene, plan: SymbolPlan, side: PositionSide, qty: Decimal, want: Decimal) -> None:
+def _skip(scene: Scene, plan: SymbolPlan, side: PositionSide, want: Decimal, skipped: Skipped) -> None:
     """With `skip`, what stays under the minimum for the grace time is left out for good (A9)."""
     if scene.policy.sizing.below_minimum is not BelowMinimum.SKIP:
         return
     until = scene.since_ms(plan, f"small {side} {plain(want)}") + int(scene.policy.follow.grace_s * 1000)
     if scene.now_ms >= until:
-        plan.skipped[side] = qty
+        plan.skipped[side] = skipped
     else:
         plan.wake_at(until)
 
@@ -330,7 +342,25 @@ def _is_within(scene: Scene, plan: SymbolPlan, last: OurOrder, side: PositionSid
 
 
 def _entry_reference(scene: Scene, plan: SymbolPlan, side: PositionSide) -> tuple[Decimal | None, str]:
-    return _reference(scene, plan, scene.growth_fill.get(side))
+    """As `_reference`; but while main's row is ahead of its executions the price of a fill is on its way.
+
+    A row that is read before the first execution comes tells it too: the entry of a young position.
+    """
+    fill = scene.growth_fill.get(side)
+    if fill is not None and _is_young(scene, fill.at_ms, scene.now_ms):
+        return fill.price, "main's fill"
+    row = scene.main.position(scene.symbol, side)
+    if row is not None and row.entry_price is not None and _is_young(scene, row.opened_ms, scene.exchange_ms):
+        return row.entry_price, "main's entry"
+    until = scene.since_ms(plan, f"price {side}") + AHEAD_WAIT_MS if scene.main.is_ahead(scene.symbol) else 0
+    if scene.now_ms < until:
+        plan.wake_at(until)
+        return None, ""
+    return _reference(scene, plan, None)
+
+
+def _is_young(scene: Scene, at_ms: int, now_ms: int) -> bool:
+    return now_ms - at_ms <= scene.policy.follow.max_age_s * 1000
 
 
 def _exit_reference(scene: Scene, plan: SymbolPlan, side: PositionSide) -> tuple[Decimal | None, str]:
@@ -339,7 +369,7 @@ def _exit_reference(scene: Scene, plan: SymbolPlan, side: PositionSide) -> tuple
 
 def _reference(scene: Scene, plan: SymbolPlan, fill: MainFill | None) -> tuple[Decimal | None, str]:
     """Main's fill while it is young, else the mid of a fresh ticker; None asks for one."""
-    if fill is not None and scene.now_ms - fill.at_ms <= scene.policy.follow.max_age_s * 1000:
+    if fill is not None and _is_young(scene, fill.at_ms, scene.now_ms):
         return fill.price, "main's fill"
     ticker = scene.fresh_ticker()
     if ticker is not None:

@@ -126,9 +126,12 @@ class Copy:
         raised = self.raised * main_size / self.main_size if shrunk else self.raised
         return replace(self, cap=None if self.cap is None else self.cap + rise, main_size=main_size, raised=raised)
 
-    def after_skip(self, have: Decimal, qty: Decimal, main_size: Decimal) -> Copy:
-        """An entry was too small by itself: what it was for is left out, and only later entries count (A9)."""
-        return replace(self, cap=have, main_size=main_size, skipped=self.skipped + qty)
+    def after_skip(self, kept: Decimal, qty: Decimal, ripe: Decimal, main_size: Decimal) -> Copy:
+        """An entry was too small by itself: what it was for is left out, and only later entries count (A9).
+
+        `ripe`: what of `main_size` it was decided on; the rest is younger, and a later entry.
+        """
+        return replace(self, cap=kept, main_size=ripe, skipped=self.skipped + qty).after_main(main_size)
 
     def after_raise(self, size: Decimal, main_size: Decimal) -> Copy:
         """An entry under the minimum is raised to it, once in a cycle (A9)."""

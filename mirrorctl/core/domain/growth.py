@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import SetLeverage
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
@@ -22,6 +23,8 @@ from mirrorctl.core.domain.view import AccountView
 NO_STOP = "no stop"
 _PUSH_WAIT_MS = 250
 _ROW_WAIT_MS = 300
+_MAP_TICKER_MS = 3_600_000
+_MAP_APART = Decimal(2)
 
 
 def standing_block(scene: Scene, copy: Copy) -> str:
@@ -104,6 +107,9 @@ def entry_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
     if not scene.mirror.proven(scene.symbol, side):
         plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
         return "the mirror's position and leverage are not read yet"
+    if _is_mapped(scene) and _hourly_ticker(scene) is None:
+        plan.needs.append(Need(NeedKind.TICKER, scene.account, scene.symbol))
+        return f"the price of {scene.symbol} is not known yet"
     return _leverage_wait(scene, plan)
 
 
@@ -144,4 +150,22 @@ def quantity_block(scene: Scene, qty: Decimal, lowest: Decimal, highest: Decimal
     """Why an entry may not go that fills between two prices: the contract's minimum, or a limit of the profile."""
     if not scene.instrument.meets_minimum(qty, lowest):
         return f"below minimum: {plain(qty)} at {plain(lowest)}"
-    return scene.limit(qty, highest)
+    return _map_block(scene, highest) or scene.limit(qty, highest)
+
+
+def _map_block(scene: Scene, price: Decimal) -> str:
+    """A price of main's that is another one altogether here: quantity and notional would be wrong by as much."""
+    ticker = _hourly_ticker(scene) if _is_mapped(scene) else None
+    if ticker is None or ticker.last / _MAP_APART <= price <= ticker.last * _MAP_APART:
+        return ""
+    return f"map: main's price is {plain(price)} here and {scene.symbol} trades at {plain(ticker.last)}: multiplier?"
+
+
+def _is_mapped(scene: Scene) -> bool:
+    return any(copy.source[0] != scene.symbol for copy in scene.copies.values())
+
+
+def _hourly_ticker(scene: Scene) -> Ticker | None:
+    """A price that tells one contract from another need not be of this moment."""
+    ticker = scene.ticker
+    return ticker if ticker is not None and scene.now_ms - ticker.at_ms <= _MAP_TICKER_MS else None

@@ -128,6 +128,18 @@ class Standing:
     tolerated: Decimal = ZERO
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What an entry was too small for (A9). `kept`: the size it stays at, with what live twins still bring.
+
+    `main_size`: main's size, in the mirror's coin, that this was decided on: what is younger than `delay_s` is later.
+    """
+
+    qty: Decimal
+    kept: Decimal
+    main_size: Decimal
+
+
 @dataclass(slots=True)
 class SymbolPlan:
     """What one decision comes to. `blocked` says why no decision could be made (unknown views, unsettled fills).
@@ -136,7 +148,7 @@ class SymbolPlan:
     too late to protect; they are out of their cycle and will be closed. `missing`: targets the exchange does not take,
     and stops that are not mirrored, named (A28). `own_stops`: stops of this mirror's own to be written down, and
     `own_ladders` the places of its own rungs. `guarded`: sides with a position, and the stop that shall stand.
-    `late_exits`: reductions that found no price within their bound. `skipped` and `raised`: quantities left out, and
+    `late_exits`: reductions that found no price within their bound. `skipped` and `raised`: what is left out, and
     sizes raised to, because an entry was under the minimum; to be written down before anything is sent. `settling`:
     what waits for something under way and ends by itself; until then the plan is not done.
     """
@@ -159,7 +171,7 @@ class SymbolPlan:
     own_stops: dict[PositionSide, Decimal] = field(default_factory=dict)
     own_ladders: dict[PositionSide, tuple[tuple[str, Decimal], ...]] = field(default_factory=dict)
     guarded: dict[PositionSide, Decimal] = field(default_factory=dict)
-    skipped: dict[PositionSide, Decimal] = field(default_factory=dict)
+    skipped: dict[PositionSide, Skipped] = field(default_factory=dict)
     raised: dict[PositionSide, Decimal] = field(default_factory=dict)
     wake_ms: int | None = None
     since: dict[str, int] = field(default_factory=dict)

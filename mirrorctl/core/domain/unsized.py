@@ -25,8 +25,11 @@ def plan_unsized(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy)
     """Say why the mirror follows nothing of main's position or entries yet; end what is left of the cycle before."""
     have = scene.mirror.size(scene.symbol, side)
     block = standing_block(scene, copy)
-    waiting = not block and is_waiting(copy.unsized)
-    plan.held.append(Held(scene.account, scene.symbol, side, None, have, block or copy.unsized, waiting))
+    # an order of main's against its own position is no entry: there is nothing to follow, and nothing to wait for
+    asked = scene.main.size(scene.symbol, side) or entry_orders(scene.main, scene.symbol, side)
+    waiting = bool(asked) and not block and is_waiting(copy.unsized)
+    if asked:
+        plan.held.append(Held(scene.account, scene.symbol, side, None, have, block or copy.unsized, waiting))
     if waiting:
         plan.settling = copy.unsized
         _attribute(scene, plan)

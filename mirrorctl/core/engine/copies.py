@@ -16,7 +16,7 @@ from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.lens import PLAIN, Lens
 from mirrorctl.core.domain.own_approach import first_seen
 from mirrorctl.core.domain.policy import MAIN, Adopt, MirrorPolicy
-from mirrorctl.core.domain.scene import MainFill, SymbolPlan
+from mirrorctl.core.domain.scene import MainFill, Skipped, SymbolPlan
 from mirrorctl.core.domain.sizing import WAITS, Sized, SizingInputs, Unsized, ratio_of
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 from mirrorctl.core.domain.view import AccountView
@@ -134,11 +134,11 @@ class Copies:
             if (stop, ladder) != (copy.own_stop, copy.ladder):
                 self._save_copy(replace(copy, own_stop=stop, ladder=ladder))
 
-    def skip(self, account: str, symbol: str, side: PositionSide, have: Decimal, qty: Decimal, main: Decimal) -> None:
-        """What an entry was too small for is left out of this cycle (A9)."""
+    def skip(self, account: str, symbol: str, side: PositionSide, skipped: Skipped, main: Decimal) -> None:
+        """What an entry was too small for is left out of this cycle (A9). `main`: main's size now."""
         copy = self.copies.get((account, symbol, side))
         if copy is not None:
-            self._save_copy(copy.after_skip(have, qty, main))
+            self._save_copy(copy.after_skip(skipped.kept, skipped.qty, skipped.main_size, main))
 
     def raise_to(self, account: str, symbol: str, side: PositionSide, size: Decimal, main: Decimal) -> None:
         """An entry under the minimum is about to be raised to it: written down before it is sent (A9)."""

@@ -293,10 +293,9 @@ class Engine(EngineState):
     def _after_minimum(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
         """Write down what was left out, or raised, because an entry was under the contract's minimum (A9)."""
         account = mirror.mirror
-        for side, qty in plan.skipped.items():
-            have, main = account.view.size(plan.symbol, side), mirror.sight.size(plan.symbol, side)
-            self.keeper.skip(plan.account, plan.symbol, side, have, qty, main)
-            text = f"skipped: {plain(qty)} is below the minimum of an order"
+        for side, skipped in plan.skipped.items():
+            self.keeper.skip(plan.account, plan.symbol, side, skipped, mirror.sight.size(plan.symbol, side))
+            text = f"skipped: {plain(skipped.qty)} is below the minimum of an order"
             self.outbox.tell(now, Severity.WARNING, "below-minimum", plan.account, plan.symbol, text, str(now))
             self.mark(account, plan.symbol)
         for side, size in plan.raised.items():

@@ -13,7 +13,9 @@ from mirrorctl.core.domain.breakeven import better
 from mirrorctl.core.domain.cycle import Copy, entry_orders, observed
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.policy import Foreign
+from mirrorctl.core.domain.selection import selection_block
 from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.wish import LEFT_OUT
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Severity
@@ -32,7 +34,7 @@ def adopt_foreign(state: EngineState, mirror: MirrorPass, symbols: Iterable[str]
         return
     account = mirror.mirror
     for symbol in symbols:
-        copies = _adoptable(state, account, symbol)
+        copies = _adoptable(state, mirror, symbol)
         if copies and not _stands_still(state, account, symbol, copies):
             state.dirty[account.name].add(symbol)
             continue
@@ -42,14 +44,20 @@ def adopt_foreign(state: EngineState, mirror: MirrorPass, symbols: Iterable[str]
             _adopt(state, account, copy)
 
 
-def _adoptable(state: EngineState, account: Account, symbol: str) -> list[Copy]:
-    """The copies that the foreign legs of a symbol may become; none where one of the legs cannot be ours."""
-    found = []
+def _adoptable(state: EngineState, mirror: MirrorPass, symbol: str) -> list[Copy]:
+    """The copies that the foreign legs of a symbol may become; none where one of the legs cannot be ours.
+
+    What the filter leaves out of main's symbols and sides, or the trader of this trade, stays the trader's own.
+    """
+    account, found = mirror.mirror, []
+    chosen = replace(mirror.policy.filter, windows=(), close_only=False)
     for side in PositionSide:
         copy = state.keeper.copies.get((account.name, symbol, side))
         if not account.view.size(symbol, side) or (copy is not None and copy.opened):
             continue
         if copy is None or copy.ended or not state.keeper.main_size(copy, state.main.view):
+            return []
+        if copy.held == LEFT_OUT or selection_block(chosen, *copy.source, state.exchange_now_ms()):
             return []
         found.append(copy)
     return found

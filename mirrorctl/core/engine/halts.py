@@ -45,7 +45,9 @@ class Halts:
             self._look(account, now_ms, acts=acts)
         if acts:
             for name in sorted(self._due - self._running):
-                if name in self._state.accounts and self._state.is_known(self._state.accounts[name]):
+                if self._state.standings.halt(name) is None:  # the trader resumed before it began
+                    self._drop(name)
+                elif name in self._state.accounts and self._state.is_known(self._state.accounts[name]):
                     self._flatten(name)
 
     def _read(self, account: Account, now_ms: int) -> None:
@@ -88,7 +90,7 @@ class Halts:
         state = self._state
         if on_breach is OnBreach.WARN:
             about = f"{found.limit}:{state.day_start_ms()}"  # once a day
-            state.outbox.tell(now_ms, Severity.WARNING, "limit", account.name, "", found.text, about)
+            state.outbox.tell_lasting(now_ms, Severity.WARNING, "limit", account.name, "", found.text, about)
             return
         if state.standings.halt(account.name) is not None:
             return
@@ -114,12 +116,16 @@ class Halts:
         def done(result: dict[str, object] | None, error: MirrorctlError | None) -> None:
             if error is None:  # else it stays due, and the next start tries again
                 self._running.discard(name)
-                self._due.discard(name)
-                state.store.set_fact(_flatten_key(name), "")
+                self._drop(name)
             severity, text = _outcome(result, error)
             state.outbox.tell(state.now_ms(), severity, "halt", name, "", text, f"flatten:{state.now_ms()}")
 
         state.tasks.start(flatten(state, [name], lambda _event: None), done)
+
+    def _drop(self, name: str) -> None:
+        """Nothing is to be flattened any more."""
+        self._due.discard(name)
+        self._state.store.set_fact(_flatten_key(name), "")
 
 
 def still_reached(state: EngineState, names: Iterable[str]) -> list[dict[str, str]]:

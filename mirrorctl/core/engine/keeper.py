@@ -39,6 +39,7 @@ class Keeper(OwnExits):
         super().__init__(store, main_uid, lenses, accounts)
         self.growth_fill: dict[CycleKey, MainFill] = {}
         self.openers: dict[CycleKey, str] = {}
+        self._ended: dict[CycleKey, Cycle] = {}
 
     # --- main ------------------------------------------------------------------------------------------------
 
@@ -157,7 +158,10 @@ class Keeper(OwnExits):
     def _start(self, key: CycleKey, origin: str, opened: bool, mirrors: dict[str, MirrorPolicy], began_ms: int) -> None:
         symbol, side = key
         done = self._done_since(MAIN, key, began_ms)
-        tag = trade_tag(self._main_uid, symbol, side, origin)
+        last = self._ended.get(key)
+        again = last is not None and last.origin == origin  # an order that outlasted the position it began
+        named = f"{origin} after {last.tag}" if last is not None and again else origin
+        tag = trade_tag(self._main_uid, symbol, side, named)
         self._save_cycle(Cycle(symbol, side, tag, origin, began_ms, opened, done))
         cycle = self.cycles[key]
         if opened:
@@ -170,6 +174,8 @@ class Keeper(OwnExits):
                 before = self.copies.get(copy.key)
                 if before is not None:  # what it still holds of the cycle before is ours, and its close explained
                     copy = replace(copy, opened=before.opened, explained=before.explained and not opened)
+                    if name in self._accounts:
+                        self._expect_leftover(copy.key, self._accounts[name].view)
                 self._begin_copy(copy)
 
     def _open(self, cycle: Cycle) -> None:
@@ -180,7 +186,7 @@ class Keeper(OwnExits):
             self._save_copy(replace(copy, explained=False))
 
     def _end(self, cycle: Cycle, now_ms: int) -> None:
-        del self.cycles[cycle.key]
+        self._ended[cycle.key] = self.cycles.pop(cycle.key)
         self._begun.pop(cycle.key, None)
         closing = self.exit_fill.get(cycle.key)
         self._flat_ms[cycle.key] = closing.exchange_ms if closing is not None else 0
@@ -196,6 +202,9 @@ class Keeper(OwnExits):
         for copy in self.copies_of(key):
             if copy.cap is None and not copy.raised:
                 continue  # most copies: nothing of theirs goes by what main's size was
-            after = copy.after_main(self.main_size(copy, main))
+            size = self.main_size(copy, main)
+            if not size:
+                continue  # beside main's other leg it counts for nothing, and is no entry when it counts again
+            after = copy.after_main(size)
             if after is not copy:
                 self._save_copy(after)

@@ -8,7 +8,7 @@ module (`domain/day_limits.py`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from mirrorctl.core.domain.actions import Action, AmendOrder, PlaceOrder
 from mirrorctl.core.domain.day_limits import Day, refusal
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.policy import Limits
-from mirrorctl.core.domain.values import Side
+from mirrorctl.core.domain.values import PositionSide, Side
 from mirrorctl.core.domain.view import AccountView
 
 _MINUTE_MS = 60_000
@@ -171,10 +171,7 @@ class Exposure:
         return self._view.symbols() | set(self._view.unsettled)
 
     def _symbol_notional(self, symbol: str, price: Decimal) -> Decimal:
-        held = sum(
-            (row.size * max(price, _mark_of(row) or ZERO) for row in self._view.positions() if row.symbol == symbol),
-            ZERO,
-        )
+        held = sum((row.size * max(price, _mark_of(row) or ZERO) for row in self._rows(symbol)), ZERO)
         planned = self._planned.get(symbol, ZERO) + self._reserved.get(symbol, ZERO)
         return held + self._filled(symbol) + self._resting(symbol, price) + planned
 
@@ -221,9 +218,14 @@ class Exposure:
             total += self._filled(symbol) + self._resting(symbol, market or ZERO)
         return total
 
+    def _rows(self, symbol: str) -> Iterator[Position]:
+        """The positions of one symbol, without looking through all of them."""
+        rows = (self._view.position(symbol, side) for side in PositionSide)
+        return (row for row in rows if row is not None)
+
     def _market(self, symbol: str) -> Decimal | None:
         """The last price known of a symbol, whatever its age: none at all is worse."""
-        marks = (_mark_of(row) for row in self._view.positions() if row.symbol == symbol)
+        marks = (_mark_of(row) for row in self._rows(symbol))
         ticker = self._tickers.get(symbol)
         return next((mark for mark in marks if mark is not None), None if ticker is None else ticker.last)
 

@@ -8,6 +8,7 @@ that main held it before.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.delay import SizeHistory, history_of
@@ -27,20 +28,46 @@ class MainSizes:
         self._main = main
         self._fees = fees
         self._known: dict[tuple[str, PositionSide], tuple[str, SizeHistory]] = {}
+        self._joined: dict[tuple[str, str, PositionSide], tuple[str, SizeHistory]] = {}
 
     def ripening(
-        self, policy: MirrorPolicy, copies: Mapping[PositionSide, Copy], at_ms: int
+        self,
+        policy: MirrorPolicy,
+        copies: Mapping[PositionSide, Copy],
+        at_ms: int,
+        joined: Mapping[PositionSide, Decimal] | None = None,
     ) -> dict[PositionSide, Ripening]:
-        """What each copy does not follow yet; nothing of a mirror without delay."""
+        """What each copy does not follow yet; nothing of a mirror without delay.
+
+        `joined`: what is followed of each side where one position stands for both of main's legs, in the mirror's coin.
+        """
         delay_ms = int(policy.follow.delay_s * 1000)
         if not delay_ms:
             return {}
-        return {side: self._of(policy, copy, delay_ms, at_ms) for side, copy in copies.items() if not copy.ended}
+        found = {}
+        for side, copy in copies.items():
+            if not copy.ended:
+                size = None if joined is None else joined.get(side)
+                history = self._scaled(policy, copy, at_ms) if size is None else self._beside(policy, copy, size, at_ms)
+                found[side] = history.ripening(at_ms, delay_ms)
+        return found
 
-    def _of(self, policy: MirrorPolicy, copy: Copy, delay_ms: int, at_ms: int) -> Ripening:
-        young = self._history(copy, at_ms).ripening(at_ms, delay_ms)
-        mapped = policy.map.get(copy.source[0])
-        return young if mapped is None else Ripening(young.qty * mapped.multiplier, young.until_ms)
+    def _beside(self, policy: MirrorPolicy, copy: Copy, size: Decimal, at_ms: int) -> SizeHistory:
+        """The history of what is followed of a leg: it grows, too, when main's other leg is closed."""
+        tag, before = self._joined.get(copy.key, ("", SizeHistory()))
+        if tag != copy.tag:
+            leg = self._scaled(policy, copy, at_ms)
+            before = leg if leg.size == size else SizeHistory()
+        history = before.then(at_ms, size)
+        self._joined[copy.key] = (copy.tag, history.without_before(at_ms - _KEPT_MS))
+        return history
+
+    def _scaled(self, policy: MirrorPolicy, copy: Copy, at_ms: int) -> SizeHistory:
+        """The history of main's side in the mirror's coin."""
+        history, mapped = self._history(copy, at_ms), policy.map.get(copy.source[0])
+        if mapped is None:
+            return history
+        return SizeHistory(tuple((since, size * mapped.multiplier) for since, size in history.levels))
 
     def _history(self, copy: Copy, at_ms: int) -> SizeHistory:
         """`copy.tag` names the cycle: a position that began anew has no history."""

@@ -29,7 +29,7 @@ def tend_modes(state: EngineState, now_ms: int) -> None:
         for symbol, mode in account.view.modes.items():
             if mode is not declared:
                 text = f"the account is {mode} for {symbol}, position_mode says {declared}: its entries are refused"
-                state.outbox.tell(now_ms, Severity.WARNING, "mode", account.name, symbol, text, mode)
+                state.outbox.tell_lasting(now_ms, Severity.WARNING, "mode", account.name, symbol, text, mode)
 
 
 def are_read(state: EngineState) -> bool:

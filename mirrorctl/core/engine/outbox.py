@@ -21,6 +21,7 @@ _LOUD = (
     "adopt",
     "own exit",
     "sizing",
+    "map: main's price",
 )
 
 
@@ -30,6 +31,7 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._said: dict[tuple[str, str], set[str]] = {}
+        self._lasting: set[tuple[str, str, str, str]] = set()
 
     def tell(
         self, now_ms: int, severity: Severity, kind: str, account: str, symbol: str, text: str, about: str
@@ -40,6 +42,14 @@ class Outbox:
         if added:
             log.log(_LEVELS[severity], "%s %s: %s", account, symbol, text)
         return added
+
+    def tell_lasting(
+        self, now_ms: int, severity: Severity, kind: str, account: str, symbol: str, text: str, about: str
+    ) -> None:
+        """As `tell`, of what every decision finds anew while it lasts: the store is asked once."""
+        if (kind, account, symbol, about) not in self._lasting:
+            self._lasting.add((kind, account, symbol, about))
+            self.tell(now_ms, severity, kind, account, symbol, text, about)
 
     def tell_plan(self, plan: SymbolPlan, now_ms: int) -> None:
         """Tell what a plan holds, parks or refuses, when it is new.

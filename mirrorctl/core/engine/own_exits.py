@@ -48,6 +48,7 @@ class OwnExits(Copies):
         self._measured: dict[CopyKey, _Measured] = {}
         self._begun: dict[CycleKey, int] = {}
         self._flat_ms: dict[CycleKey, int] = {}
+        self._leftover: dict[CopyKey, int | None] = {}
 
     def on_mirror_execution(
         self, account: str, execution: Execution, view: AccountView, main: AccountView, *, live: bool
@@ -65,7 +66,7 @@ class OwnExits(Copies):
             return None
         side = PositionSide.shrunk_by(execution.side)
         copy = self.copies.get((account, execution.symbol, side))
-        if copy is None or not self.is_uncounted(copy, execution, live=live):
+        if copy is None or not self.is_uncounted(copy, execution, live=live) or self._is_leftover(copy, execution):
             return None
         own, out = own_exit(execution)
         if not own:
@@ -97,6 +98,21 @@ class OwnExits(Copies):
             began_ms = self._begun.get(cycle.key) or self._flat_ms.get(cycle.key, -1) + 1
         return execution.time_ms >= began_ms and execution.exec_id not in copy.counted
 
+    def _expect_leftover(self, key: CopyKey, view: AccountView) -> None:
+        """A cycle begins while its mirror may hold what it followed before: what closes that is of the past."""
+        self._leftover[key] = None if view.size(*key[1:]) else view.seq(key[1])
+
+    def _is_leftover(self, copy: Copy, execution: Execution) -> bool:
+        """Whether an exit sold what the cycle before left, while main has not filled anything of this one yet.
+
+        Main's close and a stop at the same price fire at once: the stop may be told after the new cycle began.
+        """
+        cycle = self.cycles.get(copy.source)
+        if cycle is None or cycle.opened or copy.key not in self._leftover:
+            return False
+        until = self._leftover[copy.key]
+        return until is None or execution.seq <= until
+
     def count(self, copy: Copy, execution: Execution) -> Copy:
         """Write down a copy with what an execution made of it: the same execution, read again, counts no more."""
         counted = replace(copy, counted=(*copy.counted, execution.exec_id)[-_COUNTED_KEPT:])
@@ -107,6 +123,8 @@ class OwnExits(Copies):
         """A position row came: it says what the own exits up to it left, whichever of their executions came first."""
         for side in PositionSide:
             key = (account, symbol, side)
+            if self._leftover.get(key, 0) is None and view.position(symbol, side) is None:
+                self._leftover[key] = view.row_seq(symbol)
             if key in self._measured and view.row_seq(symbol) >= self._measured[key].seq:
                 row = view.position(symbol, side)
                 self._measure_again(key, row.size if row is not None else ZERO, main)

@@ -196,7 +196,9 @@ class MirrorPass:
             limit=limit,
             clock_offset_ms=self._main.clock_offset_ms or 0,
             entry_waits=self._wishes.waits(self.mirror.name, symbol, sight.lens),
-            ripening=self._sizes.ripening(self.policy, copies, now_ms + (self._main.clock_offset_ms or 0)),
+            ripening=self._sizes.ripening(
+                self.policy, copies, now_ms + (self._main.clock_offset_ms or 0), sight.joined_sizes(symbol)
+            ),
         )
         return scene, wake
 

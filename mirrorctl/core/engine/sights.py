@@ -74,6 +74,13 @@ class MirrorSight:
         """What will be followed once main holds `qty` more of it, main's coins."""
         return self.lens.grown(self._main.view, self.lens.there((symbol, side)), qty, one_way=self.is_one_way(symbol))
 
+    def joined_sizes(self, symbol: str) -> dict[PositionSide, Decimal] | None:
+        """What is followed of each side where one position follows both of main's legs; None where each has its own."""
+        there = self.lens.symbol_there(symbol)
+        if self._trivial or not self.lens.joins_legs(self._main.view, there, one_way=self.is_one_way(symbol)):
+            return None
+        return {side: self.size(symbol, side) for side in PositionSide}
+
     def is_one_way(self, symbol: str) -> bool:
         return self._mirror.view.mode(symbol) is PositionMode.ONE_WAY
 
@@ -189,8 +196,9 @@ class MirrorSight:
                 aim = _furthest(self._rung_aims(trade.key), trade.side) if trade.targets else None
                 price = None if aim is None else aim.price
             if price is not None:
-                multiplier = self.lens.multiplier(self.lens.symbol_there(symbol))
-                found[side] = price if multiplier == 1 else instrument.stop_price(price / multiplier, side)
+                there = self.lens.symbol_there(symbol)
+                mapped = there != symbol  # another contract has another tick, whatever the multiplier
+                found[side] = instrument.stop_price(price / self.lens.multiplier(there), side) if mapped else price
         return found
 
     # --- inside ----------------------------------------------------------------------------------------------

@@ -82,10 +82,15 @@ class Sizer:
 def is_sizing(state: EngineState) -> bool:
     """Whether a ratio is about to be made: a plan that is shown now would lack what follows from it."""
     return any(
-        is_waiting(copy.unsized) and not (copy.ended or copy.held or copy.out)
+        is_waiting(copy.unsized) and not (copy.ended or copy.held or copy.out) and _is_asked(state, copy.source)
         for copy in state.keeper.copies.values()
         if copy.account in state.passes and state.is_known(state.accounts[copy.account])
     )
+
+
+def _is_asked(state: EngineState, key: CycleKey) -> bool:
+    """Whether main holds the side or has an entry resting for it: an order against its own position is none."""
+    return bool(state.main.view.size(*key) or entry_orders(state.main.view, *key))
 
 
 def ratio_now(
@@ -204,10 +209,15 @@ def _mean(state: EngineState, symbol: str, parts: list[Part], now_ms: int) -> De
 def _is_whole(state: EngineState, key: CycleKey, since_ms: int, now_ms: int) -> bool:
     """Whether the order that began the cycle was seen: an execution may come before the row with its quantity.
 
-    While the position is ahead of its executions, what an order has filled would count twice.
+    While the position is ahead of its executions, what an order has filled would count twice. While executions are
+    ahead of it, one that comes late may make another size of it: of a flip the second leg alone, for a moment.
     """
     cycle, view = state.keeper.cycles.get(key), state.main.view
     if view.is_ahead(key[0]):
+        return False
+    if any(True for _ in view.newer_executions(key[0])):
+        if now_ms >= since_ms + _ORDER_WAIT_MS:
+            state.main.ask(ReadPosition(key[0]), now_ms, every_ms=READ_RETRY_MS)
         return False
     if cycle is None or view.order(cycle.origin) is not None or view.is_gone(cycle.origin):
         return cycle is not None
@@ -229,6 +239,8 @@ def _loss_end(state: EngineState, key: CycleKey, policy: MirrorPolicy) -> Decima
         ends += [order.take_profit for order in entry_orders(view, symbol, side) if order.take_profit is not None]
         return max(ends, key=lambda price: price * side.sign, default=None)
     stop = stop_on_book(view, symbol, side)[0] or (trade.stop if trade is not None else None)
+    if view.position(symbol, side) is not None:
+        return stop  # a stop that an entry still carries protects nothing of what stands
     carried = [order.stop_loss for order in entry_orders(view, symbol, side) if order.stop_loss is not None]
     return stop or min(carried, key=lambda price: price * side.sign, default=None)
 

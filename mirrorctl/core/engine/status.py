@@ -22,6 +22,7 @@ from mirrorctl.core.engine.records import Alert, Severity
 from mirrorctl.core.engine.records import Standing as Pause
 
 ALERTS_SHOWN = 5
+_DIGITS = 8  # of a ratio times a size, after the point
 _ALERTS_LOOKED_AT = 200
 _CENT = Decimal("0.01")
 DISABLED = "disabled in the profile: not followed, not touched"
@@ -133,7 +134,7 @@ def held_json(held: Held) -> dict[str, Any]:
     return {
         "account": held.account,
         "symbol": held.symbol,
-        "raw_want": _text(held.raw_want),
+        "raw_want": None if held.raw_want is None else plain(round(held.raw_want, _DIGITS)),
         "want": plain(held.want),
         "reason": held.reason,
     }

@@ -65,7 +65,7 @@ class Transfers:
             self._due_ms[account.name] = now_ms + _NOT_SERVED_MS
         if account.name not in self._missing:
             self._missing.add(account.name)
-            log.warning("%s: deposits are not noticed: %s", account.name, answer.message)
+            log.warning("deposits are not noticed: %s", answer.message)
 
     def _since_ms(self, account: Account) -> int:
         """From when to read: not from before the account was first looked at, late rows again, a week at most."""

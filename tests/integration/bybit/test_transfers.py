@@ -48,6 +48,13 @@ def test_what_was_paid_in_and_out_is_read_oldest_first(paper: PaperServer, rest:
     assert (refused.status_code, "available" in refused.json()["error"]) == (400, True)
 
 
+def test_a_start_of_just_now_by_another_clock_is_no_range_that_ends_before_it(
+    paper: PaperServer, rest: BybitRest
+) -> None:
+    rest.measure_clock()
+    assert rest.transfers(rest.link.clock.now_ms() + 500) == ()
+
+
 def test_each_window_says_where_it_ends() -> None:
     """Without an end Bybit answers with a single day, and what came later would be missed."""
     asked: list[str] = []

@@ -22,6 +22,7 @@ _HELD_REMEDIES = {
     "mode": "change the position mode at Bybit, or position_mode in the profile",
     "no stop": "set a target on main: it is this mirror's stop",
     "hedge": "none needed: the profile's hedge policy leaves it out",
+    "map: main's price": "set the map's multiplier so that main's price divided by it is this contract's",
     "map": "exclude the symbol in the profile's filter, or map it too",
     "own exit": "none needed: the mirror follows again after main was flat",
     "delay": "none needed: it is followed when the delay is over",
