@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,9 @@ from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.core.domain.errors import UsageError
 from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.lens import PLAIN, lens_of
 from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.domain.values import Severity
 
 if TYPE_CHECKING:
     from mirrorctl.core.domain.cycle import Copy
@@ -25,18 +27,27 @@ _MOST = 10_000
 _ALERTS = 1_000
 _ANSWER_S = 3.0
 _OVERLAP_MS = 1_000
+_SHORTEST = 8  # characters of an id: what a narrow table shows of one
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: the intents of one order, or one symbol since `since_ms`."""
+    """What is asked: the intents of one order, or one symbol since `since_ms`.
 
+    `here` names the symbol that an account trades for main's.
+    """
+
+    here: Callable[[str, str], str]
     symbol: str
     order: str
     since_ms: int
     intents: list[Intent]
+
+    def concerns(self, account: str, symbol: str) -> bool:
+        """Whether a symbol of an account is what is asked about."""
+        return symbol == self.here(account, self.symbol)
 
 
 def explain(
@@ -64,7 +75,8 @@ def read_explanation(session: Session, about: str, account: str | None, limit: i
     from mirrorctl.core.store.sqlite import SqliteStore
 
     with SqliteStore(session.home.store_path(session.profile.name), read_only=True) as store:
-        question = _question(store, about, account)
+        lenses = {mirror.name: lens_of(mirror) for mirror in session.profile.policy.mirrors}
+        question = _question(store, about, account, lambda name, symbol: lenses.get(name, PLAIN).symbol_here(symbol))
         events = sorted(_events(store, question, account), key=lambda event: str(event["at"]))
         copies = [copy for copy in store.copies() if _concerns(copy, question, account)]
         return {
@@ -74,28 +86,44 @@ def read_explanation(session: Session, about: str, account: str | None, limit: i
             "order": question.order or None,
             "symbol": question.symbol,
             "sizes": [_size(copy) for copy in copies],
-            "now": _now(session, question.symbol, account),
+            "now": _now(session, question, account),
             "events": events[-limit:],
             "left_out": max(len(events) - limit, 0),
         }
 
 
-def _question(store: SqliteStore, about: str, account: str | None) -> Question:
-    journal = [intent for intent in store.recent_intents(0) if account in (None, intent.account)]
-    found = [intent for intent in journal if about in _names(intent)]
-    if found:
+def _question(store: SqliteStore, about: str, account: str | None, here: Callable[[str, str], str]) -> Question:
+    everything = store.recent_intents(0)
+    if order := _order(everything, about):
+        found = [intent for intent in everything if order in _names(intent)]
         symbol = found[0].action.symbol
-        return Question(symbol, about, 0, [i for i in found if i.action.symbol == symbol])
+        asked = [i for i in found if i.action.symbol == symbol and account in (None, i.account)]
+        return Question(here, symbol, order, 0, asked)
+    journal = [intent for intent in everything if account in (None, intent.account)]
     symbol = amounts.symbol(about)
     since_ms = _began_ms(store, symbol)
-    intents = [i for i in journal if i.action.symbol == symbol and i.created_ms >= since_ms]
+    intents = [i for i in journal if i.action.symbol == here(i.account, symbol) and i.created_ms >= since_ms]
     known = intents or since_ms or any(row.symbol == symbol for row in store.alerts(_ALERTS))
     if not known:
         raise UsageError(
             f'nothing is written down about "{about}"',
             "an order id or link id as `mirrorctl history --json` lists them, or a symbol that was followed",
         )
-    return Question(symbol, "", since_ms, intents)
+    return Question(here, symbol, "", since_ms, intents)
+
+
+def _order(journal: Sequence[Intent], about: str) -> str:
+    """The id that is meant: a whole one, or the beginning that a narrow table shows; "" when it is none.
+
+    Raises UsageError where several begin so.
+    """
+    names = {name for intent in journal for name in _names(intent)}
+    if about in names:
+        return about
+    found = sorted(name for name in names if len(about) >= _SHORTEST and name.startswith(about))
+    if len(found) > 1:
+        raise UsageError(f'"{about}" begins {len(found)} ids', f"give more of it: {', '.join(found[:3])}")
+    return found[0] if found else ""
 
 
 def _names(intent: Intent) -> tuple[str, ...]:
@@ -133,16 +161,17 @@ def _events(store: SqliteStore, question: Question, account: str | None) -> Iter
     links = {getattr(intent.action, "link_id", "") for intent in question.intents} - {""}
     for intent in question.intents:
         yield _sent(intent)
-    for measured in store.measured_copies():
-        if measured.link_id in links:
-            yield from _measured(measured)
+    yield from _measured([copy for copy in store.measured_copies() if copy.link_id in links])
     if question.order:
         return
     for alert in store.alerts(_ALERTS):
-        if alert.symbol == question.symbol and alert.at_ms >= question.since_ms and account in (None, alert.account):
-            yield _event(iso(alert.at_ms), alert.account, alert.kind, alert.text, alert.severity.value)
+        if not question.concerns(alert.account, alert.symbol) or alert.at_ms < question.since_ms:
+            continue
+        if account in (None, alert.account):
+            grave = "" if alert.severity is Severity.INFO else alert.severity.value
+            yield _event(iso(alert.at_ms), alert.account, alert.kind, alert.text, grave)
     for row in store.closed_positions(question.since_ms):
-        if row.symbol == question.symbol and account in (None, row.account):
+        if question.concerns(row.account, row.symbol) and account in (None, row.account):
             text = f"{row.side.value} is closed: {row.reason}" + (", while no daemon watched" if row.late else "")
             yield _event(iso(row.closed_ms), row.account, "closed", text)
 
@@ -169,14 +198,20 @@ def _sent(intent: Intent) -> Document:
     }
 
 
-def _measured(copy: MeasuredCopy) -> Iterable[Document]:
-    """Main's fill that an order followed, and the mirror's first fill of it."""
+def _measured(copies: Sequence[MeasuredCopy]) -> Iterable[Document]:
+    """Main's fills, each once for all mirrors that followed it, and each mirror's first fill of it."""
     from mirrorctl.core.engine.status import iso
 
-    yield _event(iso(copy.main_exec_ms), MAIN, "fill", f"main's fill that {copy.account} followed")
-    worse = "" if copy.slippage_bps is None else f", {plain(copy.slippage_bps)} bps worse than main"
-    took = f"first fill {copy.mirror_exec_ms - copy.main_exec_ms} ms after main's{worse}"
-    yield _event(iso(copy.mirror_exec_ms), copy.account, "fill", took)
+    followed: dict[int, list[str]] = {}
+    for copy in copies:
+        followed.setdefault(copy.main_exec_ms, []).append(copy.account)
+    for at_ms, accounts in followed.items():
+        names = ", ".join(dict.fromkeys(accounts))
+        yield _event(iso(at_ms), MAIN, "fill", f"main's fill that {names} followed")
+    for copy in copies:
+        worse = "" if copy.slippage_bps is None else f", {plain(copy.slippage_bps)} bps worse than main"
+        took = f"first fill {copy.mirror_exec_ms - copy.main_exec_ms} ms after main's{worse}"
+        yield _event(iso(copy.mirror_exec_ms), copy.account, "fill", took)
 
 
 def _event(at: str | None, account: str, kind: str, text: str, outcome: str = "") -> Document:
@@ -201,7 +236,7 @@ def _size(copy: Copy) -> Document:
     }
 
 
-def _now(session: Session, symbol: str, account: str | None) -> Document | None:
+def _now(session: Session, question: Question, account: str | None) -> Document | None:
     """What the daemon holds back now; null when none answers, for then nobody knows."""
     holder = desk.holder_of(session)
     if holder is None or holder.socket is None:
@@ -210,6 +245,10 @@ def _now(session: Session, symbol: str, account: str | None) -> Document | None:
     if status is None:
         return None
     return {
-        name: [row for row in status[name] if row["symbol"] == symbol and account in (None, row["account"])]
+        name: [
+            row
+            for row in status[name]
+            if question.concerns(row["account"], row["symbol"]) and account in (None, row["account"])
+        ]
         for name in ("held", "drift", "parked")
     }

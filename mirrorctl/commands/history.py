@@ -93,7 +93,7 @@ def _intent(intent: Intent) -> Document:
         "filled": intent.filled,
         "code": intent.code or None,
         "message": intent.message,
-        "order_id": getattr(intent.action, "order_id", None) or None,
+        "order_id": intent.order_id or getattr(intent.action, "order_id", None) or None,
         "order_link_id": getattr(intent.action, "link_id", None) or None,
         "main_order_id": intent.main_order_id or None,
     }

@@ -36,6 +36,8 @@ def run(
     Example: mirrorctl run -p paper
     """
     session = open_session(context, profile, as_json)
+    for warning in session.profile.warnings:  # here and in `profile check`: not beside every figure that is asked for
+        session.terminal.tell(f"warning: {warning}", "yellow")
     if once and dry_run:
         raise UsageError("--once and --dry-run exclude each other", "choose one")
     if dry_run:

@@ -32,8 +32,6 @@ class Session:
     def profile(self) -> Profile:
         if self._profile is None:
             self._profile = load_profile(self.reference, self.environ, self.home)
-            for warning in self._profile.warnings:
-                self.terminal.tell(f"warning: {warning}", "yellow")
         return self._profile
 
     def account_names(self, only: str | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,8 +12,11 @@ from rich.text import Text
 from mirrorctl.commands.cells import NONE, UNKNOWN
 from mirrorctl.commands.grid import Grid
 from mirrorctl.commands.tables import held
+from mirrorctl.core.domain.instruments import plain
 
 Document = Mapping[str, Any]
+
+_CENT = Decimal("0.01")
 
 
 def status(document: Document) -> RenderableType:
@@ -113,8 +117,16 @@ def _pause(row: Document) -> Text:
     where = f"{row['account'] or 'every account'}, {row['symbol'] or 'every symbol'}"
     if row.get("kind") == "halt":
         said = f"halted: {row['account']}: {row['reason']}, since {row['since']}"
-        return Text(f"{said}; `mirrorctl resume` ends it", "red")
+        return Text(f"{said}; `mirrorctl resume` ends it, once the limit is not reached any more", "red")
     return Text(f"paused: {where}: {row['reason']} since {row['since']}", "yellow")
+
+
+def _lost(loss: str | None, limit: str) -> str:
+    """What an account lost today, or won."""
+    if loss is None:
+        return f"{UNKNOWN} of {limit} lost"
+    amount = Decimal(loss)
+    return f"{loss} of {limit} lost" if amount > 0 else f"{plain(-amount)} won, {limit} may be lost"
 
 
 def _days(rows: Iterable[Document]) -> Iterator[Text]:
@@ -124,10 +136,14 @@ def _days(rows: Iterable[Document]) -> Iterator[Text]:
         if day is not None:
             said = []
             if day["max_daily_loss"]:
-                said.append(f"{day['loss'] or UNKNOWN} of {day['max_daily_loss']} lost")
+                said.append(_lost(day["loss"], day["max_daily_loss"]))
             if day["max_drawdown_pct"]:
                 fallen = UNKNOWN if day["drawdown_pct"] is None else f"{day['drawdown_pct']}%"
-                high = day["highest_equity"] or UNKNOWN
+                high = (
+                    UNKNOWN
+                    if day["highest_equity"] is None
+                    else plain(Decimal(day["highest_equity"]).quantize(_CENT).normalize())
+                )
                 said.append(f"{fallen} of {day['max_drawdown_pct']}% under its highest equity {high}")
             yield Text(f"today: {row['account']}: {', '.join(said)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -43,11 +44,10 @@ def sync(
         check_symbol(session, args["symbol"])
     found = desk.rehearse(session, "preview", args)
     if dry_run:
-        session.terminal.result({**head, **found}, *_shown(found, rebase))
-        changes = any(row["to"] not in (None, row["from"]) for row in found["rebase"])
-        _exit(_FINDINGS if found["plan"] or changes else desk.unread_code(session, found["unread"]))
+        session.terminal.result({**head, **found}, *shown(found, rebase=rebase))
+        _exit(_FINDINGS if changes(found) else desk.unread_code(session, found["unread"]))
         return
-    session.terminal.show(*_shown(found, rebase))
+    session.terminal.show(*shown(found, rebase=rebase))
     confirm(session, "Apply this plan", yes)
     if rebase:
         args["rebase"] = found["rebase"]  # the ratios that were shown, and no others
@@ -60,8 +60,20 @@ def sync(
     _exit(0 if result["converged"] else PartlyDone.exit_code)
 
 
-def _shown(found: dict[str, Any], rebase: bool) -> tuple[RenderableType, ...]:
-    return (tables.rebased(found["rebase"]), tables.plan(found)) if rebase else (tables.plan(found),)
+def changes(found: Mapping[str, Any]) -> bool:
+    """Whether applying what was found would send something, or give a copy another ratio."""
+    return bool(found["plan"]) or tables.ratios_changed(found["rebase"]) > 0
+
+
+def shown(found: Mapping[str, Any], *, rebase: bool) -> tuple[RenderableType, ...]:
+    """The plan for people; with `rebase` the ratios first, and what becomes of them."""
+    if not rebase:
+        return (tables.plan(found),)
+    changed = tables.ratios_changed(found["rebase"])
+    what = "1 ratio changes" if changed == 1 else f"{changed} ratios change"
+    return tables.rebased(found["rebase"]), tables.plan(
+        found, f"nothing to send, but {what}" if changed else "nothing to do"
+    )
 
 
 def _exit(code: int) -> None:

@@ -87,8 +87,8 @@ def balance(document: Document) -> RenderableType:
     return Group(table, *_unreadable(document))
 
 
-def plan(document: Document) -> RenderableType:
-    """The actions of a plan, then what is held back."""
+def plan(document: Document, nothing: str = "nothing to do") -> RenderableType:
+    """The actions of a plan, then what is held back. `nothing`: what is said where it has no action."""
     parts: list[RenderableType] = []
     rows = document["plan"]
     if rows:
@@ -98,7 +98,7 @@ def plan(document: Document) -> RenderableType:
             table.add_row(row["account"], row["action"], row["symbol"], row["side"] or NONE, *asked(row), reason)
         parts.append(table)
     elif not document.get("unread"):
-        parts.append(Text("nothing to do"))
+        parts.append(Text(nothing))
     if document.get("held"):
         parts.append(held(document["held"]))
     if document.get("unread"):
@@ -132,16 +132,28 @@ def rebased(rows: Sequence[Document]) -> RenderableType:
         return Text("no open cycle has a ratio to make anew")
     table = Grid(("ratio of", "symbol", "side"), ("r", "new r"), ("formula",), prose=("formula",))
     for row in rows:
-        to = _ratio(row["to"]) if row["to"] is not None else "kept"
-        table.add_row(
-            row["account"], row["symbol"], row["side"], _ratio(row["from"]), to, row["reason"] or row["formula"]
-        )
+        digits = _digits(row["from"], row["to"])
+        to = _ratio(row["to"], digits) if row["to"] is not None else "kept"
+        about, before = (row["account"], row["symbol"], row["side"]), _ratio(row["from"], digits)
+        table.add_row(*about, before, to, row["reason"] or row["formula"])
     return table
 
 
-def _ratio(text: str) -> str:
+def ratios_changed(rows: Sequence[Document]) -> int:
+    """How many ratios would be others than they are."""
+    return sum(row["to"] not in (None, row["from"]) for row in rows)
+
+
+def _ratio(text: str, digits: int) -> str:
+    return text if len(text) <= digits else f"{text[:digits]}…"
+
+
+def _digits(before: str, after: str | None) -> int:
     """Enough digits to compare; `--json` has all of them."""
-    return text if len(text) <= _RATIO_SHOWN else f"{text[:_RATIO_SHOWN]}…"
+    digits = _RATIO_SHOWN
+    while after is not None and before != after and before[:digits] == after[:digits]:
+        digits += 1
+    return digits
 
 
 def audit(document: Document) -> RenderableType:

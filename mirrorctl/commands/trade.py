@@ -97,7 +97,7 @@ def open_(
     asks = session.profile.real and not yes
     if dry_run or asks:
         found = desk.rehearse(session, "trade.open", {**args, "dry_run": True})
-        shown = (tables.plan(found), trade_tables.preview(found["preview"]))
+        shown = (tables.plan({**found, "held": []}), trade_tables.preview(found["preview"]))
         if dry_run:
             session.terminal.result({"schema": SCHEMA, "profile": session.profile.name, **found}, *shown)
             return

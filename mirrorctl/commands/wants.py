@@ -16,8 +16,9 @@ from mirrorctl.core.domain.account import Order, Position
 from mirrorctl.core.domain.errors import ExchangeError, MirrorctlError
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.lens import Lens, lens_of
 from mirrorctl.core.domain.lifecycle import Facts, phase
-from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.domain.policy import MAIN, Hedge
 from mirrorctl.core.domain.values import PositionSide
 
 if TYPE_CHECKING:
@@ -88,12 +89,15 @@ def _from_store(session: Session, held: Mapping[tuple[str, Any], Decimal] | None
     done |= {copy.key: len(copy.done) for copy in copies if copy.opened}
     if held is None:
         return Known(done=done)
-    rules = _instruments(session, {copy.symbol for copy in copies if not copy.held})
+    lenses = {mirror.name: lens_of(mirror) for mirror in session.profile.policy.mirrors}
+    copies = [copy for copy in copies if copy.account in lenses and not copy.held and not copy.unsized]
+    rules = _instruments(session, {copy.symbol for copy in copies})
     found: dict[str, dict[str, Decimal]] = {}
     for copy in copies:
-        if copy.symbol in rules and not copy.held:
-            key = f"{copy.symbol} {copy.side}"
-            found.setdefault(copy.account, {})[key] = _want(copy, held, rules[copy.symbol])
+        size = followed_size(copy, held, lenses[copy.account])
+        if copy.symbol in rules and size is not None:
+            want = copy.want(size, rules[copy.symbol])
+            found.setdefault(copy.account, {})[f"{copy.symbol} {copy.side}"] = want
     return Known(found, done=done)
 
 
@@ -105,8 +109,17 @@ def _is_entry(account: str, row: Position, order: Order) -> bool:
     return order.side is row.side.entry and (account == MAIN or (link is not None and link.role is Role.TWIN))
 
 
-def _want(copy: Copy, held: Mapping[tuple[str, Any], Decimal], instrument: Instrument) -> Decimal:
-    return copy.want(held.get((copy.symbol, copy.side), ZERO), instrument)
+def followed_size(copy: Copy, held: Mapping[tuple[str, Any], Decimal], lens: Lens) -> Decimal | None:
+    """What is followed of main's position, in the mirror's own coins.
+
+    None where that cannot be told here: of two legs on main it depends on the mirror's position mode, and a profile
+    that was edited since may follow another side.
+    """
+    symbol, side = copy.source
+    both = held.get((symbol, side)) and held.get((symbol, side.opposite))
+    if lens.here((symbol, side)) != (copy.symbol, copy.side) or (both and lens.hedge is not Hedge.REFUSE):
+        return None
+    return held.get((symbol, side), ZERO) * lens.multiplier(symbol)
 
 
 def _instruments(session: Session, symbols: set[str]) -> dict[str, Instrument]:

@@ -94,17 +94,52 @@ def test_a_symbol_is_told_from_main_s_fill_to_the_copy_with_its_arithmetic(
         ("order-mirror", ["main's fill that mirror followed", f"main holds 1: want 0.1, have 0; {FORMULA}"]),
         (LINK, ["main's fill that mirror followed", f"main holds 1: want 0.1, have 0; {FORMULA}"]),
         ("order-main", ["twin of main's buy 1 at 59000"]),
+        ("order-mi", ["main's fill that mirror followed", f"main holds 1: want 0.1, have 0; {FORMULA}"]),
     ],
 )
 def test_an_order_is_found_by_every_id_it_has(
     home: Home, capsys: pytest.CaptureFixture[str], asked: str, told: list[str]
 ) -> None:
     code, document = run(capsys, asked)
-    assert (code, document["order"], document["symbol"]) == (0, asked, "BTCUSDT")
+    assert (code, document["order"].startswith(asked), document["symbol"]) == (0, True, "BTCUSDT")
     assert [event["text"] for event in document["events"]][: len(told)] == told
 
 
+def test_a_mapped_mirror_is_told_with_what_it_trades_for_mains_symbol(
+    home: Home, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = 'schema = 1\nname = "paper"\nenvironment = "paper"\n[[mirrors]]\nname = "mirror"\n'
+    profile = tmp_path / "mapped.toml"
+    profile.write_text(f'{text}[mirrors.map]\nDOTUSDT = {{ symbol = "BTCUSDT", multiplier = "0.0001" }}\n')
+    with SqliteStore(home.store_path("paper")) as store:
+        store.save_cycle(Cycle("DOTUSDT", LONG, "tradeaa", "order-dot", AT, True))
+        store.save_copy(Copy("mirror", "BTCUSDT", LONG, "tradeaa", Decimal("0.1"), FORMULA, follows=("DOTUSDT", LONG)))
+    code, document = run(capsys, "DOTUSDT", "--profile", str(profile))
+    assert (code, [size["account"] for size in document["sizes"]]) == (0, ["mirror"])
+    assert f"main holds 1: want 0.1, have 0; {FORMULA}" in [event["text"] for event in document["events"]]
+
+
+def test_a_fill_of_main_is_told_once_for_all_that_followed_it_and_only_what_is_grave_has_a_severity(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with SqliteStore(home.store_path("paper")) as store:
+        second = str(LinkId("fghij", "tradeaa", Role.CORRECTION, 0, "stepaaaa", 0))
+        journal = [intent.action for intent in store.recent_intents(0)]
+        (placed,) = [action for action in journal if isinstance(action, PlaceOrder) and action.link_id == LINK]
+        _journal(store, replace(placed, account="second", link_id=second), IntentState.DONE)
+        store.add_measured_copy(MeasuredCopy("second", "BTCUSDT", LONG, second, AT + 2, AT + 44, None))
+        store.add_alert(Alert("c", AT + 70, Severity.CRITICAL, "naked", "mirror", "BTCUSDT", "no stop stands"))
+    _, document = run(capsys, "BTCUSDT")
+    fills = [event["text"] for event in document["events"] if (event["account"], event["kind"]) == ("main", "fill")]
+    assert fills == ["main's fill that mirror, second followed"]
+    outcomes = {event["text"]: event["outcome"] for event in document["events"]}
+    assert (outcomes["copied: 0.1"], outcomes["no stop stands"]) == (None, "critical")
+    assert outcomes["first fill 42 ms after main's"] is None
+
+
 def test_what_was_never_seen_is_said(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    code, document = run(capsys, "order-m")
+    assert (code, document["error"]["kind"]) == (2, "usage"), "seven characters are too few to guess"
     for words in (("DOGEUSDT",), ("no-such-order",), ("BTCUSDT", "--account", "nobody"), ("BTCUSDT", "--limit", "0")):
         code, document = run(capsys, *words)
         assert (code, document["error"]["kind"]) == (2, "usage"), words

@@ -62,6 +62,7 @@ def test_what_status_prints_of_a_day(capsys: pytest.CaptureFixture[str], monkeyp
         "accounts": [
             account("mirror", **seen, day={**day, **limits}),
             account("other", **seen, day={**dict.fromkeys(day), **limits, "max_daily_loss": None}),
+            account("winner", **seen, day={**day, "loss": "-58.8", "highest_equity": "1000.127", **limits}),
             account("free", **seen, day=None),
         ],
         "monitors": {"total": 1, "main": 0, "mirror": 1},
@@ -71,9 +72,11 @@ def test_what_status_prints_of_a_day(capsys: pytest.CaptureFixture[str], monkeyp
         "pauses": [{"kind": "halt", "account": "mirror", "symbol": None, "reason": REASON, "since": "2026-01-02"}],
         **dict.fromkeys(("drift", "held", "parked", "naked", "alerts"), ()),
     }
-    lines = printed(status_tables.status(document), capsys).splitlines()[-3:]
+    lines = printed(status_tables.status(document), capsys).splitlines()[-4:]
     assert lines == [
-        f"halted: mirror: {REASON}, since 2026-01-02; `mirrorctl resume` ends it",
+        f"halted: mirror: {REASON}, since 2026-01-02; "
+        "`mirrorctl resume` ends it, once the limit is not reached any more",
         "today: mirror: 50 of 40 lost, 5.16% of 5% under its highest equity 1000",
         "today: other: unknown of 5% under its highest equity unknown",
+        "today: winner: 58.8 won, 40 may be lost, 5.16% of 5% under its highest equity 1000.13",
     ]

@@ -183,3 +183,14 @@ def test_a_frozen_mirror_has_the_stop_of_the_leg_that_it_holds() -> None:
     stage.run(3_000)
     assert (half.position(), half.stop()) == (Decimal("0.05"), Decimal(58_000))
     assert stage.parked("half") == ["hedge"]
+
+
+def test_a_trade_on_one_leg_tells_how_the_mirrors_follow_that_leg() -> None:
+    stage = hedged("main", "half")
+    stage.main.buy("0.1", idx=LONG, stop="58000")
+    stage.settle()
+    trade = {"symbol": "BTCUSDT", "side": "short"}
+    opened = stage.command("trade.open", **trade, qty="0.04", stop="62000", wait_s="5")
+    assert [(row["have"], row["want"]) for row in opened["mirrors"]] == [("0.02", "0.02")]
+    reduced = stage.command("trade.reduce", **trade, amount="50", percent=True, wait_s="5")
+    assert [(row["have"], row["want"]) for row in reduced["mirrors"]] == [("0.01", "0.01")]

@@ -324,3 +324,15 @@ def test_a_change_that_is_accepted_and_never_shows_is_not_asked_for_in_a_storm()
     stage.main.protect(stop="58000")
     stage.run(60_000)
     assert len(stage.sent("half")) - before < 12
+
+
+@pytest.mark.proves("A82")
+def test_a_reason_is_said_once_however_many_entries_it_keeps_back() -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.command("pause", account="half")
+    for price in ("59000", "58000", "57000"):
+        stage.main.bid("0.1", price)
+    stage.main.bid("0.3", "56000")
+    stage.settle()
+    assert [(row["raw_want"], row["reason"]) for row in stage.status()["held"]] == [("0.15", "paused: by the trader")]
+    assert len([finding for finding in stage.audit() if finding.code == "HELD"]) == 1

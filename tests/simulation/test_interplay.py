@@ -137,10 +137,11 @@ def test_a_multiplier_that_cannot_be_right_opens_nothing(entry: str) -> None:
 
 
 @pytest.mark.proves("A60", "A81")
-@pytest.mark.parametrize("why", ["wish", "filter"])
+@pytest.mark.parametrize("why", ["wish", "filter", "disabled"])
 def test_what_was_left_out_is_not_adopted(why: str) -> None:
     policy = copying("half", "0.5", follow=Follow(foreign=Foreign.ADOPT))
-    stage = Stage(replace(policy, filter=Filter(exclude=("BTC*",))) if why == "filter" else policy)
+    chosen = replace(policy, filter=Filter(exclude=("BTC*",))) if why == "filter" else policy
+    stage = Stage(chosen, mirroring=why != "disabled")
     wishes = {"without": ["half"]} if why == "wish" else {}
     stage.command("trade.open", symbol=BTC, side="long", wait_s="0", qty="0.1", stop="55000", **wishes)
     stage.run(3_000)

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from mirrorctl.commands import sync
+from mirrorctl.core.domain.actions import PlaceOrder
 from mirrorctl.core.domain.errors import Refused
 from mirrorctl.core.domain.policy import Limits, MirrorPolicy, Sizing, SizingMode
 from mirrorctl.core.engine.service import steps
 from mirrorctl.core.simulation.stage import Stage, copying
+from tests.cli.test_tables import printed
 
 FREE = Limits(Decimal(100), None, None, None)
 
@@ -191,3 +194,66 @@ def test_killed_at_any_call_each_ratio_is_the_old_one_or_the_new(after: bool) ->
         assert copy.formula in ("proportion: r = 0.5", "proportion: r = 0.8")
         assert stage.of("copy").position() == copy.ratio / 10
         assert stage.of("copy").volume()[1] == 0
+
+
+def quiet(stage: Stage) -> None:
+    """So long that main's fills and every price are old."""
+    stage.run(120_000)
+
+
+def test_the_plan_that_is_shown_reads_its_prices_first_and_is_what_is_sent() -> None:
+    stage = Stage(by(SizingMode.PROPORTION, "0.5"), copying("other", "0.5"))
+    stage.main.buy("0.1", stop="50000")
+    stage.settle()
+    under(stage, by(SizingMode.PROPORTION, "0.8"), copying("other", "0.6"))
+    quiet(stage)
+    found = stage.command("preview", rebase=True)
+    assert found["held"] == []
+    assert [(row["account"], row["action"], row["qty"]) for row in found["plan"]] == [
+        ("copy", "place", "0.03"),
+        ("other", "place", "0.01"),
+    ]
+    sent = len(stage.sent())
+    quiet(stage)
+    assert len(stage.sent()) == sent, "looking sends nothing"
+    stage.command("sync", rebase=found["rebase"])
+    stage.settle()
+    ordered = [row.action for row in stage.sent()[sent:] if isinstance(row.action, PlaceOrder)]
+    assert sorted(action.qty for action in ordered) == [Decimal("0.01"), Decimal("0.03")]
+
+
+def test_a_mirror_that_cannot_be_read_delays_the_plan_only_for_a_moment() -> None:
+    stage = Stage(by(SizingMode.PROPORTION, "0.5"))
+    stage.main.buy("0.1", stop="50000")
+    stage.settle()
+    under(stage, by(SizingMode.PROPORTION, "0.8"))
+    quiet(stage)
+    stage.world.go_down("copy")
+    found = stage.command("preview", rebase=True)
+    assert (found["plan"], found["unread"]) == ([], ["copy"])
+
+
+@pytest.mark.parametrize(
+    ("value", "changed", "said"),
+    [
+        ("0.5", False, "nothing to do"),
+        ("0.504", True, "nothing to send, but 1 ratio changes"),
+        ("0.50000000001", True, "nothing to send, but 1 ratio changes"),
+        ("0.8", True, "place"),
+    ],
+)
+def test_a_ratio_that_changes_is_said_and_is_a_finding_even_when_nothing_is_to_be_sent(
+    value: str, changed: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of 0.1 BTC half and 0.504 are both 0.050: only what main adds later will differ."""
+    stage = Stage(by(SizingMode.PROPORTION, "0.5"))
+    stage.main.buy("0.1", stop="50000")
+    stage.settle()
+    under(stage, by(SizingMode.PROPORTION, value))
+    found = stage.command("preview", rebase=True)
+    assert sync.changes(found) is changed
+    text = "".join(printed(part, capsys) for part in sync.shown(found, rebase=True))
+    assert said in text
+    line = next(line for line in text.splitlines() if line.startswith("copy"))
+    before, after = line.split()[3:5]
+    assert (before != after) is changed

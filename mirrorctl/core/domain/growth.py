@@ -21,6 +21,7 @@ from mirrorctl.core.domain.values import PositionMode, PositionSide
 from mirrorctl.core.domain.view import AccountView
 
 NO_STOP = "no stop"
+NO_LEVERAGE = "the mirror shows no leverage (portfolio margin?): max_leverage cannot be checked"
 _PUSH_WAIT_MS = 250
 _ROW_WAIT_MS = 300
 _MAP_TICKER_MS = 3_600_000
@@ -31,7 +32,7 @@ def standing_block(scene: Scene, copy: Copy) -> str:
     """Why this side may not grow at all, whatever the size; "" when it may."""
     if scene.growth_block:
         return scene.growth_block
-    if _is_broke(scene):
+    if is_broke(scene.mirror):
         return "the wallet is empty"
     if copy.ended:
         return "main is flat"
@@ -56,12 +57,12 @@ def mode_block(policy: MirrorPolicy, mirror: AccountView, symbol: str) -> str:
     return "" if actual is declared else told
 
 
-def _is_broke(scene: Scene) -> bool:
+def is_broke(mirror: AccountView) -> bool:
     """No equity, or nothing available although neither a position nor a resting order ties anything up (A4)."""
-    wallet = scene.mirror.wallet
+    wallet = mirror.wallet
     if wallet is None:
         return False  # a known view has one: a relist without a wallet is no relist
-    idle = not any(scene.mirror.positions()) and not any(scene.mirror.all_orders())
+    idle = not any(mirror.positions()) and not any(mirror.all_orders())
     return wallet.equity <= ZERO or (wallet.available <= ZERO and idle)
 
 
@@ -126,7 +127,7 @@ def _leverage_wait(scene: Scene, plan: SymbolPlan) -> str:
     """
     actual = scene.mirror.leverage.get(scene.symbol)
     if actual is None:
-        return "the mirror shows no leverage (portfolio margin?): max_leverage cannot be checked"
+        return NO_LEVERAGE
     main = scene.main.leverage.get(scene.symbol)
     if main is None and not scene.main.proven(scene.symbol):
         plan.needs.append(Need(NeedKind.POSITION, scene.main.account, scene.symbol))

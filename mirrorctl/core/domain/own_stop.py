@@ -11,19 +11,20 @@ from decimal import Decimal
 from mirrorctl.core.domain.account import Position
 from mirrorctl.core.domain.breakeven import better
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.scene import Scene
 from mirrorctl.core.domain.values import PositionSide
 
 _BPS = Decimal(10_000)
 
 
-def farthest(scene: Scene, side: PositionSide, price: Decimal) -> Decimal | None:
+def farthest(policy: MirrorPolicy, instrument: Instrument, side: PositionSide, price: Decimal) -> Decimal | None:
     """How far from an entry at `price` a stop may stand at most; None without a bound."""
-    bps = scene.policy.max_stop_bps
+    bps = policy.max_stop_bps
     if not bps:
         return None
-    stop = scene.instrument.stop_price(price * (1 - side.sign * bps / _BPS), side)
+    stop = instrument.stop_price(price * (1 - side.sign * bps / _BPS), side)
     return stop if stop > ZERO else None
 
 
@@ -34,7 +35,7 @@ def of_position(
 
     A stop that its entry brought, nearer than both, stays as it is.
     """
-    bound = None if row.entry_price is None else farthest(scene, side, row.entry_price)
+    bound = None if row.entry_price is None else farthest(scene.policy, scene.instrument, side, row.entry_price)
     if bound is None:
         return copy.own_stop
     brought = row.stop_loss if copy.own_stop is None else None
@@ -51,7 +52,7 @@ def of_entry(scene: Scene, side: PositionSide, stop: Decimal | None, price: Deci
     copy = scene.copies.get(side)
     own = copy.own_stop if copy is not None and scene.mirror.size(scene.symbol, side) else None
     if own is None or (price - own) * side.sign <= 0:
-        own = farthest(scene, side, price)
+        own = farthest(scene.policy, scene.instrument, side, price)
     return better(side, stop, own)
 
 

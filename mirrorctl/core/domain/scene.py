@@ -176,6 +176,19 @@ class SymbolPlan:
     wake_ms: int | None = None
     since: dict[str, int] = field(default_factory=dict)
 
+    def holds(self) -> list[Held]:
+        """What is held, each reason of a side once: with the most that it keeps back, unknown being more than all."""
+        found: dict[tuple[PositionSide, str], Held] = {}
+        for held in self.held:
+            known = found.get((held.side, held.reason))
+            if (
+                known is None
+                or held.raw_want is None
+                or (known.raw_want is not None and held.raw_want > known.raw_want)
+            ):
+                found[(held.side, held.reason)] = held
+        return list(found.values())
+
     def wake_at(self, at_ms: int) -> None:
         """Decide again at `at_ms` at the latest."""
         self.wake_ms = at_ms if self.wake_ms is None else min(self.wake_ms, at_ms)

@@ -185,7 +185,7 @@ class Engine(EngineState):
         symbols, self.dirty_main = self.dirty_main, set()
         plans = self.plan_main(symbols, now) if symbols else []
         for decided in plans:
-            self._after_needs(decided.plan, now)
+            self.after_needs(decided.plan, now)
             for side, reason in decided.plan.passed_stops.items():
                 about = f"{side}:{decided.trade.tag}:{decided.trade.stop}"
                 self.outbox.tell(
@@ -204,7 +204,7 @@ class Engine(EngineState):
             symbols,
             self.instruments,
             self.tickers,
-            lambda symbol: self._growth_block(mirror, symbol, now),
+            lambda symbol: self.growth_block(mirror, symbol, now),
             self.breakeven_terms,
             now,
             day=self.day_of(mirror.mirror),
@@ -240,8 +240,8 @@ class Engine(EngineState):
             mirror.execute(plans, now)
         self.pass_ms = self.now_ms() - now
 
-    def _after_needs(self, plan: SymbolPlan, now: int, lens: Lens = PLAIN) -> None:
-        """`lens` of the mirror that is decided about: what it needs of main it names by its own symbol."""
+    def after_needs(self, plan: SymbolPlan, now: int, lens: Lens = PLAIN) -> None:
+        """Ask for what a plan lacks; what it needs of main it names by its own symbol, which `lens` turns."""
         for need in plan.needs:
             of_main = need.account == self.main.name and need.kind is not NeedKind.INSTRUMENT
             ask_need(self, replace(need, symbol=lens.symbol_there(need.symbol)) if of_main else need, now)
@@ -270,7 +270,7 @@ class Engine(EngineState):
             )
 
     def _after_plan(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
-        self._after_needs(plan, now, mirror.sight.lens)
+        self.after_needs(plan, now, mirror.sight.lens)
         self.keeper.write_down(plan)
         self._after_minimum(mirror, plan, now)
         if any(held.reason.startswith("limit") for held in plan.held):
@@ -301,7 +301,7 @@ class Engine(EngineState):
         for side, size in plan.raised.items():
             self.keeper.raise_to(plan.account, plan.symbol, side, size, mirror.sight.size(plan.symbol, side))
 
-    def _growth_block(self, mirror: MirrorPass, symbol: str, now: int) -> str:
+    def growth_block(self, mirror: MirrorPass, symbol: str, now: int) -> str:
         """Why entries of this mirror on this symbol are held whatever their size."""
         if not self.policy.mirroring:
             return "mirroring is disabled (ENABLE_MIRROR_TRADING)"

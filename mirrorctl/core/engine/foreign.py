@@ -30,7 +30,7 @@ def adopt_foreign(state: EngineState, mirror: MirrorPass, symbols: Iterable[str]
     Main's position must have stood still for a second and no entry of its may be half filled: the ratio of a position
     that is being built would be far too large.
     """
-    if mirror.policy.follow.foreign is not Foreign.ADOPT:
+    if mirror.policy.follow.foreign is not Foreign.ADOPT or not state.policy.mirroring:
         return
     account = mirror.mirror
     for symbol in symbols:

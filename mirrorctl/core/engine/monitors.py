@@ -119,7 +119,7 @@ def _monitor(engine: Engine, account: Account, symbol: str, side: PositionSide) 
         size=size,
         want=None if account.is_main or not covered else _want(engine, account, symbol, side),
         stop=stop,
-        stop_distance=_distance(account, symbol, side, stop),
+        stop_distance=_distance(engine, symbol, side, stop),
         entries=entries,
         rungs=tuple(_rungs(account, symbol, side, ladder, done)),
         rungs_done=len(done),
@@ -221,8 +221,9 @@ def _want(engine: Engine, account: Account, symbol: str, side: PositionSide) -> 
     return None if plan is None else want_of(plan, side)
 
 
-def _distance(account: Account, symbol: str, side: PositionSide, stop: Decimal | None) -> Decimal | None:
-    row = account.view.position(symbol, side)
-    if stop is None or row is None or not row.mark_price:
-        return None
-    return (row.mark_price - stop) * side.sign * _HUNDRED / row.mark_price
+def _distance(engine: Engine, symbol: str, side: PositionSide, stop: Decimal | None) -> Decimal | None:
+    """By the newest mark price that any account was told: a symbol has one, and rows are pushed when they trade."""
+    views = [account.view for account in engine.accounts.values()]
+    rows = [row for view in views for each in PositionSide if (row := view.position(symbol, each)) is not None]
+    mark = max(((row.told_ms, row.mark_price) for row in rows if row.mark_price), default=(0, None))[1]
+    return None if stop is None or mark is None else (mark - stop) * side.sign * _HUNDRED / mark

@@ -19,19 +19,25 @@ def mirror_warnings(
     copy: Copy,
     main_after: Decimal,
     main_leverage: Decimal | None,
+    *,
+    partly: bool = False,
 ) -> list[str]:
     """Warnings of one mirror's row of the preview: what is too small, what rounding costs, which leverage it gets.
 
-    `main_after` is what main will hold, `main_leverage` the leverage that it trades with.
+    `main_after` is what main will hold, `main_leverage` the leverage that it trades with. `partly`: some entries
+    will not fill, so what it lacks is no rounding.
     """
-    return [*_too_small(row), *_rounded(row, copy, main_after), *_levered(policy, rules, row, main_leverage)]
+    rounded = () if partly else _rounded(row, copy, main_after)
+    return [*_too_small(row), *rounded, *_levered(policy, rules, row, main_leverage)]
 
 
 def _too_small(row: Mapping[str, Any]) -> Iterator[str]:
     if (row["held"] or "").startswith("below minimum"):
         yield f"{row['held']}, nothing is copied"
         return
-    small = [str(place) for place, entry in enumerate(row["entries"], 1) if not Decimal(entry["qty"])]
+    small = [
+        str(place) for place, entry in enumerate(row["entries"], 1) if not Decimal(entry["qty"]) and not entry["held"]
+    ]
     if small:
         yield f"{_named('entry', 'entries', small)} too small for an order here"
     joined = [target for target in row["targets"] if target["joined"]]

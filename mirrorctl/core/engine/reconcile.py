@@ -5,7 +5,7 @@ A pass looks at the cache, never at the network. Repeating it with nothing chang
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Ticker
@@ -16,7 +16,7 @@ from mirrorctl.core.domain.day_limits import Day
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.planner import apply_brake, plan_symbol
-from mirrorctl.core.domain.policy import MirrorPolicy
+from mirrorctl.core.domain.policy import Limits, MirrorPolicy
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
@@ -75,9 +75,7 @@ class MirrorPass:
         keep: bool = True,
     ) -> list[SymbolPlan]:
         """Decide about every symbol. Nothing is sent; the newest plan of each symbol is kept unless it is a preview."""
-        on_the_way = self._book.on_the_way(self.mirror.name, self.mirror.view)
-        sent = self._book.placements(self.mirror.name, now_ms)
-        exposure = Exposure(self.mirror.view, self.policy.limits, sent, on_the_way, day, tickers)
+        exposure = self.exposure(tickers, now_ms, day)
         plans = []
         for symbol in sorted(symbol for symbol in symbols if self._matters(symbol)):
             instrument = instruments.get(symbol)
@@ -100,6 +98,12 @@ class MirrorPass:
         self._closes = {symbol: at for symbol, at in self._closes.items() if now_ms - at < _BRAKE_WINDOW_MS}
         apply_brake(plans, self._closes, self._max_closes)
         return plans
+
+    def exposure(self, tickers: Mapping[str, Ticker], now_ms: int, day: Day, limits: Limits | None = None) -> Exposure:
+        """What stands and what is on its way, for the limits of one pass; `limits` in place of the profile's."""
+        on_the_way = self._book.on_the_way(self.mirror.name, self.mirror.view)
+        sent = self._book.placements(self.mirror.name, now_ms)
+        return Exposure(self.mirror.view, limits or self.policy.limits, sent, on_the_way, day, tickers)
 
     def named(self, symbol: str) -> set[str]:
         """This mirror's symbols that a trader means by one: the one of that name, and what stands for main's."""

@@ -8,12 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from mirrorctl.core.domain.errors import UsageError
-from mirrorctl.core.domain.scene import Planned
+from mirrorctl.core.domain.lens import PLAIN
+from mirrorctl.core.domain.scene import NeedKind, Planned, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.adoption import add_monitor, list_monitors, remove_monitor
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.flatten import flatten, plan_flatten
 from mirrorctl.core.engine.halts import still_reached
+from mirrorctl.core.engine.preview_limits import days_unread
 from mirrorctl.core.engine.rebase import Rebased, confirmed, rebase_json, rebased, supposed
 from mirrorctl.core.engine.rebase import apply as apply_rebase
 from mirrorctl.core.engine.records import StandingKind
@@ -22,7 +24,7 @@ from mirrorctl.core.engine.status import action_json, converged, phases, plan_js
 from mirrorctl.core.engine.tasks import Progress, Steps, Wait
 from mirrorctl.core.engine.trade_exits import move_stop, move_to_breakeven, set_targets
 from mirrorctl.core.engine.trade_plan import plan_open
-from mirrorctl.core.engine.trade_preview import preview_open
+from mirrorctl.core.engine.trade_preview import held_rows, preview_open
 from mirrorctl.core.engine.trade_reads import READ_MS, instrument_of, known_main
 from mirrorctl.core.engine.trade_request import number, open_request, target_wishes
 from mirrorctl.core.engine.trade_sizing import read_equities, sized_wishes
@@ -30,6 +32,7 @@ from mirrorctl.core.engine.trading import cancel_orders, close_trade, expected, 
 
 _SYNC_MS = 30_000
 _RELIST_MS = 8_000
+_READ_FOR_A_LOOK = frozenset((NeedKind.POSITION, NeedKind.TICKER, NeedKind.INSTRUMENT, NeedKind.ORDER))
 
 Args = dict[str, Any]
 
@@ -44,6 +47,12 @@ def steps(engine: Engine, name: str, args: Args, progress: Progress) -> Steps:
 
 def preview(engine: Engine, symbol: str | None = None) -> dict[str, Any]:
     """What a sync would send now; nothing is sent and nothing is remembered."""
+    plans = _plans(engine, symbol)
+    unread = [name for name, account in engine.accounts.items() if not engine.is_known(account)]
+    return {**plan_json(plans), "unread": unread + sorted(engine.absent)}
+
+
+def _plans(engine: Engine, symbol: str | None) -> list[SymbolPlan]:
     plans = []
     if engine.is_known(engine.main):
         symbols = {symbol} if symbol else engine.trades.symbols()
@@ -52,8 +61,7 @@ def preview(engine: Engine, symbol: str | None = None) -> dict[str, Any]:
         if engine.is_known(mirror.mirror) and engine.is_known(engine.main):
             symbols = mirror.named(symbol) if symbol else engine.all_symbols(mirror)
             plans += engine.plan_mirror(mirror, symbols, engine.now_ms(), keep=False)
-    unread = [name for name, account in engine.accounts.items() if not engine.is_known(account)]
-    return {**plan_json(plans), "unread": unread + sorted(engine.absent)}
+    return plans
 
 
 def _status(engine: Engine, _args: Args, _progress: Progress) -> Steps:
@@ -83,7 +91,9 @@ def _open(engine: Engine, args: Args, progress: Progress) -> Steps:
     plan = replace(plan, wishes=sized_wishes(engine, plan))
     actions = ([plan.leverage] if plan.leverage else []) + list(plan.orders)
     planned = [action_json(Planned(action)) for action in actions]
-    return {"plan": planned, "held": [], "mirrors": expected(engine, plan), "preview": preview_open(engine, plan)}
+    yield Wait(lambda: not days_unread(engine), engine.now_ms() + READ_MS)
+    mirrors, rows = expected(engine, plan), preview_open(engine, plan)
+    return {"plan": planned, "held": held_rows(rows), "mirrors": mirrors, "preview": rows}
 
 
 def _close(engine: Engine, args: Args, progress: Progress) -> Steps:
@@ -136,10 +146,32 @@ def _sync(engine: Engine, args: Args, progress: Progress) -> Steps:
 
 
 def _preview(engine: Engine, args: Args, _progress: Progress) -> Steps:
+    """The plan, once what it lacks was read as a pass would: so that it is what `sync` sends."""
     yield Wait(lambda: not is_sizing(engine), engine.now_ms() + READ_MS)
-    rows = yield from _rebased(engine, args)
+    symbol, since = args.get("symbol"), engine.now_ms()
+    yield from _rebased(engine, args)
+
+    def rows() -> list[Rebased]:
+        return rebased(engine, symbol, since) if args.get("rebase") else []
+
+    yield Wait(lambda: not _lacks(engine, symbol, rows()), engine.now_ms() + READ_MS)
+    made = rows()  # of now: nothing waits from here on
+    with supposed(engine, made):
+        return {**preview(engine, symbol), "rebase": rebase_json(made)}
+
+
+def _lacks(engine: Engine, symbol: str | None, rows: list[Rebased]) -> bool:
+    """Whether the plan needs what is not read yet; it is asked for. What the passes look into by themselves is not."""
     with supposed(engine, rows):
-        return {**preview(engine, args.get("symbol")), "rebase": rebase_json(rows)}
+        plans = _plans(engine, symbol)
+    lacking = False
+    for plan in plans:
+        plan.needs = [need for need in plan.needs if need.kind in _READ_FOR_A_LOOK]
+        if plan.needs:
+            mirror = engine.passes.get(plan.account)
+            engine.after_needs(plan, engine.now_ms(), PLAIN if mirror is None else mirror.sight.lens)
+            lacking = True
+    return lacking
 
 
 def _rebased(engine: Engine, args: Args) -> Generator[Wait, bool, list[Rebased]]:

@@ -52,7 +52,7 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         "monitors": counts(engine),
         "in_sync": known and not drift and not lacking and not in_doubt and not unanswered and not _undecided(engine),
         "drift": drift,
-        "held": [held_json(held) for plan in _plans(engine) for held in plan.held],
+        "held": [held_json(held) for plan in _plans(engine) for held in plan.holds()],
         "parked": [{k: v for k, v in row.items() if k != "lacks"} for row in parked],
         "pauses": [pause_json(standing) for standing in engine.standings.pauses()],
         "unprotected": [
@@ -102,7 +102,7 @@ def plan_json(plans: Iterable[SymbolPlan]) -> dict[str, Any]:
     plans = list(plans)
     return {
         "plan": [action_json(item) for plan in plans for item in plan.actions],
-        "held": [held_json(held) for plan in plans for held in plan.held],
+        "held": [held_json(held) for plan in plans for held in plan.holds()],
     }
 
 

@@ -58,7 +58,7 @@ def move_stop(engine: Engine, symbol: str, side: PositionSide | None, price: Dec
     if engine.main.view.size(symbol, chosen):
         check_stop(symbol, chosen, stop, trigger_value(ticker, _trigger(engine, symbol, chosen)))
     moved = yield from _stand(engine, symbol, chosen, stop, "asked for by `trade stop`")
-    return (yield from follow(engine, symbol, _FOLLOW_S, progress, {"stop": plain(stop), **moved}))
+    return (yield from follow(engine, symbol, _FOLLOW_S, progress, {"stop": plain(stop), **moved}, side=chosen))
 
 
 def move_to_breakeven(engine: Engine, symbol: str, side: PositionSide | None, progress: Progress) -> Steps:
@@ -80,7 +80,7 @@ def move_to_breakeven(engine: Engine, symbol: str, side: PositionSide | None, pr
     found = {"breakeven": plain(even), "entry_price": plain(row.entry_price), "fees": _fees(terms.entry_fees)}
     if standing is not None and better(chosen, standing, even) == standing:
         found["stop"] = plain(standing)
-        return (yield from follow(engine, symbol, _FOLLOW_S, progress, {**found, "moved": False}))
+        return (yield from follow(engine, symbol, _FOLLOW_S, progress, {**found, "moved": False}, side=chosen))
     now = trigger_value(ticker, _trigger(engine, symbol, chosen))
     if (now - even) * chosen.sign <= 0:
         kept = f"the stop at {plain(standing)} stays" if standing is not None else "no stop was set"
@@ -90,7 +90,7 @@ def move_to_breakeven(engine: Engine, symbol: str, side: PositionSide | None, pr
         )
     moved = yield from _stand(engine, symbol, chosen, even, "asked for by `trade breakeven`", row.entry_price)
     result = {**found, "stop": plain(even), "moved": True, **moved}
-    return (yield from follow(engine, symbol, _FOLLOW_S, progress, result))
+    return (yield from follow(engine, symbol, _FOLLOW_S, progress, result, side=chosen))
 
 
 def set_targets(
@@ -121,7 +121,7 @@ def set_targets(
     }
     if managed is None:
         result["managed"] = True
-    return (yield from follow(engine, symbol, _FOLLOW_S, progress, result))
+    return (yield from follow(engine, symbol, _FOLLOW_S, progress, result, side=chosen))
 
 
 def _taken_over(engine: Engine, symbol: str, side: PositionSide) -> Trade:

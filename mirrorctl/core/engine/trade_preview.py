@@ -6,12 +6,14 @@ Decimals as text, None for what is unknown (contract, JSON). Losses and rewards 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from mirrorctl.core.domain.account import Position
 from mirrorctl.core.domain.approach import MARKET
 from mirrorctl.core.domain.cycle import Copy
+from mirrorctl.core.domain.growth import NO_LEVERAGE, is_broke, within_limit
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, RungOrder, spread, stored_ladder, without
 from mirrorctl.core.domain.own_approach import approach_block
@@ -19,11 +21,12 @@ from mirrorctl.core.domain.selection import selection_block
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.preview_limits import Taken, limit_warnings, rate_warning, taken
 from mirrorctl.core.engine.preview_warnings import mirror_warnings
 from mirrorctl.core.engine.reconcile import MirrorPass
-from mirrorctl.core.engine.trade_own import own_terms
+from mirrorctl.core.engine.trade_own import own_stop, own_terms
 from mirrorctl.core.engine.trade_plan import Entry, OpenPlan
-from mirrorctl.core.engine.trade_seen import plan_seen, seen_block, terms_of
+from mirrorctl.core.engine.trade_seen import plan_seen, reverse_target, seen_block, terms_of
 from mirrorctl.core.engine.trade_sizing import planned_copy
 from mirrorctl.core.engine.trade_state import rungs_filled
 
@@ -40,14 +43,26 @@ def preview_open(engine: Engine, plan: OpenPlan) -> list[Row]:
     return rows + [_unknown(name, error) for name, error in engine.absent.items()]
 
 
+def held_rows(rows: Sequence[Row]) -> list[Row]:
+    """What the mirrors will hold back of it, as every plan tells it: `want` is what they will hold."""
+    held = ((row, row["held"] or _first_held(row["entries"] or ())) for row in rows)
+    names = ("account", "symbol", "raw_want")
+    return [
+        {name: row[name] for name in names} | {"want": row["qty_after"], "reason": reason}
+        for row, reason in held
+        if reason
+    ]
+
+
+def _first_held(entries: Sequence[Row]) -> str | None:
+    return next((entry["held"] for entry in entries if entry["held"]), None)
+
+
 def _main_row(engine: Engine, plan: OpenPlan) -> Row:
     main = engine.main
     asked = plan.leverage.leverage if plan.leverage is not None else None
     size = main.view.size(*plan.key)
-    entries = [
-        _entry(entry, order.qty, order.qty * entry.price)
-        for entry, order in zip(plan.entries, plan.orders, strict=True)
-    ]
+    entries = [_entry(entry, Taken(order.qty)) for entry, order in zip(plan.entries, plan.orders, strict=True)]
     leverage = asked or main.view.leverage.get(plan.trade.symbol)
     done = engine.keeper.rungs_done(*plan.key)
     return _row(engine, main, plan, entries, plan.qty, size, leverage, done)
@@ -62,7 +77,7 @@ def _mirror_row(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> Row:
         return _unknown(account.name, "the trading rules of its symbol are not read yet")
     copy = planned_copy(engine, plan, mirror)
     seen = own_terms(engine, seen, mirror, copy)
-    block = seen_block(engine, plan, mirror) or _block(engine, account, copy, plan)
+    block = seen_block(engine, plan, mirror) or _block(engine, mirror, copy, seen)
     size, main_size = account.view.size(*seen.key), mirror.sight.grown(*seen.key, plan.qty) - seen.qty
     after = copy.after_main(main_size + seen.qty).want(main_size + seen.qty, seen.instrument)
     qty = max(after - size, ZERO) if not block else ZERO
@@ -70,44 +85,95 @@ def _mirror_row(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> Row:
         asked = qty or (copy.ratio * seen.qty).quantize(_SHOWN)
         block = f"below minimum: {plain(asked)}" if qty or copy.cap is None else "its own exit capped what it holds"
         qty = ZERO
-    entries = [] if block else _twins(seen, copy, main_size, size)
     main = plan.leverage.leverage if plan.leverage is not None else engine.main.view.leverage.get(plan.trade.symbol)
     wanted = None if main is None else main * mirror.policy.sizing.leverage_factor
-    limit = mirror.policy.limits.max_leverage
-    leverage = None if wanted is None else seen.instrument.leverage(wanted if limit is None else min(wanted, limit))
-    told = {"held": block or None, "sizing": copy.formula or None, "terms": terms_of(plan, seen, mirror)}
-    row = _row(engine, account, seen, entries, qty, size, leverage, copy.done) | told
-    return row | {"warnings": mirror_warnings(mirror.policy, seen.instrument, row, copy, main_size + seen.qty, main)}
+    leverage = None if wanted is None else within_limit(mirror.policy, wanted, seen.instrument)
+    found = [] if block else taken(engine, seen, mirror, _twins(seen, copy, main_size, size), leverage)
+    if (refused := [each.refusal for each in found if each.refusal]) and not any(each.qty for each in found):
+        block, found, qty = refused[0], [], ZERO
+    entries = [_entry(entry, each) for entry, each in zip(seen.entries, found, strict=bool(found))]
+    filled, qty = _filled(seen, mirror, copy, found, qty)
+    told = {
+        "held": block or None,
+        "sizing": copy.formula or None,
+        "terms": terms_of(plan, seen, mirror, filled.trade.stop),
+    }
+    resting = sum((each.qty for each in found), ZERO) > qty
+    ordered = sum((Decimal(entry["notional"]) for entry in entries), ZERO) if resting else None
+    target = reverse_target(plan, seen, mirror)
+    row = _row(engine, account, filled, entries, qty, size, leverage, copy.done, target, ordered)
+    raw = None if copy.unsized else copy.after_main(main_size + seen.qty).raw_want(main_size + seen.qty)
+    row |= told | {"raw_want": None if raw is None else plain(raw.quantize(_SHOWN))}
+    warnings = [*limit_warnings(found), *_unreached(seen, filled, found)]
+    rate = rate_warning(engine, mirror, sum(bool(each.qty) for each in found))
+    partly = bool(warnings)
+    warnings += mirror_warnings(mirror.policy, seen.instrument, row, copy, main_size + seen.qty, main, partly=partly)
+    return row | {"warnings": warnings if rate is None else [*warnings, rate]}
 
 
-def _block(engine: Engine, account: Account, copy: Copy, plan: OpenPlan) -> str:
+def _filled(
+    seen: OpenPlan, mirror: MirrorPass, copy: Copy, found: Sequence[Taken], qty: Decimal
+) -> tuple[OpenPlan, Decimal]:
+    """The plan with the mirror's stop and the entries that will fill there, and the quantity of those."""
+    quantities = [each.qty for each in found] or [ZERO] * len(seen.entries)
+    stop, reached = own_stop(seen, mirror, copy, quantities)
+    trade = replace(seen.trade, stop=stop)
+    left = [place for place, each in enumerate(found) if each.refusal or place not in reached]
+    if not left:
+        return replace(seen, trade=trade), qty
+    stay = [place for place in sorted(reached) if quantities[place]]
+    entries = tuple(seen.entries[place] for place in stay) or seen.entries
+    return replace(seen, trade=trade, entries=entries), sum((quantities[p] for p in stay), ZERO)
+
+
+def _unreached(seen: OpenPlan, filled: OpenPlan, found: Sequence[Taken]) -> list[str]:
+    """Entries that the mirror's own stop comes before."""
+    stop, side = filled.trade.stop, filled.trade.side
+    if stop is None or stop == seen.trade.stop:
+        return []
+    passed = [
+        str(place)
+        for place, (entry, each) in enumerate(zip(seen.entries, found, strict=bool(found)), 1)
+        if each.qty and (entry.price - stop) * side.sign <= 0
+    ]
+    what = f"entry {passed[0]}" if len(passed) == 1 else f"entries {', '.join(passed)}"
+    return [f"its own stop {plain(stop)} comes before {what}"] if passed else []
+
+
+def _block(engine: Engine, mirror: MirrorPass, copy: Copy, seen: OpenPlan) -> str:
     """Why a mirror would not follow, whatever the size; "" when it would."""
+    account, symbol = mirror.mirror, seen.trade.symbol
     if not engine.policy.mirroring:
         return "mirroring is disabled (ENABLE_MIRROR_TRADING)"
     if copy.out:
         return f"own exit: {copy.out}"
-    chosen = engine.policy.mirror(account.name).filter
-    unchosen = selection_block(chosen, *copy.source, engine.exchange_now_ms())
+    unchosen = selection_block(mirror.policy.filter, *copy.source, engine.exchange_now_ms())
     held = copy.held or unchosen or copy.unsized or approach_block(copy, engine.policy.approach_of(account.name))
-    return held or engine.standings.growth_block(account.name, plan.trade.symbol)
+    held = held or engine.growth_block(mirror, symbol, engine.now_ms())
+    if held:
+        return held
+    if is_broke(account.view):
+        return "the wallet is empty"
+    if not seen.instrument.trading:
+        return f"{symbol} is not trading"
+    return NO_LEVERAGE if account.view.proven(symbol) and symbol not in account.view.leverage else ""
 
 
-def _twins(plan: OpenPlan, copy: Copy, main_size: Decimal, size: Decimal) -> list[Row]:
+def _twins(plan: OpenPlan, copy: Copy, main_size: Decimal, size: Decimal) -> list[Decimal]:
     """What would stand for each entry: a twin for a limit, what main's position calls for after one at market."""
-    rows = []
+    quantities = []
     for entry, order in zip(plan.entries, plan.orders, strict=True):
         qty = plan.instrument.floor_qty(copy.ratio * order.qty)
         if entry.kind == MARKET:
             grown = copy.after_main(main_size + order.qty).want(main_size + order.qty, plan.instrument)
             qty = max(grown - size, ZERO)
-        if not plan.instrument.meets_minimum(qty, entry.price):
-            qty = ZERO
-        rows.append(_entry(entry, qty, qty * entry.price))
-    return rows
+        quantities.append(qty if plan.instrument.meets_minimum(qty, entry.price) else ZERO)
+    return quantities
 
 
-def _entry(entry: Entry, qty: Decimal, notional: Decimal) -> Row:
-    return {"type": entry.kind, "price": plain(entry.price), "qty": plain(qty), "notional": _cents(notional)}
+def _entry(entry: Entry, each: Taken) -> Row:
+    row = {"type": entry.kind, "price": plain(entry.price), "qty": plain(each.qty)}
+    return row | {"notional": _cents(each.qty * entry.price), "held": each.refusal or None}
 
 
 def _row(
@@ -119,28 +185,37 @@ def _row(
     size: Decimal,
     leverage: Decimal | None,
     done: Collection[str],
+    target: Decimal | None = None,
+    ordered: Decimal | None = None,
 ) -> Row:
+    """`plan`: with the entries that fill. `target` of the whole position, where it has no ladder.
+
+    `ordered`: what the orders are worth, where some of them will not fill.
+    """
     trade, after = plan.trade, size + qty
     mean = sum((entry.price for entry in plan.entries), ZERO) / len(plan.entries)
     average = _average(account.view.position(*plan.key), size, qty, mean)
     ladder = without(stored_ladder(trade), done)
     rungs = spread(ladder, after, rungs_filled(engine, account.name, trade.symbol), plan.instrument)
-    notional = qty * mean
+    ends = [(rung.price, rung.open_qty) for rung in rungs] or ([] if target is None else [(target, after)])
+    notional = qty * mean if ordered is None else ordered
     return {
         "account": account.name,
+        "symbol": trade.symbol,
         "state": "known",
         "error": None,
         "approach": trade.approach,
         "entries": entries,
         "qty": plain(qty),
         "qty_after": plain(after),
+        "raw_want": None,
         "notional": _cents(notional),
         "leverage": None if leverage is None else plain(leverage),
         "margin": None if leverage is None else _cents(notional / leverage),
         "entry_price": None if average is None else plain(plan.instrument.round_price(average)),
         "targets": _targets(ladder, rungs),
         "stop": None if trade.stop is None else plain(trade.stop),
-        **_risk(trade, after, average, rungs, account),
+        **_risk(trade, after, average, ends, account),
         "held": None,
         "warnings": [],
         "sizing": None,
@@ -181,16 +256,19 @@ def _targets(ladder: Ladder, rungs: Sequence[RungOrder]) -> list[Row]:
 
 
 def _risk(
-    trade: Trade, size: Decimal, average: Decimal | None, rungs: Sequence[RungOrder], account: Account
+    trade: Trade, size: Decimal, average: Decimal | None, ends: Sequence[tuple[Decimal, Decimal]], account: Account
 ) -> Mapping[str, str | None]:
-    """Loss at the stop, its share of the equity, and what all targets bring for it. Negative: the stop is in profit."""
+    """Loss at the stop, its share of the equity, and what all targets bring for it. Negative: the stop is in profit.
+
+    `ends`: price and quantity of each target.
+    """
     loss = None
     if trade.stop is not None and average is not None and size:
         loss = (average - trade.stop) * trade.side.sign * size
     equity = account.view.wallet.equity if account.view.wallet is not None else None
     reward = None
-    if rungs and average is not None:
-        reward = sum(((rung.price - average) * trade.side.sign * rung.open_qty for rung in rungs), ZERO)
+    if ends and size and average is not None:
+        reward = sum(((price - average) * trade.side.sign * qty for price, qty in ends), ZERO)
     return {
         "loss_at_stop": None if loss is None else _cents(loss),
         "loss_percent": None if loss is None or not equity else _cents(loss * 100 / equity),
@@ -200,8 +278,20 @@ def _risk(
 
 
 def _unknown(name: str, error: str) -> Row:
-    names = ("approach", "entries", "qty", "qty_after", "notional", "leverage", "margin", "entry_price", "targets")
-    risk = ("stop", "loss_at_stop", "loss_percent", "reward", "reward_risk", "held", "sizing", "terms", "warnings")
+    names = ("symbol", "approach", "entries", "qty", "qty_after", "raw_want", "notional", "leverage", "margin")
+    risk = (
+        "entry_price",
+        "targets",
+        "stop",
+        "loss_at_stop",
+        "loss_percent",
+        "reward",
+        "reward_risk",
+        "held",
+        "sizing",
+        "terms",
+        "warnings",
+    )
     return {"account": name, "state": "unknown", "error": error, **dict.fromkeys((*names, *risk))}
 
 

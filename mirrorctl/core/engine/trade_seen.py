@@ -70,14 +70,21 @@ def seen_block(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> str:
     return ""
 
 
-def terms_of(plan: OpenPlan, seen: OpenPlan, mirror: MirrorPass) -> str | None:
-    """In words, how a mirror trades what main does in another way; None for one that follows plainly."""
+def terms_of(plan: OpenPlan, seen: OpenPlan, mirror: MirrorPass, stop: Decimal | None) -> str | None:
+    """In words, how a mirror trades what main does in another way; None for one that follows plainly.
+
+    `stop`: the one that it will have, main's or a nearer one of its own.
+    """
     lens, trade = mirror.sight.lens, seen.trade
     parts = []
+    bound = "" if stop == trade.stop else f"max_stop_bps = {plain(mirror.policy.max_stop_bps)}"
     if lens.reverse:
-        ends = [("stop", trade.stop, "main's furthest target"), ("target", _target(plan, seen, mirror), "main's stop")]
+        target = reverse_target(plan, seen, mirror)
+        ends = [("stop", stop, bound or "main's furthest target"), ("target", target, "main's stop")]
         told = [f"{name} {plain(price)} ({why})" for name, price, why in ends if price is not None]
         parts.append(", ".join([f"reverse: {trade.side} by main's fills", *told]))
+    elif bound and stop is not None:
+        parts.append(f"stop {plain(stop)} ({bound})")
     if trade.symbol != plan.trade.symbol:
         parts.append(f"as {trade.symbol}, {plain(lens.multiplier(plan.trade.symbol))} of it for 1 of main's")
     return "; ".join(parts) or None
@@ -101,9 +108,9 @@ def _trade(
     )
 
 
-def _target(plan: OpenPlan, seen: OpenPlan, mirror: MirrorPass) -> Decimal | None:
-    """The take-profit of a reverse mirror: where main's stop is."""
-    if plan.trade.stop is None:
+def reverse_target(plan: OpenPlan, seen: OpenPlan, mirror: MirrorPass) -> Decimal | None:
+    """The take-profit of a reverse mirror: where main's stop is. None without one, and for every other mirror."""
+    if plan.trade.stop is None or not mirror.sight.lens.reverse:
         return None
     times = mirror.sight.lens.multiplier(plan.trade.symbol)
     return seen.instrument.price_not_worse(plan.trade.stop / times, seen.trade.side.exit)

@@ -65,8 +65,18 @@ def cancel(engine: Engine, orders: Sequence[Order]) -> Generator[Wait, bool, int
     return len(orders)
 
 
-def follow(engine: Engine, symbol: str, wait_s: Decimal, progress: Progress, result: dict[str, object]) -> Steps:
+def follow(
+    engine: Engine,
+    symbol: str,
+    wait_s: Decimal,
+    progress: Progress,
+    result: dict[str, object],
+    *,
+    side: PositionSide | None,
+) -> Steps:
     """Tell how each mirror follows, as it happens, until all are in step or the wait is over.
+
+    `side` of main that was changed; None: of whichever side stands.
 
     Main's own exits count: without a daemon nobody places them once this has returned.
     """
@@ -78,11 +88,11 @@ def follow(engine: Engine, symbol: str, wait_s: Decimal, progress: Progress, res
         for name in following:
             if name not in told:
                 told.add(name)
-                progress({"event": "mirror", **_outcome(engine, name, symbol)})
+                progress({"event": "mirror", **_outcome(engine, name, symbol, side)})
         return len(following) == len(engine.passes) and all(exits_stand(engine, symbol, side) for side in PositionSide)
 
     yield Wait(all_followed, until)
-    mirrors = [_outcome(engine, name, symbol) for name in engine.passes]
+    mirrors = [_outcome(engine, name, symbol, side) for name in engine.passes]
     return {**result, "symbol": symbol, "mirrors": mirrors}
 
 
@@ -127,14 +137,18 @@ def _is_working(engine: Engine, name: str, symbol: str) -> bool:
     return any(intent.state is not IntentState.LIVE for intent in sent) or any(passing)
 
 
-def _outcome(engine: Engine, name: str, symbol: str) -> dict[str, object]:
-    plan = engine.passes[name].plans.get(engine.keeper.lens(name).symbol_here(symbol))
-    standing = next(iter(plan.standings), None) if plan else None
+def _outcome(engine: Engine, name: str, symbol: str, side: PositionSide | None) -> dict[str, object]:
+    """How a mirror stands on the side that follows main's `side`."""
+    lens = engine.keeper.lens(name)
+    plan = engine.passes[name].plans.get(lens.symbol_here(symbol))
+    sides = tuple(PositionSide) if side is None else (lens.side(side),)
+    standing = next((s for s in plan.standings if s.side in sides), None) if plan else None
+    held = next((h.reason for h in plan.held if h.side in sides), None) if plan else None
     return {
         "account": name,
         "have": plain(standing.have) if standing else "0" if plan else None,
         "want": plain(standing.want) if standing else "0" if plan else None,
-        "held": plan.held[0].reason if plan and plan.held else None,
+        "held": held,
         "parked": plan.parked or None if plan else None,
     }
 

@@ -71,7 +71,7 @@ def open_trade(engine: Engine, request: OpenRequest, progress: Progress) -> Step
     }
     if plan.takes_over:
         result["managed"] = True
-    return (yield from follow(engine, request.symbol, request.wait_s, progress, result))
+    return (yield from follow(engine, request.symbol, request.wait_s, progress, result, side=request.side))
 
 
 def expected(engine: Engine, plan: OpenPlan) -> list[dict[str, object]]:
@@ -185,7 +185,7 @@ def close_trade(engine: Engine, symbol: str, side: PositionSide | None, wait_s: 
         # The exchange clears reduce-only orders of a flat position by itself, sooner or later.
         yield Wait(lambda: not our_targets(engine, symbol, chosen), engine.now_ms() + _CLEARED_MS)
         yield from cancel(engine, our_targets(engine, symbol, chosen))
-    return (yield from follow(engine, symbol, wait_s, progress, {"closed": plain(size)}))
+    return (yield from follow(engine, symbol, wait_s, progress, {"closed": plain(size)}, side=chosen))
 
 
 def reduce_trade(
@@ -214,7 +214,7 @@ def reduce_trade(
             f"the step is {plain(instrument.qty_step)}",
         )
     yield from _reduce_main(engine, symbol, chosen, qty)
-    return (yield from follow(engine, symbol, wait_s, progress, {"reduced": plain(qty)}))
+    return (yield from follow(engine, symbol, wait_s, progress, {"reduced": plain(qty)}, side=chosen))
 
 
 def cancel_orders(engine: Engine, symbol: str, side: PositionSide | None, wanted: str, progress: Progress) -> Steps:
@@ -225,7 +225,7 @@ def cancel_orders(engine: Engine, symbol: str, side: PositionSide | None, wanted
     cancelled = yield from cancel(engine, named if wanted else our_entries(engine, symbol, side))
     if wanted and not cancelled:
         raise UsageError(f"main has no open order {wanted} on {symbol}", "`mirrorctl orders` lists them")
-    return (yield from follow(engine, symbol, Decimal(5), progress, {"cancelled": cancelled}))
+    return (yield from follow(engine, symbol, Decimal(5), progress, {"cancelled": cancelled}, side=side))
 
 
 def _reduce_main(engine: Engine, symbol: str, side: PositionSide, qty: Decimal) -> Generator[Wait, bool, None]:

@@ -17,8 +17,19 @@ def broken(file: ProfileFile) -> Iterator[Problem]:
 
 
 def warnings(file: ProfileFile) -> Iterator[str]:
-    """A symbol of main's that is not followed because its name stands for another one's on the mirror."""
+    """A symbol of main's that is not followed because its name stands for another one's on the mirror.
+
+    And a size that is given under the mirror's name of a symbol: sizes go by main's, so it never holds.
+    """
     for index, mirror in enumerate(file.mirrors):
+        named = {
+            _target(symbol, to): symbol for symbol, to in mirror.map.items() if _target(symbol, to) not in mirror.map
+        }
+        for target in mirror.sizing.symbols.keys() & named.keys():
+            yield (
+                f"mirrors[{index}].sizing.symbols.{target}: sizes go by main's symbols, and {target} stands for"
+                f" {named[target]} on this mirror: the value is used nowhere; name {named[target]} instead"
+            )
         for symbol, to in mirror.map.items():
             target = _target(symbol, to)
             if target not in mirror.map and _may_be_traded(target, mirror.filter):

@@ -42,12 +42,33 @@ def warnings(file: ProfileFile) -> Iterator[str]:
 def _of_mirror(mirror: MirrorTable, tables: list[tuple[str, Tree]]) -> Iterator[Problem]:
     mode = SizingMode(mirror.sizing.mode)
     for key, value in _values(mirror):
-        place, raw = _written(tables, key)
+        place, raw = _written(_of_mode(tables, mirror.sizing.mode), key)
+        if raw is None and _written(tables, key)[1] is not None:
+            yield Problem(_path(tables[0][0], key), _foreign_unit(mode, tables[1][1]))
+            continue
         wrong = check_value(mode, value, percent=isinstance(raw, str) and raw.strip().endswith("%"))
         if raw is None and mode not in AS_FACTOR and mode is not SizingMode.RISK:
             yield Problem(_path(place, key), f"missing; allowed: {check_value(mode, value, percent=True)}")
         elif wrong:
             yield Problem(_path(place, key), f"found {shown(raw)} for mode {mode}; allowed: {wrong}")
+
+
+def _of_mode(tables: list[tuple[str, Tree]], mode: str) -> list[tuple[str, Tree]]:
+    """The tables whose values are of this mode: the defaults' are of theirs, and a factor is no quantity."""
+    own, defaults = tables
+    unit, written = _unit(mode), _unit(str(defaults[1].get("mode", SizingMode.PROPORTION)))
+    return [own, defaults] if unit == written else [own]
+
+
+def _unit(mode: str) -> str:
+    """What a value of a mode counts: modes of one unit may share a value."""
+    return "factor" if mode in AS_FACTOR else mode
+
+
+def _foreign_unit(mode: SizingMode, defaults: Tree) -> str:
+    theirs = defaults.get("mode", SizingMode.PROPORTION.value)
+    asked = check_value(mode, Decimal(1), percent=True)
+    return f"missing; the one of mirror_defaults.sizing is for mode {theirs}; allowed: {asked}"
 
 
 def _path(place: str, key: str) -> str:

@@ -151,6 +151,14 @@ def test_a_symbol_that_a_map_hides_is_warned_of(filter_: str, warned: bool) -> N
     assert ["BUSDT is not followed there" in " ".join(profile.warnings)] == [warned]
 
 
+@pytest.mark.parametrize(("symbol", "warned"), [("BUSDT", True), ("AUSDT", False)])
+def test_a_size_under_the_mirrors_name_of_a_mapped_symbol_is_warned_of(symbol: str, warned: bool) -> None:
+    text = HEAD + '[[mirrors]]\nname = "one"\n[mirrors.map]\nAUSDT = { symbol = "BUSDT" }\n'
+    text += f'[mirrors.sizing.symbols]\n{symbol} = "0.2"'
+    profile = parse_profile(text.encode(), Path("p.toml"), {}, private_file=False)
+    assert ["name AUSDT instead" in " ".join(profile.warnings)] == [warned]
+
+
 def test_all_problems_are_reported_at_once() -> None:
     found = problems(
         """

@@ -55,6 +55,17 @@ def test_what_stands_in_the_defaults_is_refused_there_and_once() -> None:
     assert [line.partition(":")[0] for line in found] == ["mirror_defaults.sizing.value"]
 
 
+@pytest.mark.parametrize("mode", ["fixed-notional", "fixed-qty", "risk"])
+def test_a_factor_of_the_defaults_is_no_quantity_of_a_mirror_with_another_mode(mode: str) -> None:
+    defaults = '[mirror_defaults.sizing]\nvalue = "0.5"\n[mirror_defaults.sizing.symbols]\nETHUSDT = "0.25"\n'
+    found = problems(f'{HEAD}{defaults}[[mirrors]]\nname = "a"\n[mirrors.sizing]\nmode = "{mode}"\n')
+    assert [line.split(" (")[0] for line in found] == ["mirrors[0].sizing.value", "mirrors[0].sizing.symbols.ETHUSDT"]
+    assert all("is for mode proportion" in line for line in found)
+    text = f'{HEAD}{defaults}[[mirrors]]\nname = "a"\n[mirrors.sizing]\nmode = "equity"\n'
+    made = parse_profile(text.encode(), Path("p.toml"), {}, private_file=False)
+    assert made.policy.mirrors[0].sizing.value == Decimal("0.5"), "a factor too"
+
+
 def test_only_a_factor_is_warned_of_for_its_size() -> None:
     assert profile('mode = "fixed-notional"\nvalue = "500"').warnings == ()
     assert "times the computed ratio" in profile('mode = "equity"\nvalue = "50"').warnings[0]

@@ -46,7 +46,7 @@ def judge_exposure(scene: AuditScene, account: Seen, view: AccountView) -> Itera
         if reason:
             yield _parked(plan, reason)
         else:
-            yield from (_held(held) for held in plan.held if not held.waiting)
+            yield from (_held(held) for held in plan.holds() if not held.waiting)
         yield from _leverage(scene, account, view, plan)
     for symbol, reason in parked.items():
         yield found(Code.PARKED, account.name, symbol, expected="followed", actual=reason)

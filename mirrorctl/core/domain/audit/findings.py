@@ -146,7 +146,7 @@ TABLE: Mapping[Code, Meaning] = MappingProxyType(
         Code.PARKED: Meaning(
             Severity.WARNING,
             "the symbol is parked on this mirror: it is not followed there until somebody says so; never drift",
-            "clear the reason, then `mirrorctl resume`",
+            "end the reason; what the exchange refused for good then needs `mirrorctl resume`, the rest ends by itself",
         ),
         Code.LEVERAGE_MISMATCH: Meaning(
             Severity.INFO,
