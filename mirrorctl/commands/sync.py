@@ -13,6 +13,7 @@ from mirrorctl.commands.confirm import check_askable, confirm
 from mirrorctl.commands.options import DryRunOption, JsonOption, ProfileOption, YesOption
 from mirrorctl.commands.reading import check_symbol
 from mirrorctl.commands.session import SCHEMA, open_session
+from mirrorctl.core.domain.cycle import NEW_STORE
 from mirrorctl.core.domain.errors import PartlyDone
 
 _FINDINGS = 3
@@ -45,7 +46,7 @@ def sync(
     found = desk.rehearse(session, "preview", args)
     if dry_run:
         session.terminal.result({**head, **found}, *shown(found, rebase=rebase))
-        _exit(_FINDINGS if changes(found) else desk.unread_code(session, found["unread"]))
+        _exit(_FINDINGS if found["plan"] else desk.unread_code(session, found["unread"]))
         return
     session.terminal.show(*shown(found, rebase=rebase))
     confirm(session, "Apply this plan", yes)
@@ -55,20 +56,19 @@ def sync(
     # Done here, the first pass may have carried the plan out before `sync` looks: what was printed is what it was.
     document = {**head, **result, **{name: found[name] for name in ("plan", "held", "rebase")}}
     lines = [f"released: {result['released']} held by a new store"] if result["released"] else []
-    state = "every account is in step" if result["converged"] else "not every account is in step: `mirrorctl status`"
+    held = len(result["status"]["held"])
+    state = f"every account is in step{f', but for {held} held back' if held else ''}"
+    state = state if result["converged"] else "not every account is in step: `mirrorctl status`"
     session.terminal.result(document, *lines, state)
     _exit(0 if result["converged"] else PartlyDone.exit_code)
-
-
-def changes(found: Mapping[str, Any]) -> bool:
-    """Whether applying what was found would send something, or give a copy another ratio."""
-    return bool(found["plan"]) or tables.ratios_changed(found["rebase"]) > 0
 
 
 def shown(found: Mapping[str, Any], *, rebase: bool) -> tuple[RenderableType, ...]:
     """The plan for people; with `rebase` the ratios first, and what becomes of them."""
     if not rebase:
-        return (tables.plan(found),)
+        waits = sum(row["reason"] == NEW_STORE for row in found["held"])
+        told = f"`mirrorctl sync` releases {waits} held by a new store: what main holds is followed then"
+        return (tables.plan(found, "nothing to send while held"), told) if waits else (tables.plan(found),)
     changed = tables.ratios_changed(found["rebase"])
     what = "1 ratio changes" if changed == 1 else f"{changed} ratios change"
     return tables.rebased(found["rebase"]), tables.plan(

@@ -57,9 +57,10 @@ def _orders(rows: Sequence[Row]) -> Grid:
     for place, entry in enumerate(rows[0]["entries"]):
         cells = [_entry_cell(row, place) for row in rows]
         table.add_row("entry", entry["type"], entry["price"], NONE, *cells)
-    for target in rows[0]["targets"]:
-        cells = [_target_cell(row, target["leg"]) for row in rows]
-        table.add_row("target", str(target["leg"]), target["price"], target["percent"], *cells)
+    mains = {target["leg"]: target for target in rows[0]["targets"]}
+    for leg in sorted({target["leg"] for row in rows for target in row["targets"]}):
+        price, percent = (mains[leg]["price"], mains[leg]["percent"]) if leg in mains else (NONE, NONE)
+        table.add_row("target", str(leg), price, percent, *(_target_cell(row, leg, price) for row in rows))
     return table
 
 
@@ -67,12 +68,14 @@ def _entry_cell(row: Row, place: int) -> str:
     return str(row["entries"][place]["qty"]) if row["entries"] else "0"
 
 
-def _target_cell(row: Row, leg: int) -> str:
-    """The quantity, or the target that a share too small for an order of its own goes with."""
+def _target_cell(row: Row, leg: int, price: str) -> str:
+    """The quantity, with its price where that is not main's; or the target whose order a small share goes with."""
     found = next((target for target in row["targets"] if target["leg"] == leg), None)
     if found is None:
         return NONE
-    return f"with {found['joined']}" if found["joined"] else str(found["qty"])
+    if found["joined"]:
+        return f"with {found['joined']}"
+    return str(found["qty"]) if found["price"] == price else f"{found['qty']} at {found['price']}"
 
 
 def _risks(rows: Sequence[Row]) -> Grid:

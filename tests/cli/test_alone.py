@@ -83,6 +83,7 @@ def test_a_rehearsal_leaves_no_trace(program: Program, exchange: Running) -> Non
     done = program("sync", "--dry-run", "--json")
     assert (done.code, done.document["plan"]) == (0, [])
     assert {row["reason"] for row in done.document["held"]} == {"new store"}
+    assert "`mirrorctl sync` releases 2 held by a new store" in program("sync", "--dry-run").out
     assert requests_of(exchange) == []
     assert not (program.home / "state" / "paper" / "store.sqlite").exists()
     assert not (program.home / "state" / "locks").exists()

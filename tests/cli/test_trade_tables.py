@@ -114,6 +114,17 @@ def test_a_preview(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed([MAIN, MIRROR, PAUSED, AWAY], capsys) == PREVIEW
 
 
+def test_a_ladder_of_its_own_is_shown_at_its_own_prices(capsys: pytest.CaptureFixture[str]) -> None:
+    """Main's one target, and what a mirror makes of the way to it; main has no second."""
+    main = {**MAIN, "targets": MAIN["targets"][:1]}
+    own = [{**MIRROR["targets"][0], "price": "61000.1"}, {**MIRROR["targets"][3], "leg": 2, "price": "62000"}]
+    lines = printed([main, {**MIRROR, "targets": own}], capsys).splitlines()
+    assert [line.split() for line in lines if line.startswith("target")] == [
+        ["target", "1", "62000", "85", "0.02", "0.01", "at", "61000.1"],
+        ["target", "2", "-", "-", "-", "0.001", "at", "62000"],
+    ]
+
+
 def test_a_plain_trade_has_no_targets_and_no_stop(capsys: pytest.CaptureFixture[str]) -> None:
     bare = {**row("main", ["0.1"], []), "stop": None, "qty_after": "0.1", "notional": "6000.01", "margin": "1200"}
     bare |= {"loss_at_stop": None, "loss_percent": None, "reward_risk": None, "leverage": None}

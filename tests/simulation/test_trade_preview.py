@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mirrorctl.core.domain.policy import Direction, Follow, Limits, MirrorPolicy, OnBreach
+from mirrorctl.core.domain.policy import BelowMinimum, Direction, Follow, Limits, MirrorPolicy, OnBreach, Sizing
 from mirrorctl.core.engine.records import StandingKind
 from mirrorctl.core.simulation.stage import Stage, copying
 
@@ -296,3 +296,16 @@ def test_a_halted_mirror_and_one_whose_minute_is_full_are_told() -> None:
     )
     stage.engine.standings.set(StandingKind.HALT, "half", "", "limit max_daily_loss: 5 lost", stage.engine.now_ms())
     assert previewed(stage, **CONSERVATIVE, qty="0.3")["half"]["held"] == "paused: limit max_daily_loss: 5 lost"
+
+
+@pytest.mark.proves("A9")
+def test_an_entry_that_will_be_raised_to_the_minimum_is_shown_as_it_will_be() -> None:
+    """0.01 of 0.05 is 0.0005; the least order is 0.001."""
+    stage = Stage(copying("tiny", sizing=Sizing(value=Decimal("0.01"), below_minimum=BelowMinimum.ROUND_UP)))
+    asked = {"symbol": "BTCUSDT", "side": "long", "qty": "0.05", "stop": "57000", "wait_s": "5"}
+    row = previewed(stage, **asked)["tiny"]
+    assert (row["qty"], row["held"]) == ("0.001", None)
+    assert "raised to the minimum: 0.0005 → 0.001" in row["warnings"]
+    stage.command("trade.open", **asked)
+    stage.settle()
+    assert stage.of("tiny").position() == Decimal("0.001")

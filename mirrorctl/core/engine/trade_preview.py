@@ -17,6 +17,7 @@ from mirrorctl.core.domain.growth import NO_LEVERAGE, is_broke, within_limit
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, RungOrder, spread, stored_ladder, without
 from mirrorctl.core.domain.own_approach import approach_block
+from mirrorctl.core.domain.policy import BelowMinimum
 from mirrorctl.core.domain.selection import selection_block
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.engine.accounts import Account
@@ -81,14 +82,18 @@ def _mirror_row(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> Row:
     size, main_size = account.view.size(*seen.key), mirror.sight.grown(*seen.key, plan.qty) - seen.qty
     after = copy.after_main(main_size + seen.qty).want(main_size + seen.qty, seen.instrument)
     qty = max(after - size, ZERO) if not block else ZERO
+    raised = ""
     if not block and not seen.instrument.meets_minimum(qty, seen.entries[0].price):
-        asked = qty or (copy.ratio * seen.qty).quantize(_SHOWN)
-        block = f"below minimum: {plain(asked)}" if qty or copy.cap is None else "its own exit capped what it holds"
-        qty = ZERO
+        asked, least = qty or (copy.ratio * seen.qty).quantize(_SHOWN), _raised(seen, mirror, copy)
+        raised = f"raised to the minimum: {plain(asked)} → {plain(least)}" if least else ""
+        capped = not qty and copy.cap is not None and not copy.skipped
+        small = "its own exit capped what it holds" if capped else f"below minimum: {plain(asked)}"
+        block, qty = "" if least else small, least
     main = plan.leverage.leverage if plan.leverage is not None else engine.main.view.leverage.get(plan.trade.symbol)
     wanted = None if main is None else main * mirror.policy.sizing.leverage_factor
     leverage = None if wanted is None else within_limit(mirror.policy, wanted, seen.instrument)
-    found = [] if block else taken(engine, seen, mirror, _twins(seen, copy, main_size, size), leverage)
+    wants = [qty, *(ZERO for _ in seen.entries[1:])] if raised else _twins(seen, copy, main_size, size)
+    found = [] if block else taken(engine, seen, mirror, wants, leverage)
     if (refused := [each.refusal for each in found if each.refusal]) and not any(each.qty for each in found):
         block, found, qty = refused[0], [], ZERO
     entries = [_entry(entry, each) for entry, each in zip(seen.entries, found, strict=bool(found))]
@@ -105,10 +110,17 @@ def _mirror_row(engine: Engine, plan: OpenPlan, mirror: MirrorPass) -> Row:
     raw = None if copy.unsized else copy.after_main(main_size + seen.qty).raw_want(main_size + seen.qty)
     row |= told | {"raw_want": None if raw is None else plain(raw.quantize(_SHOWN))}
     warnings = [*limit_warnings(found), *_unreached(seen, filled, found)]
+    warnings += [raised] if raised else []
     rate = rate_warning(engine, mirror, sum(bool(each.qty) for each in found))
     partly = bool(warnings)
     warnings += mirror_warnings(mirror.policy, seen.instrument, row, copy, main_size + seen.qty, main, partly=partly)
     return row | {"warnings": warnings if rate is None else [*warnings, rate]}
+
+
+def _raised(seen: OpenPlan, mirror: MirrorPass, copy: Copy) -> Decimal:
+    """What an entry under the minimum is raised to, once in a cycle (A9); zero where the policy raises none."""
+    raises = mirror.policy.sizing.below_minimum is BelowMinimum.ROUND_UP and not copy.raised and copy.cap is None
+    return seen.instrument.minimum(seen.entries[0].price) if raises else ZERO
 
 
 def _filled(

@@ -48,6 +48,7 @@ class Problem:
 Report = Callable[[Problem], None]
 
 
+_INDEX = re.compile(r"\[\d+\]")
 _USER_INFO = re.compile(r"//[^/\s]*@")  # a name and a password inside an address
 
 
@@ -129,7 +130,12 @@ def _check_leaf(leaf: Kind, found: object, path: str, report: Report) -> Any:
 
 def _check_list(item: Type, found: object, path: str, report: Report) -> Any:
     if not isinstance(found, list):
-        return _wrong(path, found, "a list", report)
+        headed = (
+            f"tables, each headed [[{_INDEX.sub('', path)}]]"
+            if isinstance(item, StructType)
+            else "a list in brackets: [ … ]"
+        )
+        return _wrong(path, found, headed, report)
     checked = [_check(item, value, f"{path}[{index}]", report) for index, value in enumerate(found)]
     if isinstance(item, StructType):
         return [{} if value is _WRONG else value for value in checked]  # later rules count by position
@@ -138,7 +144,7 @@ def _check_list(item: Type, found: object, path: str, report: Report) -> Any:
 
 def _check_dict(key_type: Type, value_type: Type, found: object, path: str, report: Report) -> Any:
     if not isinstance(found, dict):
-        return _wrong(path, found, "a table", report)
+        return _wrong(path, found, f"a table, headed [{_INDEX.sub('', path)}]", report)
     clean: Tree = {}
     for key, value in found.items():
         below = join(path, key)
@@ -151,7 +157,7 @@ def _check_dict(key_type: Type, value_type: Type, found: object, path: str, repo
 
 def _check_table(kind: StructType, found: object, path: str, report: Report) -> Any:
     if not isinstance(found, dict):
-        return _wrong(path, found, "a table", report)
+        return _wrong(path, found, f"a table: {{ {kind.fields[0].name} = … }}", report)
     fields = {field.name: field for field in kind.fields}
     clean: Tree = {}
     for key, value in found.items():

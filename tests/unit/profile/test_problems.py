@@ -45,7 +45,7 @@ def mirror(text: str) -> tuple[str, ...]:
         ("[daemon]\nmax_closes_per_pass = -1", "daemon.max_closes_per_pass: found -1; allowed: a whole number, 0 or"),
         ("[daemon]\nmax_closes_per_pass = 1.5", "daemon.max_closes_per_pass: found 1.5"),
         ("daemon = 3", "daemon: found 3; allowed: a table"),
-        ("mirrors = {}", "mirrors: found a table; allowed: a list"),
+        ("mirrors = {}", "mirrors: found a table; allowed: tables, each headed [[mirrors]]"),
         ("mirrors = [1]", "mirrors[0]: found 1; allowed: a table"),
         ('category = "spot"', 'category: found "spot"; allowed: "linear"'),
         ('[main]\nmanage = "none"', 'main.manage: found "none"; allowed: "all" | "own"'),
