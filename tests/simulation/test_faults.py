@@ -122,9 +122,34 @@ def test_a_mirror_whose_wallet_cannot_be_read_takes_no_entry_and_says_why() -> N
     assert stage.of("half").held() == {}
     assert stage.placed("half") == []
     row = next(row for row in stage.status()["accounts"] if row["account"] == "half")
-    assert row["state"] == "unknown"
+    assert row["error"].startswith("the wallet cannot be read: ")
     assert "Internal server error" in row["error"]
+    assert stage.held("half") == ["the wallet is not known"]
     assert stage.of("quarter").held() == {"BTCUSDT": Decimal("0.025")}
+
+
+@pytest.mark.proves("A8", "A29")
+def test_a_wallet_that_cannot_be_read_keeps_no_stop_and_no_reduction_away() -> None:
+    stage = Stage()
+    half = stage.of("half")
+    stage.main.buy("0.2", stop="58000")
+    stage.settle()
+    number = stage.world.fault(FaultKind.RET_CODE, "half", WALLET, count=None, code=10016, message="internal error")
+    stage.run(90_000)
+    stage.main.protect(stop="58500")
+    stage.main.sell("0.1", reduceOnly=True)
+    stage.run(3_000)
+    assert (half.position(), half.stop()) == (Decimal("0.05"), Decimal(58_500))
+    stage.run(30_000)
+    stage.main.buy("0.1")
+    stage.run(5_000)
+    assert half.position() in (Decimal("0.05"), Decimal("0.1")), "a push may have told of the wallet meanwhile"
+    stage.main.close()
+    stage.run(5_000)
+    assert half.held() == {}
+    stage.world.gateway.faults.clear(number)
+    stage.settle()
+    assert stage.status()["in_sync"]
 
 
 LOSSES: dict[str, tuple[FaultKind, dict[str, Any]]] = {

@@ -20,7 +20,7 @@ from mirrorctl.core.bybit.link import AccountLink, Backoff, ExchangeClock, Gate
 from mirrorctl.core.bybit.outcomes import outcome_of
 from mirrorctl.core.domain.account import ClosedPnl, Execution, Identity, Order, Position, Ticker, Transfer, Wallet
 from mirrorctl.core.domain.actions import Accepted, Action, Outcome, RejectedOutcome
-from mirrorctl.core.domain.errors import Rejected, Unavailable
+from mirrorctl.core.domain.errors import ExchangeError, Rejected, Unavailable
 from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.values import PositionMode
 from mirrorctl.core.engine.ports import FeeRateAnswer, OrderAnswer, PositionAnswer, RelistAnswer
@@ -103,12 +103,19 @@ class BybitRest:
     # --- reads -----------------------------------------------------------------------------------------------------
 
     def relist(self, executions_since_ms: int | None = None) -> RelistAnswer:
-        """All open orders, then all positions, the wallet, and executions since a time (exchange clock)."""
+        """All open orders, then all positions, the wallet, and executions since a time (exchange clock).
+
+        A wallet that alone cannot be read is unknown: it keeps entries away, and stops and reductions need none (A29).
+        """
         orders = self.open_orders()
         positions = self.positions()
-        wallet = self.wallet()
+        wallet, error = None, ""
+        try:
+            wallet = self.wallet()
+        except ExchangeError as failed:
+            error = f"the wallet cannot be read: {failed.message}"
         executions = () if executions_since_ms is None else self.executions_since(executions_since_ms)
-        return RelistAnswer(orders, positions, wallet, executions)
+        return RelistAnswer(orders, positions, wallet, executions, error)
 
     def open_orders(self) -> tuple[Order, ...]:
         """Every open order of the settle coin, conditional and position-bound ones included (order/open-order)."""

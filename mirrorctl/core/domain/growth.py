@@ -22,6 +22,7 @@ from mirrorctl.core.domain.view import AccountView
 
 NO_STOP = "no stop"
 NO_LEVERAGE = "the mirror shows no leverage (portfolio margin?): max_leverage cannot be checked"
+WALLET_UNKNOWN = "the wallet is not known"
 _PUSH_WAIT_MS = 250
 _ROW_WAIT_MS = 300
 _MAP_TICKER_MS = 3_600_000
@@ -61,7 +62,7 @@ def is_broke(mirror: AccountView) -> bool:
     """No equity, or nothing available although neither a position nor a resting order ties anything up (A4)."""
     wallet = mirror.wallet
     if wallet is None:
-        return False  # a known view has one: a relist without a wallet is no relist
+        return False  # nobody knows: an entry waits for it
     idle = not any(mirror.positions()) and not any(mirror.all_orders())
     return wallet.equity <= ZERO or (wallet.available <= ZERO and idle)
 
@@ -99,6 +100,9 @@ def entry_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
     """What an entry still waits for, and plans or asks for it: it ends by itself."""
     if side in scene.entry_waits:
         return scene.entry_waits[side]
+    if scene.mirror.wallet is None:
+        plan.needs.append(Need(NeedKind.WALLET, scene.account, scene.symbol))
+        return WALLET_UNKNOWN
     if scene.mirror.unexplained_loss(scene.symbol, side):
         until = scene.since_ms(plan, f"loss {side}") + _PUSH_WAIT_MS
         plan.wake_at(until)

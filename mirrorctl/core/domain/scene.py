@@ -44,6 +44,7 @@ class NeedKind(StrEnum):
     ORDERS = "orders"
     ORDER = "order"
     EXECUTIONS = "executions"
+    WALLET = "wallet"
 
 
 @dataclass(frozen=True, slots=True)

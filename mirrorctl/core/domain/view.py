@@ -310,7 +310,7 @@ class AccountView:
         self.wallet = wallet
 
     def apply_relist(
-        self, orders: Sequence[Order], positions: Sequence[Position], wallet: Wallet, requested_ms: int, at_ms: int
+        self, orders: Sequence[Order], rows: Sequence[Position], wallet: Wallet | None, requested_ms: int, at_ms: int
     ) -> tuple[set[str], list[Order]]:
         """Merge one whole relist asked at `requested_ms`.
 
@@ -320,14 +320,14 @@ class AccountView:
         touched = dict(self._touched)  # what this list itself brings is no message since it was asked
         for order in orders:
             self.apply_order(order, at_ms, listed=True)
-        for row in positions:
+        for row in rows:
             self.apply_position(row, at_ms, read=True)
-        for symbol in {row.symbol for row in positions}:  # read after the orders, so not older than their fills
+        for symbol in {row.symbol for row in rows}:  # read after the orders, so not older than their fills
             for order in (order for order in orders if order.symbol == symbol):
                 self._fills.date(order.order_id, self.row_seq(symbol))
         self.wallet = wallet
         listed_orders = {order.order_id for order in orders}
-        listed_symbols = {(row.symbol, row.idx) for row in positions}
+        listed_symbols = {(row.symbol, row.idx) for row in rows}
         missing_symbols = {
             symbol
             for symbol, idx in self._held_keys()

@@ -297,7 +297,7 @@ class Intake:
         self._advance_cursor(account, newest)
         account.relisted_ms = event.requested_ms
         account.relist_due_ms = now + (self._state.relist_ms if account.stream_up else BLIND_RELIST_MS)
-        account.error = ""
+        account.error = answer.wallet_error
         touched = account.view.symbols() | {i.action.symbol for i in self._state.book.open_intents()}
         touched |= {key[0] for key in self._state.keeper.cycles} | {key[1] for key in self._state.keeper.copies}
         for symbol in touched:

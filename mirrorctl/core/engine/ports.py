@@ -117,12 +117,16 @@ Query = (
 
 @dataclass(frozen=True, slots=True)
 class RelistAnswer:
-    """One whole relist. A read that failed or was truncated is never here: it is a ReadFailed."""
+    """One whole relist. A read that failed or was truncated is never here: it is a ReadFailed.
+
+    The wallet alone may be unknown (None): `wallet_error` says why.
+    """
 
     orders: Sequence[Order]
     positions: Sequence[Position]
-    wallet: Wallet
+    wallet: Wallet | None
     executions: Sequence[Execution]
+    wallet_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mirrorctl.core.domain.scene import Need, NeedKind
 from mirrorctl.core.engine.accounts import Account
-from mirrorctl.core.engine.ports import FindOrder, ReadExecutions, ReadInstrument, ReadPosition, ReadTicker
+from mirrorctl.core.engine.ports import FindOrder, ReadExecutions, ReadInstrument, ReadPosition, ReadTicker, ReadWallet
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 
 UNSETTLED_WAIT_MS = 250
@@ -34,6 +34,8 @@ def ask_need(state: EngineState, need: Need, now: int) -> None:
         account.ask(FindOrder(need.symbol, order_id=need.order_id), now, every_ms=READ_RETRY_MS)
     elif need.kind is NeedKind.POSITION:
         account.ask(ReadPosition(need.symbol), now, every_ms=READ_RETRY_MS)
+    elif need.kind is NeedKind.WALLET:
+        account.ask(ReadWallet(), now, every_ms=READ_RETRY_MS)
     elif need.kind is NeedKind.TICKER:
         account.ask(ReadTicker(need.symbol), now, every_ms=READ_RETRY_MS)
     else:

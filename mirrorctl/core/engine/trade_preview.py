@@ -13,7 +13,7 @@ from typing import Any
 from mirrorctl.core.domain.account import Position
 from mirrorctl.core.domain.approach import MARKET
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.growth import NO_LEVERAGE, is_broke, within_limit
+from mirrorctl.core.domain.growth import NO_LEVERAGE, WALLET_UNKNOWN, is_broke, within_limit
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, RungOrder, spread, stored_ladder, without
 from mirrorctl.core.domain.own_approach import approach_block
@@ -164,6 +164,8 @@ def _block(engine: Engine, mirror: MirrorPass, copy: Copy, seen: OpenPlan) -> st
     held = held or engine.growth_block(mirror, symbol, engine.now_ms())
     if held:
         return held
+    if account.view.wallet is None:
+        return WALLET_UNKNOWN
     if is_broke(account.view):
         return "the wallet is empty"
     if not seen.instrument.trading:

@@ -232,6 +232,7 @@ def test_a_relist_reads_orders_before_positions_and_tells_the_clock() -> None:
         assert isinstance(events.all.get(timeout=5), ClockMeasured)
         (done,) = events.reads(1)
         assert isinstance(done.answer, RelistAnswer)
+        assert done.answer.wallet is not None
         assert done.answer.wallet.available == Decimal(9)
         assert done.requested_ms <= done.completed_ms
         assert [request.path.rpartition("/v5/")[2] for request in server.requests] == [
@@ -243,7 +244,7 @@ def test_a_relist_reads_orders_before_positions_and_tells_the_clock() -> None:
 
 
 @pytest.mark.proves("A45")
-@pytest.mark.parametrize("broken", ["order/realtime", "position/list", "account/wallet-balance", "execution/list"])
+@pytest.mark.parametrize("broken", ["order/realtime", "position/list", "execution/list"])
 def test_a_relist_of_which_one_part_fails_is_no_answer(broken: str) -> None:
     def script(request: Request) -> Answer:
         return envelope({}, 10001, "x") if request.path.endswith(broken) else whole(request)
@@ -251,6 +252,18 @@ def test_a_relist_of_which_one_part_fails_is_no_answer(broken: str) -> None:
     with ScriptedHttp(script) as server, rest_to(server.url) as rest, reading(rest) as (reader, events):
         reader.ask(Relist(rest.link.clock.now_ms()))
         assert isinstance(events.reads(1)[0].answer, ReadFailed)
+
+
+def test_a_wallet_that_alone_cannot_be_read_is_unknown_with_its_reason() -> None:
+    def script(request: Request) -> Answer:
+        return envelope({}, 10001, "x") if request.path.endswith("wallet-balance") else whole(request)
+
+    with ScriptedHttp(script) as server, rest_to(server.url) as rest, reading(rest) as (reader, events):
+        reader.ask(Relist(rest.link.clock.now_ms()))
+        answer = events.reads(1)[0].answer
+    assert isinstance(answer, RelistAnswer)
+    assert answer.wallet is None
+    assert answer.wallet_error.startswith("the wallet cannot be read: ")
 
 
 def test_equal_reads_that_wait_together_are_read_once_and_answered_each() -> None:

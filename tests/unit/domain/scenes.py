@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from mirrorctl.core.domain.account import Execution, Order, Position, Ticker
+from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wallet
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder, SetLeverage, SetTradingStop
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.ids import LinkId, Role, account_tag, step_tag, trade_tag
@@ -83,6 +83,9 @@ def row(side: PositionSide | None, size: str, seq: int, **changes: Any) -> Posit
     return replace(made, **changes)
 
 
+WALLET = Wallet(Decimal(100_000), Decimal(100_000), Decimal(0), Decimal(0), Decimal(0))
+
+
 @dataclass
 class Book:
     """One account as the exchange holds it; every change is pushed to the view at once."""
@@ -95,6 +98,7 @@ class Book:
     orders: dict[str, Order] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.view.apply_wallet(WALLET)
         for idx in (0,) if self.mode is PositionMode.ONE_WAY else (1, 2):
             self._push(row(None, "0", 0, idx=idx))
 

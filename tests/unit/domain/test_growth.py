@@ -15,7 +15,7 @@ from mirrorctl.core.domain.policy import Limits, MirrorPolicy, Sizing
 from mirrorctl.core.domain.scene import NeedKind
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
-from tests.unit.domain.scenes import LONG, SYMBOL, Desk, copy_of, leverages, order, placed, row, told
+from tests.unit.domain.scenes import LONG, SYMBOL, WALLET, Desk, copy_of, leverages, order, placed, row, told
 
 CLOSED = {"limit": lambda _qty, _price: "limit max_position_notional: 6000 over 5000"}
 GATES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
@@ -140,6 +140,7 @@ def test_a_mirror_that_was_never_read_is_read_and_nothing_is_sent() -> None:
     desk = Desk.opened()
     desk.main.hold(LONG, "0.2")
     desk.mirror.view = AccountView("mirror")
+    desk.mirror.view.apply_wallet(WALLET)
     plan = desk.plan()
     assert plan.actions == []
     assert [(need.kind, need.account) for need in plan.needs] == [(NeedKind.POSITION, "mirror")]
