@@ -9,7 +9,6 @@ from decimal import Decimal
 from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.policy import ManualEdit
 from mirrorctl.core.domain.values import PositionSide
-from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import NotSettledError, Stage
 from mirrorctl.core.simulation.trader import Refusal
 from tests.simulation import draws
@@ -17,12 +16,12 @@ from tests.simulation.at_rest import AtRest
 from tests.simulation.books import Cycle, Span
 from tests.simulation.draws import BTC, NAMES, PRICES, SYMBOLS
 from tests.simulation.main_books import ZERO, Leg, floor, step_of
+from tests.simulation.mishaps import Mishaps
 
-PUSHES = (FaultKind.PUSH_DROP, FaultKind.PUSH_DOUBLE, FaultKind.PUSH_REORDER, FaultKind.PUSH_STALE)
 SIZES = {BTC: (10, 80), "ETHUSDT": (20, 160)}  # in units of 0.001 BTC and 0.01 ETH
 
 
-class PolicyLife(AtRest):
+class PolicyLife(AtRest, Mishaps):
     """One life. Every choice comes from the seed."""
 
     def __init__(self, seed: int) -> None:
@@ -315,44 +314,6 @@ class PolicyLife(AtRest):
     def mirror_idx(self, name: str, side: PositionSide) -> int:
         hedged = self.stage.world.exchange.state.accounts[self.stage.world.uids[name]].hedge
         return side.hedge_idx if hedged else 0
-
-    # --- what goes wrong -------------------------------------------------------------------------------------------
-
-    def account(self) -> str:
-        return self.choose.choice(("main", *NAMES))
-
-    def spoil(self) -> str:
-        kind, name = self.choose.choice(PUSHES), self.account()
-        topic = self.choose.choice(("order", "execution", "position"))
-        self.stage.world.fault(kind, name, topic, count=self.choose.randint(1, 3))
-        return f"{kind} {topic} of {name}"
-
-    def lose(self) -> str:
-        name = self.choose.choice(NAMES)
-        self.stage.world.fault(FaultKind.LOSE_REPLY, name, "/v5/order/create")
-        return f"lose a reply of {name}"
-
-    def refuse(self) -> str:
-        name = self.account()
-        self.stage.world.fault(FaultKind.REFUSE, name, count=self.choose.randint(1, 4))
-        return f"refuse {name}"
-
-    def cut_stream(self) -> str:
-        name = self.account()
-        self.stage.world.stream_down(name)
-        self.stage.world.at(self.choose.randint(1, 8_000), lambda: self.stage.world.stream_up(name))
-        return f"cut the stream of {name}"
-
-    def kill(self) -> str:
-        if self.stage.world.engine is None:
-            return "dead already"
-        self.stage.world.kill()
-        self.stage.world.at(self.choose.randint(1, 3_000), self.revive)
-        return "kill"
-
-    def revive(self) -> None:
-        if self.stage.world.engine is None:
-            self.stage.start()
 
 
 def twins_left(life: PolicyLife) -> list[str]:

@@ -20,16 +20,15 @@ from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.policy import Follow
 from mirrorctl.core.domain.trade import Target, Trade
 from mirrorctl.core.domain.values import PositionSide
-from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import Stage, copying
 from mirrorctl.core.simulation.trader import Refusal
+from tests.simulation.mishaps import Mishaps
 
 RATIOS = {"half": Decimal("0.5"), "odd": Decimal("0.37")}
-PUSHES = (FaultKind.PUSH_DROP, FaultKind.PUSH_DOUBLE, FaultKind.PUSH_REORDER, FaultKind.PUSH_STALE)
 STEP = Decimal("0.001")
 
 
-class Life:
+class Life(Mishaps):
     """One random life on one symbol. Every choice comes from the seed."""
 
     def __init__(self, seed: int) -> None:
@@ -128,44 +127,6 @@ class Life:
                     part = part.quantize(STEP, ROUND_DOWN) or STEP
                     trader.fill(order["orderId"], str(part))
                     self.story.append(f"{trader.name} fills {part}")
-
-    # --- what goes wrong ---------------------------------------------------------------------------------------
-
-    def account(self) -> str:
-        return self.choose.choice(("main", *RATIOS))
-
-    def spoil(self) -> str:
-        kind, name = self.choose.choice(PUSHES), self.account()
-        topic = self.choose.choice(("order", "execution", "position"))
-        self.stage.world.fault(kind, name, topic, count=self.choose.randint(1, 3))
-        return f"{kind} {topic} of {name}"
-
-    def lose(self) -> str:
-        name = self.choose.choice(tuple(RATIOS))
-        self.stage.world.fault(FaultKind.LOSE_REPLY, name, "/v5/order/create")
-        return f"lose a reply of {name}"
-
-    def refuse(self) -> str:
-        name = self.account()
-        self.stage.world.fault(FaultKind.REFUSE, name, count=self.choose.randint(1, 4))
-        return f"refuse {name}"
-
-    def cut_stream(self) -> str:
-        name = self.account()
-        self.stage.world.stream_down(name)
-        self.stage.world.at(self.choose.randint(1, 8_000), lambda: self.stage.world.stream_up(name))
-        return f"cut the stream of {name}"
-
-    def kill(self) -> str:
-        if self.stage.world.engine is None:
-            return "dead already"
-        self.stage.world.kill()
-        self.stage.world.at(self.choose.randint(1, 3_000), self.revive)
-        return "kill"
-
-    def revive(self) -> None:
-        if self.stage.world.engine is None:
-            self.stage.start()
 
 
 class ExitLife(Life):

@@ -16,14 +16,13 @@ import pytest
 
 from mirrorctl.core.domain.actions import NotSent, PlaceOrder
 from mirrorctl.core.domain.policy import Direction, Follow, Hedge, MappedSymbol
-from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import Stage, copying
 from mirrorctl.core.simulation.trader import Refusal
+from tests.simulation.mishaps import Mishaps
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 LONG, SHORT = 1, 2
 STEP, ETH_STEP = Decimal("0.001"), Decimal("0.01")
-PUSHES = (FaultKind.PUSH_DROP, FaultKind.PUSH_DOUBLE, FaultKind.PUSH_REORDER, FaultKind.PUSH_STALE)
 WIDE = Follow(max_slippage_bps=Decimal(500))
 MIRRORS = (
     copying("net", "0.5", follow=replace(WIDE, hedge=Hedge.NET)),
@@ -34,7 +33,7 @@ MIRRORS = (
 )
 
 
-class Life:
+class Life(Mishaps):
     """One random life. Every choice comes from the seed."""
 
     def __init__(self, seed: int) -> None:
@@ -136,44 +135,6 @@ class Life:
                 part = Decimal(order["leavesQty"]) * self.choose.choice((Decimal("0.4"), Decimal(1)))
                 main.fill(order["orderId"], str(part.quantize(STEP, ROUND_DOWN) or STEP))
                 self.story.append(f"main fills {part}")
-
-    # --- troubles -----------------------------------------------------------------------------------------------
-
-    def account(self) -> str:
-        return self.choose.choice(("main", *self.stage.mirrors))
-
-    def spoil(self) -> str:
-        kind, name = self.choose.choice(PUSHES), self.account()
-        topic = self.choose.choice(("order", "execution", "position"))
-        self.stage.world.fault(kind, name, topic, count=self.choose.randint(1, 3))
-        return f"{kind} {topic} of {name}"
-
-    def lose(self) -> str:
-        name = self.choose.choice(tuple(self.stage.mirrors))
-        self.stage.world.fault(FaultKind.LOSE_REPLY, name, "/v5/order/create")
-        return f"lose a reply of {name}"
-
-    def refuse(self) -> str:
-        name = self.account()
-        self.stage.world.fault(FaultKind.REFUSE, name, count=self.choose.randint(1, 4))
-        return f"refuse {name}"
-
-    def cut_stream(self) -> str:
-        name = self.account()
-        self.stage.world.stream_down(name)
-        self.stage.world.at(self.choose.randint(1, 8_000), lambda: self.stage.world.stream_up(name))
-        return f"cut the stream of {name}"
-
-    def kill(self) -> str:
-        if self.stage.world.engine is None:
-            return "dead already"
-        self.stage.world.kill()
-        self.stage.world.at(self.choose.randint(1, 3_000), self.revive)
-        return "kill"
-
-    def revive(self) -> None:
-        if self.stage.world.engine is None:
-            self.stage.start()
 
 
 def wanted(name: str, long: Decimal, short: Decimal) -> Decimal:

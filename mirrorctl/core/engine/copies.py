@@ -45,6 +45,7 @@ class Copies:
         self._accounts = {} if accounts is None else accounts
         self.cycles: dict[CycleKey, Cycle] = {cycle.key: cycle for cycle in store.cycles()}
         self.copies: dict[CopyKey, Copy] = {copy.key: copy for copy in store.copies()}
+        self.unsized = {key for key, copy in self.copies.items() if copy.unsized}  # looked at with every event
         self.exit_fill: dict[CycleKey, MainFill] = {}
         self._done_before: dict[CopyKey, dict[str, int]] = {}
         self.misfits = {key for key, copy in self.copies.items() if not self._fits(copy)}
@@ -225,6 +226,7 @@ class Copies:
             if view.proven(symbol, side) and view.is_settled(symbol) and not view.is_ahead(symbol):
                 fits = fits and copy.key not in self.misfits
                 del self.copies[copy.key]
+                self.unsized.discard(copy.key)
                 self.misfits.discard(copy.key)
                 self._store.drop_copy(copy.key)
         return not fits
@@ -259,6 +261,7 @@ class Copies:
 
     def _save_copy(self, copy: Copy) -> None:
         self.copies[copy.key] = copy
+        (self.unsized.add if copy.unsized else self.unsized.discard)(copy.key)
         self._store.save_copy(copy)
 
 

@@ -62,7 +62,7 @@ class Sizer:
     def size(self, mirror: Account, policy: MirrorPolicy, now_ms: int) -> None:
         """Make what can be made now, ask for what is missing. Main and the mirror are known when this is called."""
         state = self._state
-        waiting = [copy for copy in state.keeper.copies.values() if copy.account == mirror.name and copy.unsized]
+        waiting = [state.keeper.copies[key] for key in sorted(state.keeper.unsized) if key[0] == mirror.name]
         self._began = {key: at for key, at in self._began.items() if key[0] != mirror.name or waiting}
         for copy in waiting:
             if copy.ended or copy.held or copy.out or not state.main.view.is_settled(copy.source[0]):
