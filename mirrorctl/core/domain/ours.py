@@ -22,9 +22,10 @@ class IntentState(StrEnum):
     REJECTED = "rejected"  # refused for good
     ABSENT = "absent"  # in doubt, then nowhere after successful reads
 
-    @property
-    def is_over(self) -> bool:
-        return self in (IntentState.DONE, IntentState.REJECTED, IntentState.ABSENT)
+    is_over: bool
+
+    def __init__(self, value: str) -> None:
+        self.is_over = value in ("done", "rejected", "absent")
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,11 +94,11 @@ class AccountView:
         mode = self.mode(symbol)
         idx = mode.idx(side)
         row = self._positions.get((symbol, idx))
-        signed = row.signed if row else ZERO
-        for execution in self._pending.get(symbol, {}).values():
-            if self._leg(execution, mode) == idx:
-                signed += execution.signed
-        return max(signed * side.sign, ZERO)
+        pending = self._pending.get(symbol)
+        if not pending:  # asked thousands of times a second, and nearly always so
+            return row.size if row is not None and row.side is side else ZERO
+        newer = (execution.signed for execution in pending.values() if self._leg(execution, mode) == idx)
+        return max(sum(newer, row.signed if row else ZERO) * side.sign, ZERO)
 
     def newer_executions(self, symbol: str) -> Iterable[Execution]:
         """Executions that the symbol's rows do not hold yet."""

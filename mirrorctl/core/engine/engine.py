@@ -160,8 +160,11 @@ class Engine(EngineState):
             self._advance_cycles(now)
             self._pass_main(now)
             tend_wishes(self, now)
+            work = any(self.dirty.values())
             for mirror in self.passes.values():
                 self._pass(mirror, now)
+            if work:
+                self.pass_ms = self.now_ms() - now
 
     def plan_main(self, symbols: set[str], now: int, *, keep: bool = True) -> list[TradePlan]:
         """Plans of the managed trades on main, with nothing sent; without `keep` nothing is remembered either."""
@@ -238,7 +241,6 @@ class Engine(EngineState):
             self._after_plan(mirror, plan, now)
         if self._sends and self.policy.mirroring:  # disabled mirrors are looked at and not touched
             mirror.execute(plans, now)
-        self.pass_ms = self.now_ms() - now
 
     def after_needs(self, plan: SymbolPlan, now: int, lens: Lens = PLAIN) -> None:
         """Ask for what a plan lacks; what it needs of main it names by its own symbol, which `lens` turns."""

@@ -8,7 +8,7 @@ assert stage.of("half").position() == Decimal("0.05")
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.records import Alert
 from mirrorctl.core.engine.service import steps
 from mirrorctl.core.engine.status import converged, snapshot
+from mirrorctl.core.paper.instruments import CATALOGUE, Instrument
 from mirrorctl.core.simulation.auditor import Auditor
 from mirrorctl.core.simulation.trader import SYMBOL, Trader
 from mirrorctl.core.simulation.world import Sent, World
@@ -62,11 +63,14 @@ class Stage:
         balances: Mapping[str, Decimal] | None = None,
         hedged: Collection[str] = (),
         volatility: Decimal = Decimal(0),
+        instruments: Iterable[Instrument] = CATALOGUE,
         **policy: Any,
     ) -> None:
         chosen = mirrors or (copying("half", "0.5"), copying("quarter", "0.25"))
         self.policy = Policy("stage", "USDT", tuple(chosen), **policy)
-        self.world = World(self.policy, seed=seed, balances=balances, hedged=hedged, volatility=volatility)
+        self.world = World(
+            self.policy, seed=seed, balances=balances, hedged=hedged, volatility=volatility, instruments=instruments
+        )
         self.main = Trader(self.world, MAIN)
         self.mirrors = {mirror.name: Trader(self.world, mirror.name) for mirror in chosen}
         if start:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -31,6 +31,7 @@ from mirrorctl.core.engine.records import Store
 from mirrorctl.core.paper.exchange import PaperExchange
 from mirrorctl.core.paper.faults import Fault, FaultKind
 from mirrorctl.core.paper.gateway import Gateway
+from mirrorctl.core.paper.instruments import CATALOGUE, Instrument
 from mirrorctl.core.paper.model import PaperAccount
 from mirrorctl.core.simulation.session import SimulatedSession
 from mirrorctl.core.store.sqlite import SqliteStore
@@ -69,6 +70,7 @@ class World:
         balances: Mapping[str, Decimal] | None = None,
         hedged: Collection[str] = (),
         volatility: Decimal = Decimal(0),
+        instruments: Iterable[Instrument] = CATALOGUE,
     ) -> None:
         names = [MAIN, *(mirror.name for mirror in policy.mirrors)]
         self.policy = policy
@@ -86,7 +88,13 @@ class World:
             for name, uid in self.uids.items()
         ]
         self.exchange = PaperExchange(
-            papers, now_ms=START_MS, seed=seed, volatility=volatility, step_ms=60_000, funding=False
+            papers,
+            now_ms=START_MS,
+            seed=seed,
+            volatility=volatility,
+            step_ms=60_000,
+            funding=False,
+            instruments=instruments,
         )
         self.gateway = Gateway(self.exchange)
         self.store = SqliteStore(None)
