@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test check format docs clean
+.PHONY: demo test check format docs audit-deps simulate soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mirrorctl demo
@@ -25,12 +25,31 @@ format: $(VENV)/.installed-dev
 docs: $(VENV)/.installed
 	$(BIN)/python -m tools.reference
 
+# Random fault schedules for SECONDS, from SEED on where it is given.
+SECONDS ?= 60
+simulate: $(VENV)/.installed
+	$(BIN)/python -m tools.simulate --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+# Known vulnerabilities of what mirrorctl installs, by PyPI's advisories; one that cannot be looked up fails too.
+audit-deps: $(VENV)/audit/bin/pip-audit
+	$(VENV)/audit/bin/pip-audit --strict --progress-spinner off .
+
+# A day of trading on the virtual clock, 10,000 trades: an hour of CPU, to see that memory and store stay bounded.
+HOURS ?= 24
+TRADES ?= 10000
+soak: $(VENV)/.installed
+	$(BIN)/python -m tools.soak --hours $(HOURS) --trades $(TRADES)
+
 clean:
 	rm -rf $(VENV)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/audit/bin/pip-audit: | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet pip-audit
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .

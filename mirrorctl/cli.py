@@ -6,6 +6,7 @@ exchange client nor the paper exchange, nor anything else that takes time.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -59,6 +60,7 @@ class Entry:
 ENTRIES = (
     Entry("demo", "demo", _START, "See it work: a trade on main and two mirrors that follow, on paper."),
     Entry("run", "run", _START, "The daemon: follow main until SIGTERM or Ctrl-C."),
+    Entry("drill", "drill", _START, "Play faults against your own policy, on paper, and keep score."),
     Entry("trade", "trade", _TRADE, "Open and change trades on main; the mirrors follow.", "app"),
     Entry("sync", "sync", _TRADE, "Print what would bring every mirror in step, and do it."),
     Entry("positions", "portfolio", _LOOK, "What every account holds, and what it should hold."),
@@ -128,6 +130,7 @@ for _each in ENTRIES:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. No error leaves as a traceback on screen."""
+    os.umask(0o077)  # logs, stores and what lies between are for their owner alone
     args = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in args
     try:
@@ -139,6 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(as_json, error)
     except typer.TyperException as error:
         return _usage(as_json, error)
+    except SystemExit as told:  # a command that said itself how it was interrupted
+        return told.code if isinstance(told.code, int) else 1
     except (typer.Abort, KeyboardInterrupt):
         return _fail(as_json, Interrupted("interrupted", "`mirrorctl status` shows what stands"))
     except Exception as error:  # noqa: BLE001 - outermost boundary: the traceback goes to the log, a line to the screen
@@ -163,8 +168,6 @@ def _usage(as_json: bool, error: typer.TyperException) -> int:
 
 
 def _unexpected(as_json: bool, error: Exception) -> int:
-    import os
-
     from mirrorctl.commands import logs
     from mirrorctl.core.profile.catalogue import find_home
 

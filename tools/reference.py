@@ -1,7 +1,7 @@
 """Writes the reference pages from the code: `make docs`. A test fails when a page and the code disagree.
 
 docs/profiles.md from the profile schema, docs/troubleshooting.md from the retCode table, docs/audit.md from the table
-of findings.
+of findings, docs/faults.md from the paper exchange's catalogue of faults.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mirrorctl.core.bybit.retcodes import TABLE, Reaction
 from mirrorctl.core.domain.approach import BUILT_IN
 from mirrorctl.core.domain.audit.findings import TABLE as FINDINGS
 from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.paper.fault_catalogue import CATALOGUE, Entry, Lasts, Whose
 from mirrorctl.core.profile.approaches import settings_of
 from mirrorctl.core.profile.kinds import kind_of
 from mirrorctl.core.profile.schema import ApproachTable, MirrorTable, ProfileFile, Table
@@ -281,7 +282,60 @@ def _unbuilt(path: str) -> str:
     return f"; *not built: only {_text(found.neutral[0])}*"
 
 
-PAGES = {"profiles.md": profiles_page, "troubleshooting.md": troubleshooting_page, "audit.md": audit_page}
+def faults_page() -> str:
+    """What can be made to go wrong on the paper exchange."""
+    lines = [
+        "# Faults of the paper exchange",
+        "",
+        "Written by `make docs` from the catalogue. `mirrorctl paper fault KIND` makes one of these go wrong; with",
+        "`--account NAME` for one account, with `--target` for one path or topic. `--arg KEY=VALUE` gives an argument;",
+        "one marked * is needed, the others have a default. What strikes *each time* does so once, N times with",
+        "`--count N`, for S seconds with `--for S`, or with `--forever`; what *stands* does so until it is cleared, or",
+        "`--for S`. `mirrorctl paper fault` lists what stands, `mirrorctl paper fault --clear` takes all of it down.",
+        "",
+        "    mirrorctl paper fault lose-reply --account mirror --target /v5/order/create",
+        "    mirrorctl paper fault ret-code --arg code=10016 --for 10",
+        "    mirrorctl paper fault stream-silent --account main --for 20",
+        "    mirrorctl paper fault funding --arg symbol=BTCUSDT --arg rate=0.0001",
+        "    mirrorctl paper fault call --account mirror --target /v5/order/create --arg category=linear \\",
+        "      --arg symbol=BTCUSDT --arg side=Buy --arg orderType=Market --arg qty=0.01",
+        "",
+        "Bybit's own limits hold without any fault: a rolling second per account and endpoint (10 orders, amendments,",
+        "cancels and stops each, 50 reads of most lists; one too many is 10006, with Bybit's `X-Bapi-Limit` headers),",
+        "and 600 requests in 5 seconds from one address (one too many is HTTP 403, for ten minutes).",
+    ]
+    for group in dict.fromkeys(entry.group for entry in CATALOGUE):
+        lines += ["", f"## {group[0].upper()}{group[1:]}", ""]
+        lines += ["| kind | what happens | arguments | target | account | strikes |", "|---|---|---|---|---|---|"]
+        lines += [_fault_row(entry) for entry in CATALOGUE if entry.group == group]
+    lines += [
+        "",
+        "A silent or refused stream, a ban and a skewed clock look to the daemon as they would on Bybit: `status` says",
+        "what it makes of them. Set the clock ahead by seconds only: what happens meanwhile is dated by it.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _fault_row(entry: Entry) -> str:
+    args = "; ".join(
+        f"`{row.name}`{'' if row.default else '*'} {row.meaning}" + (f" ({row.default})" if row.default else "")
+        for row in entry.arguments
+    )
+    args = "; ".join(part for part in (args, "the call's parameters" if entry.open else "") if part) or "–"
+    kinds = {"/v5": "path", "": "–"}
+    target = kinds.get(entry.targets[0][:3] if entry.targets else "", "topic")
+    whose = {Whose.ANY: "one or all", Whose.ONE: "one", Whose.ALL: "all"}[entry.whose]
+    lasts = {Lasts.USES: "each time", Lasts.STANDS: "stands", Lasts.NOW: "at once"}[entry.lasts]
+    return f"| `{entry.kind}` | {entry.says} | {args} | {target} | {whose} | {lasts} |"
+
+
+PAGES = {
+    "profiles.md": profiles_page,
+    "troubleshooting.md": troubleshooting_page,
+    "audit.md": audit_page,
+    "faults.md": faults_page,
+}
 
 
 def main() -> int:

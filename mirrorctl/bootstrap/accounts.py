@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mirrorctl.bootstrap.paper import need_paper
+from mirrorctl.core.bybit.address import shared_address
 from mirrorctl.core.bybit.environments import Endpoints, endpoints_for
-from mirrorctl.core.bybit.link import Gate
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.account import Identity
 from mirrorctl.core.domain.errors import ExchangeError, IdentityChanged, Refused
@@ -58,7 +58,7 @@ def clients(
     With `disabled` those that are named, in use or not.
     """
     endpoints = endpoints_of(profile, home)
-    gate = Gate()
+    address = shared_address(endpoints.rest)
     made = {}
     for account in profile.accounts:
         if not (account.enabled or disabled) or (names is not None and account.name not in names):
@@ -71,7 +71,7 @@ def clients(
             endpoints=endpoints,
             timeout_s=timeout_s,
             settle_coin=profile.policy.settle_coin,
-            gate=gate,
+            address=address,
         )
     return made
 

@@ -258,10 +258,10 @@ class Runtime:
         reader = AccountReader(connected.rest, self.loop.deliver)
         self._exit.callback(reader.close)
         if not self._sends:
-            return Account.create(connected.name, connected.identity.uid, reader, NoWriter())
+            return Account.create(connected.name, connected.identity.uid, reader, NoWriter(), connected.rest)
         writer = AccountWriter(connected.rest, self.loop.deliver)
         self._exit.callback(writer.close)
-        return Account.create(connected.name, connected.identity.uid, reader, writer)
+        return Account.create(connected.name, connected.identity.uid, reader, writer, connected.rest)
 
     def _unread_main(self, store: SqliteStore, error: ExchangeError) -> Account:
         """A main that could not say who it is: nothing is asked of it, everything about it stays unknown."""

@@ -9,6 +9,7 @@ import typer
 from mirrorctl.commands import amounts, record_tables
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
+from mirrorctl.core.domain.errors import UsageError
 from mirrorctl.core.domain.policy import MAIN
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mirrorctl.core.store.sqlite import EndedCycle, SqliteStore
 
 LIMIT = 50
+_FINDINGS = 3
 _MOST = 100_000
 
 Document = dict[str, Any]
@@ -30,14 +32,27 @@ def history(
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=_MOST, help="At most N of each, the newest.")
     ] = LIMIT,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check the journal's hash chain instead; exit 3 where it was changed.")
+    ] = False,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
     """What was sent and why, and how positions ended.
 
+    With --verify: whether the journal is as it was written, and the first place where it is not.
+
     Example: mirrorctl history --symbol BTCUSDT --limit 20
     """
     session = open_session(context, profile, as_json)
+    if verify:
+        if symbol is not None or account is not None:
+            raise UsageError("--verify is about the whole journal", "leave out --symbol and --account")
+        found = verify_journal(session)
+        session.terminal.result(found, record_tables.verified(found))
+        if found["fault"] is not None:
+            raise typer.Exit(_FINDINGS)
+        return
     wanted = None if symbol is None else amounts.symbol(symbol)
     document = read_history(session, wanted, account, limit)
     session.terminal.result(document, record_tables.history(document))
@@ -59,23 +74,47 @@ def read_history(session: Session, symbol: str | None, account: str | None, limi
 
 def told(store: SqliteStore, symbol: str | None, account: str | None, limit: int) -> Document:
     """Journal, ended positions and main's ended cycles, of one symbol and account or of all; at most `limit` each."""
-    intents = [
-        intent
-        for intent in store.recent_intents(0)
-        if symbol in (None, intent.action.symbol) and account in (None, intent.account)
-    ]
-    closed = [
-        row for row in store.closed_positions(0) if symbol in (None, row.symbol) and account in (None, row.account)
-    ]
-    ended = [
-        row
-        for row in store.ended_cycles(0)
-        if symbol in (None, row.cycle.symbol) and account in (None, MAIN) and row.cycle.opened
-    ]
+
+    def chosen(intent: Intent) -> bool:
+        return symbol in (None, intent.action.symbol) and account in (None, intent.account)
+
+    cycles = store.newest_ended(limit, symbol) if account in (None, MAIN) else []
     return {
-        "journal": [_intent(row) for row in intents[-limit:]],
-        "trades": [_closed(row) for row in closed[-limit:]],
-        "cycles": [_ended(row) for row in ended[-limit:]],
+        "journal": [_intent(row) for row in reversed(store.newest_intents(limit, chosen))],
+        "trades": [_closed(row) for row in reversed(store.newest_closed(limit, symbol, account))],
+        "cycles": [_ended(row) for row in reversed(cycles)],
+    }
+
+
+def verify_journal(session: Session) -> Document:
+    """The `history --verify` document. Raises StoreError when the store cannot be read."""
+    from mirrorctl.core.engine.status import iso
+    from mirrorctl.core.store.sqlite import SqliteStore
+
+    path = session.home.store_path(session.profile.name)
+    with SqliteStore(path, read_only=True) as store:
+        found, unchained = store.verify(), store.is_migrated_copy
+    fault = found.fault
+    return {
+        "schema": SCHEMA,
+        "profile": session.profile.name,
+        "at": now_text(),
+        "store": str(path),
+        "rows": found.rows,
+        "intents": found.intents,
+        "first_row": found.first or None,
+        "last_row": found.last or None,
+        "last_hash": found.last_hash or None,
+        "intact": None if unchained else fault is None,
+        "fault": None
+        if fault is None
+        else {
+            "kind": fault.kind.value,
+            "row": fault.row,
+            "intent": fault.intent_id,
+            "at": iso(fault.at_ms),
+            "text": fault.text,
+        },
     }
 
 

@@ -22,6 +22,9 @@ def of_daemon(path: Path, *, on_screen: bool = True) -> None:
     _prepare(path)
     rotating = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8")
     handlers: list[logging.Handler] = [rotating]
+    logging.raiseExceptions = (
+        False  # a full disk under the log is told by what else cannot be written, not by tracebacks
+    )
     if on_screen:
         handlers.append(logging.StreamHandler(sys.stderr))
     _install(handlers)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import typer
@@ -14,7 +16,10 @@ from mirrorctl.commands import amounts, desk, logs, tables
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.commands.signals import stopping_on_signals
-from mirrorctl.core.domain.errors import Refused, Unavailable, UsageError
+from mirrorctl.core.domain.errors import Refused, Rejected, Unavailable, UsageError
+from mirrorctl.core.paper import fault_catalogue
+from mirrorctl.core.paper.fault_catalogue import Lasts
+from mirrorctl.core.paper.refusals import Refusal
 from mirrorctl.core.profile.model import Environment
 
 app = typer.Typer(
@@ -24,6 +29,27 @@ app = typer.Typer(
 _TIMEOUT_S = 5.0
 
 Body = dict[str, Any]
+T = TypeVar("T")
+
+
+def _help_of(entry: fault_catalogue.Entry) -> str:
+    """One line of `fault --help`."""
+    words = [entry.kind, *(f"{a.name}=…" if not a.default else f"\\[{a.name}]" for a in entry.arguments)]
+    if entry.open:
+        words.append("PARAMETER=VALUE…")
+    return f"[bold]{' '.join(words)}[/bold]: {entry.says}"
+
+
+def _epilog() -> str:
+    """Every kind under what it lasts, for `fault --help`."""
+    groups = []
+    for lasts in Lasts:
+        rows = [_help_of(entry) for entry in fault_catalogue.CATALOGUE if entry.lasts is lasts]
+        groups.append("\n".join([f"{lasts.value[0].upper()}{lasts.value[1:]}:", *rows]))
+    return "\n\n".join(groups)
+
+
+EPILOG = _epilog()
 
 
 @app.command()
@@ -138,18 +164,19 @@ def reset(context: typer.Context, as_json: JsonOption = False, profile: ProfileO
     _done(session, {"reset": True}, "the paper exchange begins anew")
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 def fault(
     context: typer.Context,
-    kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="refuse, hang, lose-reply, ret-code, push-drop, ...")
-    ] = None,
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="What goes wrong; see below.")] = None,
     account: Annotated[str | None, typer.Option(metavar="NAME", help="One account only.")] = None,
     target: Annotated[str, typer.Option(metavar="PATH|TOPIC", help="One path or topic only.")] = "",
-    count: Annotated[int, typer.Option(metavar="N", min=1, help="How often it strikes.")] = 1,
+    count: Annotated[int | None, typer.Option(metavar="N", min=1, help="How often it strikes. Default: 1.")] = None,
+    seconds: Annotated[str | None, typer.Option("--for", metavar="S", help="For so many seconds.")] = None,
     forever: Annotated[bool, typer.Option("--forever", help="Until it is cleared.")] = False,
-    arg: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="What the kind takes; repeatable.")] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Take every fault down.")] = False,
+    arg: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="What the kind takes, see below; repeatable.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take every fault down, and end every ban.")] = False,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
@@ -158,8 +185,12 @@ def fault(
     Example: mirrorctl paper fault ret-code --account mirror --target /v5/order/create --arg code=110007
     """
     session = _open(context, profile, as_json)
-    if clear and kind:
-        raise UsageError("--clear takes no KIND", "mirrorctl paper fault --clear")
+    lasts = [count is not None, seconds is not None, forever]
+    if (clear or kind is None) and (any(lasts) or account or target or arg or (clear and kind)):
+        what = "--clear takes nothing else" if clear else "give a KIND"
+        raise UsageError(what, "mirrorctl paper fault --clear" if clear else "mirrorctl paper fault refuse")
+    if sum(lasts) > 1:
+        raise UsageError("give one of --count, --for and --forever")
     if clear:
         _post(session, "/paper/fault/clear", {})
         _done(session, {"cleared": True}, "no fault stands")
@@ -167,12 +198,57 @@ def fault(
         rows = _request(session, "GET", "/paper/fault", None)["list"]
         session.terminal.result({"schema": SCHEMA, "faults": rows}, tables.faults(rows) if rows else "no fault stands")
     else:
-        _check_kind(kind)
-        args = dict(_argument(text) for text in arg or ())
-        uses = None if forever else count
-        body = {"kind": kind, "account": account, "target": target, "count": uses, "args": args}
-        answer = _post(session, "/paper/fault", body)
-        _done(session, {**body, **answer}, f"fault {answer['id']} stands: {kind}")
+        if account is not None:
+            session.check_account(account)
+        for_ms = None if seconds is None else int(amounts.seconds(seconds, "--for") * 1000)
+        _break(
+            session, Wish(kind, account, target, dict(_argument(text) for text in arg or ())), count, for_ms, forever
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user wants to go wrong, as it was typed."""
+
+    kind: str
+    account: str | None
+    target: str
+    args: dict[str, str]
+
+
+def _break(session: Session, wish: Wish, count: int | None, for_ms: int | None, forever: bool) -> None:
+    """Put the fault up, or let it happen."""
+    entry = _checked(fault_catalogue.find, wish.kind)
+    args = _checked(fault_catalogue.check, entry, wish.account, wish.target, wish.args)
+    if entry.lasts is not Lasts.USES and (count is not None or (entry.lasts is Lasts.NOW and (for_ms or forever))):
+        raise UsageError(f"{entry.kind} takes place {entry.lasts.value}: no --count, --for or --forever")
+    if entry.lasts is Lasts.NOW:
+        answer = _post(session, entry.route, fault_catalogue.at_once(entry, wish.account, wish.target, args))
+        if answer.get("retCode"):
+            raise Rejected(f"{wish.target}: {answer['retMsg']} ({answer['retCode']})", "", int(answer["retCode"]))
+        document = {"kind": entry.kind, "account": wish.account, "target": wish.target, "args": args, "answer": answer}
+        _done(session, document, f"{entry.kind}: {_told(answer)}")
+        return
+    body: Body = {"kind": entry.kind, "account": wish.account, "target": wish.target, "args": args}
+    body["count"] = None if forever or for_ms is not None or entry.lasts is Lasts.STANDS else count or 1
+    if for_ms is not None:
+        body["for_ms"] = for_ms
+    answer = _post(session, "/paper/fault", body)
+    _done(session, {**body, **answer}, f"fault {answer['id']} stands: {entry.kind}")
+
+
+def _checked(check: Callable[..., T], *args: object) -> T:
+    """What a check of the catalogue gives; its refusal as an error of the command line."""
+    try:
+        return check(*args)
+    except Refusal as refusal:
+        raise UsageError(refusal.message, "mirrorctl paper fault --help") from None
+
+
+def _told(answer: Body) -> str:
+    """The answer of something that happened at once, in a line."""
+    shown = answer.get("result") or {} if "retCode" in answer else answer
+    return ", ".join(f"{name} {value}" for name, value in shown.items() if isinstance(value, (str, int))) or "done"
 
 
 def _open(context: typer.Context, profile: str | None, as_json: bool) -> Session:
@@ -185,20 +261,11 @@ def _open(context: typer.Context, profile: str | None, as_json: bool) -> Session
     return session
 
 
-def _check_kind(kind: str) -> None:
-    from mirrorctl.core.paper.faults import FaultKind
-
-    if kind not in list(FaultKind):
-        raise UsageError(f'KIND: found "{kind}"; allowed: {" | ".join(FaultKind)}')
-
-
-def _argument(text: str) -> tuple[str, str | int | bool]:
+def _argument(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not (key and equals):
         raise UsageError(f'--arg: found "{text}"; allowed: KEY=VALUE, such as code=110007')
-    if value in ("true", "false"):
-        return key, value == "true"
-    return key, int(value) if value.lstrip("-").isdigit() else value
+    return key, value
 
 
 def _post(session: Session, path: str, body: Body) -> Body:

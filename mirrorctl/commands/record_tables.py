@@ -79,6 +79,28 @@ def history(document: Document) -> RenderableType:
     return Group(*parts) if parts else Text("nothing yet")
 
 
+def verified(document: Document) -> RenderableType:
+    """Whether the journal is as it was written."""
+    count = f"{document['rows']} rows of {document['intents']} intents"
+    fault = document["fault"]
+    if document["intact"] is None:
+        return Text("the store is of an older version: the next `mirrorctl run` begins its chain", "yellow")
+    if fault is None and not document["rows"]:
+        return Text("nothing was journaled yet")
+    if fault is None:
+        rows = f"{document['first_row']} to {document['last_row']}"
+        return Group(
+            Text(f"the journal is as it was written: {count}, row {rows}", "green"),
+            Text(f"hash of the newest row: {document['last_hash']}", "dim"),
+        )
+    when = "" if fault["at"] is None else f", written {local(fault['at'])}"
+    intent = "" if fault["intent"] is None else f" (intent {fault['intent']}{when})"
+    return Group(
+        Text(f"the journal is not as it was written: {fault['kind']}: {fault['text']}{intent}", "bold red"),
+        Text(f"this is the first such place; {count} were read from {document['store']}", "dim"),
+    )
+
+
 def local(at: str) -> str:
     """A document's time as people read it: their own, to the second."""
     return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")

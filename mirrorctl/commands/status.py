@@ -106,6 +106,8 @@ def _without_daemon(session: Session) -> Document:
                 **reading.head(),
                 "stream": "down",
                 "breaker": None,
+                "next_try_s": None,
+                "budget": None,
                 "last_event_at": None,
                 "last_read_at": now_text() if reading.value is not None else None,
                 "clock_skew_ms": None,
@@ -125,7 +127,12 @@ def _without_daemon(session: Session) -> Document:
         "unprotected": None,
         "naked": None,
         "in_doubt": None if stored is None else stored.in_doubt,
+        "doubts": None,
+        "loops": None,
+        "missing": None,
+        "address": None,
         "alerts_waiting": 0,
+        "store": None,
         "alerts": None if stored is None else stored.alerts,
     }
 

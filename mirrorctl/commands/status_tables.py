@@ -11,7 +11,8 @@ from rich.text import Text
 
 from mirrorctl.commands.cells import NONE, UNKNOWN
 from mirrorctl.commands.grid import Grid
-from mirrorctl.commands.tables import held
+from mirrorctl.commands.status_reach import reach
+from mirrorctl.commands.tables import doubts, held
 from mirrorctl.core.domain.instruments import plain
 
 Document = Mapping[str, Any]
@@ -24,8 +25,9 @@ def status(document: Document) -> RenderableType:
     parts: list[RenderableType] = [_daemon_line(document["daemon"])]
     if not document["mirroring"]:
         parts.append(Text("mirroring: disabled (ENABLE_MIRROR_TRADING)", "yellow"))
+    parts += _store(document.get("store"))
     parts += [_accounts(document["accounts"]), *_disabled(document["accounts"])]
-    parts += [_in_step(document), _monitors(document["monitors"])]
+    parts += [*reach(document), _in_step(document), _monitors(document["monitors"])]
     parts += _unprotected(document["naked"] or ())
     if document["drift"]:
         table = Grid(("drift", "symbol"), ("have", "want"), ("since",))
@@ -34,12 +36,16 @@ def status(document: Document) -> RenderableType:
         parts.append(table)
     if document["held"]:
         parts.append(held(document["held"]))
+    parts += [_parked(row) for row in document["parked"] or ()]
     parts += [
-        Text(f"parked: {row['account']} {row['symbol']}: {row['reason']}", "yellow") for row in document["parked"] or ()
+        Text(f"not placed: {row['account']} {row['symbol']}: {row['what']}", "yellow")
+        for row in document.get("missing") or ()
     ]
     parts += [_pause(row) for row in document["pauses"] or ()]
     parts += _days(document["accounts"])
-    if document["in_doubt"]:
+    if document.get("doubts"):
+        parts += doubts(document["doubts"])
+    elif document["in_doubt"]:
         parts.append(Text(f"in doubt: {document['in_doubt']} sent, outcome not known yet", "yellow"))
     for row in document["alerts"] or ():
         where = " ".join(part for part in (row["account"], row["symbol"]) if part)
@@ -55,6 +61,13 @@ def _daemon_line(daemon: Document) -> Text:
         return Text("daemon: not running", "yellow")
     silent = "" if daemon.get("answering", True) else ", does not answer"
     return Text(f"daemon: running, process {daemon['pid']} since {daemon['since']}{silent}", "yellow" if silent else "")
+
+
+def _store(store: Document | None) -> Iterator[Text]:
+    """That nothing can be written down, which holds every entry back."""
+    if store is not None and not store["writable"]:
+        yield Text(f"entries are held since {store['since'] or 'now'}: {store['error']}", "bold red")
+        yield Text(f"stops, reductions and cancels go on; {store['waiting']} writes wait. {store['hint']}", "yellow")
 
 
 def _accounts(rows: Iterable[Document]) -> Grid:
@@ -111,6 +124,11 @@ def _unprotected(rows: Iterable[Document]) -> Iterator[Text]:
     for row in rows:
         where = f"{row['account']} {row['symbol']} {row['side']}"
         yield Text(f"without a stop: {where}, for {row['ms'] / 1000:.1f} s", "red")
+
+
+def _parked(row: Document) -> Text:
+    to_do = f"; to do: {row['remedy']}" if row.get("remedy") else ""
+    return Text(f"parked: {row['account']} {row['symbol']}: {row['reason']}{to_do}", "yellow")
 
 
 def _pause(row: Document) -> Text:

@@ -101,9 +101,22 @@ def plan(document: Document, nothing: str = "nothing to do") -> RenderableType:
         parts.append(Text(nothing))
     if document.get("held"):
         parts.append(held(document["held"]))
+    parts += doubts(document.get("in_doubt") or ())
     if document.get("unread"):
         parts.append(Text(f"not read, so this plan is not all of it: {', '.join(document['unread'])}", "red"))
     return Group(*parts)
+
+
+def doubts(rows: Sequence[Document]) -> list[Text]:
+    """What was sent and whose outcome is not known, with what keeps it so and what to do."""
+    return [
+        Text(
+            f"in doubt: {row['account']} {row['symbol']}: {row['what']}, since {row['since']}: {row['why']};"
+            f" {row['remedy']}",
+            "yellow",
+        )
+        for row in rows
+    ]
 
 
 def asked(action: Document) -> tuple[str, str]:
@@ -233,6 +246,8 @@ def faults(rows: Iterable[Document]) -> RenderableType:
     table = Grid(("id", "kind", "account", "target", "left"), prose=("target",))
     for row in rows:
         left = "until cleared" if row["left"] is None else str(row["left"])
+        if row["for_ms"] is not None:
+            left = f"{row['for_ms'] / 1000:.1f} s"
         table.add_row(str(row["id"]), row["kind"], row["account"] or "all", row["target"] or "all", left)
     return table
 

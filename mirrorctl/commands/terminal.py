@@ -10,7 +10,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -53,6 +54,19 @@ class Terminal:
         """What happens meanwhile, for people only; on stderr."""
         if not self.as_json:
             self._err.print(Text(text, style=style), soft_wrap=True)
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[Callable[[int, int, str], None]]:
+        """A bar on stderr while a block runs, for somebody who looks; its function takes (done, total, text)."""
+        if self.as_json or not self._err.is_terminal:
+            yield lambda _done, _total, _text: None
+            return
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=self._err, transient=True) as bar:
+            task = bar.add_task(text, total=None)
+            yield lambda done, total, now: bar.update(task, completed=done, total=total, description=now)
 
     def preview(self, *renderables: RenderableType) -> None:
         """What a question is about; on stderr, beside the question."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -94,6 +95,49 @@ def test_keys_in_the_wrong_role_and_profiles_in_a_ring_are_found(program: Progra
     same = {**KEYS, "MIRROR_KEY": "paper-main", "MIRROR_SECRET": "paper-main-secret"}
     done = program("doctor", "-p", "two", "--json", env=same)
     assert "main and mirror are the same account" in done.document["checks"][0]["text"]
+
+
+def key_information(uid: int, **more: Any) -> dict[str, Any]:
+    """A fault that answers for a key as Bybit's user/query-api does, with what is wrong with it."""
+    permissions = {"ContractTrade": ["Order", "Position"], "Wallet": ["AccountTransfer"], **more.pop("permissions", {})}
+    result = {"userID": uid, "readOnly": 0, "permissions": permissions, "ips": ["203.0.113.7"], "deadlineDay": 60}
+    answer = {"retCode": 0, "retMsg": "", "result": {**result, **more}, "time": 1}
+    return {
+        "kind": "http-status",
+        "target": "/v5/user/query-api",
+        "count": None,
+        "args": {"status": 200, "body": json.dumps(answer)},
+    }
+
+
+def test_a_key_that_may_too_much_or_not_for_long_is_told(program: Program, exchange: Running) -> None:
+    """Nothing here needs the right to withdraw; a key without an address serves whoever finds it, until it expires."""
+    program.write_profile("live", port_of(exchange))
+    uids = {
+        row["account"]: row["uid"] for row in program("doctor", "-p", "live", "--json", env=KEYS).document["accounts"]
+    }
+    for account, faults in (
+        ("main", {"permissions": {"Wallet": ["AccountTransfer", "Withdraw"]}}),
+        ("mirror", {"ips": ["*"], "deadlineDay": 2}),
+    ):
+        post(exchange, "/paper/fault", {"account": account, **key_information(uids[account], **faults)})
+    done = program("doctor", "-p", "live", "--json", env=KEYS)
+    assert (done.code, done.document["healthy"]) == (3, False)
+    assert [(row["account"], row["check"], row["severity"]) for row in done.document["checks"]] == [
+        ("main", "withdrawal", "warning"),
+        ("mirror", "ip", "warning"),
+        ("mirror", "expiry", "critical"),
+    ]
+    told = {row["account"]: row for row in done.document["accounts"]}
+    assert (told["main"]["can_withdraw"], told["main"]["ip_bound"], told["main"]["expires_in_days"]) == (
+        True,
+        True,
+        None,
+    )
+    assert (told["mirror"]["ip_bound"], told["mirror"]["expires_in_days"]) == (False, 2)
+    text = program("doctor", "-p", "live", env=KEYS).out
+    for words in ("main: its key may withdraw", "mirror: its key is bound to no IP address", "expires in 2 days"):
+        assert words in text
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 from mirrorctl.core.domain.ids import LinkId, Role, account_tag
 from mirrorctl.core.domain.policy import Limits
 from mirrorctl.core.paper.faults import FaultKind
+from mirrorctl.core.simulation.ports import Sent
 from mirrorctl.core.simulation.stage import Stage, copying
-from mirrorctl.core.simulation.world import Sent
 
 ENTRY, TARGET = "59000", "61000"
 

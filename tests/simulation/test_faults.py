@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, DoubtfulOutcome, PlaceOrder, SetTradingStop
+from mirrorctl.core.engine.ports import StreamDown
 from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import Stage, copying
 
@@ -282,6 +283,21 @@ def test_after_a_blind_spell_the_account_is_read_anew_and_the_spell_is_told(capl
     stage.run(300)
     assert stage.of("half").position() == Decimal("0.03")
     assert "main: stream is back after 7.5 s blind" in caplog.text
+    assert [alert.text for alert in stage.alerts("half", "stream-up")] == [
+        "stream is back after 7.5 s blind; relisting"
+    ]
+
+
+@pytest.mark.proves("A53")
+def test_a_stream_that_is_lost_again_after_a_restart_is_told_again() -> None:
+    """The number of its connection is the same as in the life before; the loss is another one."""
+    stage = Stage(copying("half", "0.5"))
+    for _ in range(2):
+        stage.engine.handle(StreamDown("half", 1, "socket is already closed"))
+        stage.run(3_000)
+        stage.restart()
+        stage.settle()
+    assert len(stage.alerts("half", "stream-down")) == 2
 
 
 @pytest.mark.proves("A53", "A45")
@@ -292,7 +308,22 @@ def test_a_relist_asked_before_the_stream_was_up_proves_nothing() -> None:
     stage.start()
     stage.run(600)
     assert not stage.engine.is_known(stage.engine.main)
-    stage.settle()
+    stage.run(2_500)
+    assert stage.engine.is_known(stage.engine.main), "it is asked again at once, not with the next timer"
+
+
+@pytest.mark.proves("A53", "A86")
+def test_what_was_read_before_the_stream_came_back_is_not_known_any_more() -> None:
+    """While it was down the account was read every two seconds; what happened after the last read is not known."""
+    stage = Stage(copying("half", "0.5"))
+    stage.world.latency_ms["main"] = 300
+    stage.world.stream_down("main", "socket is already closed")
+    stage.run(9_000)
+    assert stage.engine.is_known(stage.engine.main), "blind, and read a moment ago"
+    stage.world.stream_up("main")
+    stage.until(lambda: stage.engine.main.stream_up)
+    assert not stage.engine.is_known(stage.engine.main)
+    stage.run(2_500)
     assert stage.engine.is_known(stage.engine.main)
 
 

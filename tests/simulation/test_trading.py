@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from mirrorctl.core.domain.errors import MirrorctlError, Refused, UsageError
-from mirrorctl.core.simulation.stage import Stage
+from mirrorctl.core.engine.service import steps
+from mirrorctl.core.paper.faults import FaultKind
+from mirrorctl.core.simulation.stage import Stage, copying
 
 OPEN: dict[str, Any] = {"symbol": "BTCUSDT", "side": "long", "wait_s": "1"}
 
@@ -20,6 +22,39 @@ def test_a_client_id_opens_once() -> None:
     assert (first["placed"], again["placed"]) == ("0.01", "0")
     assert again["already"]
     assert stage.main.position() == Decimal("0.01")
+
+
+def test_a_client_id_whose_trade_was_refused_may_be_used_again_for_the_same() -> None:
+    stage = Stage()
+    stage.world.fault(FaultKind.RET_CODE, "main", "/v5/order/create", code=110007, message="no margin")
+    with pytest.raises(MirrorctlError, match="110007"):
+        stage.command("trade.open", **OPEN, qty="0.01", client_id="q1")
+    again = stage.command("trade.open", **OPEN, qty="0.01", client_id="q1")
+    assert again["placed"] == "0.01"
+    third = stage.command("trade.open", **OPEN, qty="0.01", client_id="q1")
+    assert third["placed"] == "0"
+    assert stage.main.position() == Decimal("0.01")
+
+
+@pytest.mark.proves("A43")
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+def test_a_client_id_makes_it_safe_to_ask_again_after_a_kill_at_any_call(after: bool) -> None:
+    """The trader's command ends with an unknown outcome; he asks for the same once more when the daemon is back."""
+    for crash in range(1, 22):
+        stage = Stage(copying("half", "0.5"))
+        world = stage.world
+        world.crash_at, world.crash_after = len(world.calls) + crash, after
+        asked = {**OPEN, "qty": "0.04", "entries": ["59900", "59800"], "client_id": "q1"}
+        stage.engine.tasks.start(
+            steps(stage.engine, "trade.open", asked, lambda _event: None), lambda _result, _error: None
+        )
+        stage.run(15_000)
+        world.crash_at = 0
+        stage.settle()
+        stage.command("trade.open", **asked)
+        stage.settle()
+        assert sorted(stage.main.book()) == [("Buy", Decimal("0.02"), Decimal(price)) for price in (59_800, 59_900)]
+        assert len(stage.of("half").book()) == 2, f"killed at call {crash}"
 
 
 @pytest.mark.parametrize("other", [{"qty": "0.02"}, {"qty": "0.01", "symbol": "ETHUSDT"}, {"notional": "600"}])

@@ -18,11 +18,7 @@ MOST_LINES = 400
 PRINTING = {"commands/terminal.py"}
 
 # Seconds of time-outs and clocks, never a price or a quantity.
-FLOATS = {
-    "core/bybit/link.py": 3,
-    "core/bybit/reader.py": 1,
-    "core/bybit/writer.py": 1,
-}
+FLOATS: dict[str, int] = {}
 
 # Thread boundaries and outermost loops: what is raised there would die unseen, or end a thread that others wait for.
 BOUNDARIES = {
@@ -129,6 +125,21 @@ def test_no_path_of_a_machine_is_written_down() -> None:
         for found in MACHINE_PATH.finditer(path.read_text(encoding="utf-8"))
     }
     assert written == {}
+
+
+UNCHECKED = re.compile(
+    r"verify\s*=\s*False|CERT_NONE|check_hostname\s*=\s*False|_unverified_context|disable_warnings|\bsslopt\b"
+)
+UNGUARDED = re.compile(r"\brequests\.(get|post|put|delete|head|request)\(|\burlopen\(|\bhttp\.client\b")
+
+
+def test_no_module_loosens_a_connection() -> None:
+    """Certificates are always checked, and no address of the environment stands between (SECURITY.md)."""
+    texts = {module: (PACKAGE / module).read_text(encoding="utf-8") for module in modules()}
+    assert [module for module, text in texts.items() if UNCHECKED.search(text) or UNGUARDED.search(text)] == []
+    sessions = {module for module, text in texts.items() if re.search(r"requests\.Session\(|\(HTTP\)", text)}
+    assert sessions >= {"core/bybit/session.py", "commands/paper.py"}
+    assert [module for module in sessions if "trust_env = False" not in texts[module]] == []
 
 
 @pytest.mark.parametrize("name", ["better_view.py", "utils.py", "new_codec.py", "order_helpers.py", "rest_v2.py"])

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from mirrorctl.core.bybit.encode import Call
-from mirrorctl.core.bybit.failures import CallFailed, Failure, Malformed, read_error
+from mirrorctl.core.bybit.failures import CallFailed, Failure, FailureKind, Malformed, read_error
 from mirrorctl.core.bybit.fields import Row, integer, maybe_integer
 from mirrorctl.core.bybit.link import AccountLink
+from mirrorctl.core.bybit.quotas import Quota, Urgency, urgency_of_read
+from mirrorctl.core.bybit.traffic import Held, Ticket
 
 _MAX_PAGES = 200
 _CLOCK_SAMPLES = 3
@@ -27,7 +28,10 @@ _NANOS_IN_MS = 1_000_000
 
 
 class CallSession(Protocol):
-    """Carries one call out: the envelope of a retCode 0, or CallFailed."""
+    """Carries one call out: the envelope of a retCode 0, or CallFailed. `quota`: what its reply said of the limits."""
+
+    @property
+    def quota(self) -> Quota | None: ...
 
     def call(self, method: str, **params: Any) -> dict[str, Any]: ...
 
@@ -50,14 +54,16 @@ class Caller:
         timeout_s: float,
         recv_window_ms: int,
         read_attempts: int,
+        patience_s: float,
         jitter: Callable[[], float] = random.random,
         open_session: OpenSession | None = None,
     ) -> None:
-        """`open_session` replaces the HTTP session, for a transport without sockets."""
+        """A read waits up to `patience_s` for room in the budgets. `open_session` replaces the HTTP session."""
         self._open_session = open_session or self._open_http
         self.link = link
         self._timeout_s = timeout_s
         self._recv_window_ms = recv_window_ms
+        self._patience_s = patience_s
         self._jitter = jitter
         self._session: CallSession | None = None
         self.answered_ms = 0
@@ -81,14 +87,12 @@ class Caller:
 
     def read(self, method: str, **params: Any) -> Row:
         """`result` of one read. Raises Unavailable (AddressBlocked, Malformed) or Rejected (AccountRefused)."""
-        began = time.monotonic()
+        urgency = urgency_of_read(method, params)
         try:
             self._ensure_clock()
-            envelope = self._retrying(self._opened().call, method, **params)
+            envelope = self._retrying(self._patiently, Call(method, params), urgency)
         except CallFailed as error:
-            self._note(error.failure, began)
             raise read_error(error.failure, self.link.account) from None
-        self.link.backoff.succeeded()
         result = envelope.get("result")
         if not isinstance(result, dict):
             raise Malformed(f"{self.link.account}: {method} answered without a result")
@@ -120,18 +124,18 @@ class Caller:
 
     # --- writes ---
 
-    def send(self, call: Call) -> Row:
-        """One attempt at a write; its `result`. Raises CallFailed; after a clock refusal the clock is new."""
-        began = time.monotonic()
+    def send(self, call: Call, urgency: Urgency) -> Row:
+        """One attempt at a write; its `result`. Raises CallFailed; after a clock refusal the clock is new.
+
+        It never waits for room: whoever queues writes does, so that a stop that comes meanwhile goes first.
+        """
         try:
             self._ensure_clock()
-            envelope = self._opened().call(call.method, **call.params)
+            envelope = self._carry(call, self._ticket(call.method, urgency, writes=True))
         except CallFailed as error:
-            self._note(error.failure, began)
             if error.failure.is_clock:
                 self._try_measure()
             raise
-        self.link.backoff.succeeded()
         result = envelope.get("result")
         return result if isinstance(result, dict) else {}
 
@@ -151,8 +155,9 @@ class Caller:
         clock = self.link.clock
         best: tuple[int, int] | None = None
         for _ in range(_CLOCK_SAMPLES):
+            ticket = self._ticket("get_server_time", Urgency.SETTLING)
             before = clock.local_ms()
-            envelope = self._opened().call("get_server_time")
+            envelope = self._carry(Call("get_server_time", {}), ticket)
             after = clock.local_ms()
             exchange_ms = integer(envelope.get("result") or {}, "timeNano") // _NANOS_IN_MS
             sample = (after - before, exchange_ms - (before + after) // 2)
@@ -176,6 +181,40 @@ class Caller:
         except (CallFailed, Malformed):
             return
 
+    # --- the gate ---
+
+    def _patiently(self, call: Call, urgency: Urgency) -> dict[str, Any]:
+        """One attempt at a read. For room in the budgets it waits; for an account that does not answer it does not."""
+        patience_s = self._patience_s
+        while True:
+            admitted = self.link.traffic.admit(call.method, urgency)
+            if isinstance(admitted, Ticket):
+                return self._carry(call, admitted)
+            if admitted.kind is not FailureKind.LIMITED or admitted.wait_s > patience_s or self._closing.is_set():
+                raise admitted.error()
+            patience_s -= admitted.wait_s
+            self._sleep(admitted.wait_s)
+
+    def _ticket(self, method: str, urgency: Urgency, *, writes: bool = False) -> Ticket:
+        admitted = self.link.traffic.admit(method, urgency, writes=writes)
+        if isinstance(admitted, Held):
+            raise admitted.error()
+        return admitted
+
+    def _carry(self, call: Call, ticket: Ticket) -> dict[str, Any]:
+        """Make an admitted call and tell how it ended."""
+        traffic, session = self.link.traffic, self._opened()
+        try:
+            envelope = session.call(call.method, **call.params)
+        except CallFailed as error:
+            traffic.failed(ticket, error.failure, session.quota, self.link.clock.now_ms())
+            raise
+        except BaseException:
+            traffic.dropped(ticket)
+            raise
+        traffic.answered(ticket, session.quota)
+        return envelope
+
     # --- the retry policy ---
 
     def _may_retry(self, error: BaseException) -> bool:
@@ -195,13 +234,6 @@ class Caller:
 
     def _sleep(self, seconds: float) -> None:
         self._closing.wait(seconds)
-
-    def _note(self, failure: Failure, began: float) -> None:
-        """Tell the account's backoff what was seen. A refusal is a sign of life, unless it refuses the account."""
-        if failure.is_outage or failure.is_account_wide:
-            self.link.backoff.failed(began)
-        elif failure.code != 403:
-            self.link.backoff.succeeded()
 
     def _opened(self) -> CallSession:
         if self._session is None:

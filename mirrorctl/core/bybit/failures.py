@@ -46,6 +46,13 @@ class FailureKind(Enum):
     HTTP = "http"  # answered with another HTTP status than 200
     REFUSED = "refused"  # answered with a retCode other than 0
     BLOCKED = "blocked"  # not even tried: this address is asked to be silent
+    CUT_OFF = "cut-off"  # not even tried: the account's breaker is open
+    LIMITED = "limited"  # not even tried: a budget of ours is used up
+
+
+NOT_TRIED = frozenset((FailureKind.BLOCKED, FailureKind.CUT_OFF, FailureKind.LIMITED))
+# In doubt for the request itself, and yet an exchange that is there: it says that it knows the request already.
+_ALREADY_ASKED = frozenset((10014, 20006, 110072, 170141, 170005))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,8 @@ class Failure:
         if self.kind is FailureKind.HTTP:
             return self.code >= 500 or self.code == 429
         if self.kind is FailureKind.REFUSED:
-            return lookup(self.code, self.message).reaction is Reaction.QUERY and self.code != 110072
-        return self.kind is not FailureKind.BLOCKED
+            return lookup(self.code, self.message).reaction is Reaction.QUERY and self.code not in _ALREADY_ASKED
+        return self.kind not in NOT_TRIED
 
     @property
     def is_clock(self) -> bool:
@@ -101,6 +108,8 @@ def read_error(failure: Failure, account: str) -> Unavailable | Rejected:
         return AddressBlocked(message, "stop every program that calls Bybit from this address", failure.retry_after_s)
     if failure.kind is FailureKind.HTTP and failure.code == 401:
         return AccountRefused(message, "check the API key and its environment", failure.code)
+    if failure.kind is FailureKind.LIMITED:
+        return Unavailable(message, "it is asked again when there is room", failure.retry_after_s)
     if failure.kind is FailureKind.UNREADABLE:
         return Malformed(message, "is this address really Bybit's?", failure.retry_after_s)
     if failure.kind is FailureKind.REFUSED:

@@ -25,13 +25,16 @@ from mirrorctl.core.domain.actions import (
 _AGAIN_S = 1.0
 _GONE = frozenset((110001, 110008, 110010, 170213))
 _MESSAGE_LIMIT = 200
+_TOO_MANY = 10006
 
 
 def outcome_of(failure: Failure, action: Action) -> Outcome:
     """The outcome of `action` after `failure`."""
     match failure.kind:
-        case FailureKind.NOT_CONNECTED | FailureKind.BLOCKED:
+        case FailureKind.NOT_CONNECTED | FailureKind.BLOCKED | FailureKind.CUT_OFF:
             return NotSent(failure.message, _retry_after(failure))
+        case FailureKind.LIMITED:
+            return NotSent(failure.message, _retry_after(failure), limited=True)
         case FailureKind.REFUSED:
             return _refused(failure, action)
         case FailureKind.HTTP:
@@ -59,9 +62,9 @@ def _refused(failure: Failure, action: Action) -> Outcome:
             return NotSent(message, _retry_after(failure))
         case Reaction.AGAIN:
             # A new order that is "being worked on" is one that exists.
-            if failure.code != 10006 and isinstance(action, PlaceOrder):
+            if failure.code != _TOO_MANY and isinstance(action, PlaceOrder):
                 return DoubtfulOutcome(message)
-            return NotSent(message, _retry_after(failure))
+            return NotSent(message, _retry_after(failure), limited=failure.code == _TOO_MANY)
         case Reaction.QUERY:
             return DoubtfulOutcome(message)
         case Reaction.DONE | Reaction.ACCOUNT | Reaction.REJECT | Reaction.RESYNC:

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
+from urllib.parse import urlsplit
 
 import websocket
 from pybit._websocket_stream import generate_signature
 from pybit.unified_trading import WebSocket
 
+from mirrorctl.core.bybit.environments import is_loopback
 from mirrorctl.core.bybit.frames import TOPICS
 from mirrorctl.core.bybit.link import AccountLink
 from mirrorctl.core.bybit.quiet import silence
@@ -127,6 +130,10 @@ class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
         if self._shut:
             self.shut()
             return
+        if not _leads_to(self.endpoint, self.ws.sock):  # the library follows redirects, to plain addresses too
+            self._finish("redirected to another address")
+            self.shut()
+            return
         self._enter(Phase.AUTHENTICATING)
         self._auth()
 
@@ -145,7 +152,7 @@ class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
 
     def _process_auth_message(self, message: dict[str, Any]) -> None:
         if message.get("success") is not True:
-            self._finish(f"authentication refused: {_said(message)}", refused=True)
+            self._finish(f"authentication refused: {self._said(message)}", refused=True)
             self.shut()
             return
         self._enter(Phase.SUBSCRIBING)
@@ -157,7 +164,7 @@ class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
 
     def _process_subscription_message(self, message: dict[str, Any]) -> None:
         if message.get("success") is not True:
-            self._finish(f"subscription refused: {_said(message)}")
+            self._finish(f"subscription refused: {self._said(message)}")
             self.shut()
         elif self.phase is Phase.SUBSCRIBING:
             self._enter(Phase.LIVE)
@@ -177,6 +184,10 @@ class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
         self.phase_since = time.monotonic()
         self.phase = phase
 
+    def _said(self, message: dict[str, Any]) -> str:
+        said = str(message.get("ret_msg") or message.get("retMsg") or "no reason given")
+        return self._link.redact(said)[:_ANSWER_LIMIT]
+
     def _finish(self, reason: str, *, refused: bool = False) -> None:
         with self._end_lock:
             if self._ended:
@@ -185,8 +196,16 @@ class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
         self._on_end(reason, refused)
 
 
-def _said(message: dict[str, Any]) -> str:
-    return str(message.get("ret_msg") or message.get("retMsg") or "no reason given")[:_ANSWER_LIMIT]
+def _leads_to(address: str, connection: websocket.WebSocket | None) -> bool:
+    """Whether a connection is the one that `address` asks for: TLS to that host, or plain to a port of this machine."""
+    raw = connection.sock if connection is not None else None
+    if raw is None:
+        return False
+    parts = urlsplit(address)
+    if parts.scheme == "wss":
+        return isinstance(raw, ssl.SSLSocket) and raw.server_hostname == parts.hostname
+    host, port = raw.getpeername()[:2]
+    return is_loopback(host) and port == (parts.port or 80)
 
 
 def _describe(error: Exception) -> str:

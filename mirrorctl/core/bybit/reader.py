@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from math import inf
 
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.errors import ExchangeError, Rejected, Unavailable
@@ -52,7 +53,7 @@ class AccountReader:
         self.account = rest.account
         self._deliver = deliver
         self._clock_every_s = clock_every_s
-        self._clock_due = float("-inf")
+        self._clock_due = -inf
         self._relists = _Lane(f"relist-{self.account}", rest.sibling(), self._answer, deliver)
         self._singles = _Lane(f"read-{self.account}", rest.sibling(), self._answer, deliver)
 
@@ -71,9 +72,6 @@ class AccountReader:
         return all(ended)
 
     def _answer(self, rest: BybitRest, query: Query) -> Answer:
-        silent_s = rest.link.backoff.remaining_s()
-        if silent_s:
-            return ReadFailed(f"{self.account}: no answer; waiting before the next try", silent_s)
         try:
             if isinstance(query, Relist):
                 self._tend_clock(rest)

@@ -6,24 +6,30 @@ network can cause (rule 2).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
 from mirrorctl.core.bybit import decode, records
+from mirrorctl.core.bybit.address import Address
+from mirrorctl.core.bybit.breaker import Breaker
 from mirrorctl.core.bybit.caller import Caller, OpenSession
 from mirrorctl.core.bybit.encode import CATEGORY, encode
 from mirrorctl.core.bybit.environments import Endpoints
 from mirrorctl.core.bybit.failures import CallFailed, Malformed
 from mirrorctl.core.bybit.fields import Row, maybe_number, number
-from mirrorctl.core.bybit.link import AccountLink, Backoff, ExchangeClock, Gate
+from mirrorctl.core.bybit.link import AccountLink, ExchangeClock
 from mirrorctl.core.bybit.outcomes import outcome_of
+from mirrorctl.core.bybit.quotas import Urgency
+from mirrorctl.core.bybit.traffic import Traffic
 from mirrorctl.core.domain.account import ClosedPnl, Execution, Identity, Order, Position, Ticker, Transfer, Wallet
-from mirrorctl.core.domain.actions import Accepted, Action, Outcome, RejectedOutcome
+from mirrorctl.core.domain.actions import Accepted, Action, Outcome, Priority, RejectedOutcome
 from mirrorctl.core.domain.errors import ExchangeError, Rejected, Unavailable
 from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.values import PositionMode
-from mirrorctl.core.engine.ports import FeeRateAnswer, OrderAnswer, PositionAnswer, RelistAnswer
+from mirrorctl.core.engine.ports import FeeRateAnswer, Health, OrderAnswer, PositionAnswer, RelistAnswer
 
 _DAY_MS = 86_400_000
 _WINDOW_MS = 7 * _DAY_MS  # the widest time range of execution/list and position/closed-pnl
@@ -47,35 +53,38 @@ class BybitRest:
         recv_window_ms: int = 5000,
         read_attempts: int = 3,
         clock: ExchangeClock | None = None,
-        gate: Gate | None = None,
-        backoff: Backoff | None = None,
+        address: Address | None = None,
+        breaker: Breaker | None = None,
+        patience_s: float = 5.0,
+        monotonic: Callable[[], float] = time.monotonic,
         open_session: OpenSession | None = None,
     ) -> None:
-        """`gate` should be one object for all accounts behind one IP address. No connection is made here.
+        """`address` is one object for all accounts behind one IP address. No connection is made here.
 
-        `open_session` replaces the HTTP session, for a transport without sockets.
+        A read waits up to `patience_s` for room in the budgets; a write never waits here. `open_session` replaces the
+        HTTP session, for a transport without sockets.
         """
-        self._timing = (timeout_s, recv_window_ms, read_attempts)
+        self._timing = (timeout_s, recv_window_ms, read_attempts, patience_s)
         self._open_session = open_session
         link = AccountLink(
             account=account,
             api_key=api_key,
             api_secret=api_secret,
             endpoints=endpoints,
+            traffic=Traffic(breaker or Breaker(random.random), address or Address(), monotonic),
             clock=clock or ExchangeClock(),
-            gate=gate or Gate(),
-            backoff=backoff or Backoff(),
         )
         self._bind(link, settle_coin)
 
     def _bind(self, link: AccountLink, settle_coin: str) -> None:
-        timeout_s, recv_window_ms, read_attempts = self._timing
+        timeout_s, recv_window_ms, read_attempts, patience_s = self._timing
         self._settle_coin = settle_coin
         self._caller = Caller(
             link,
             timeout_s=timeout_s,
             recv_window_ms=recv_window_ms,
             read_attempts=read_attempts,
+            patience_s=patience_s,
             open_session=self._open_session,
         )
         self.link = link
@@ -89,7 +98,7 @@ class BybitRest:
         return self.link.account
 
     def sibling(self) -> BybitRest:
-        """Another session of the same account, for another thread; clock, gate and backoff are shared."""
+        """Another session of the same account, for another thread; clock, breaker and budgets are shared."""
         twin = object.__new__(BybitRest)
         twin._timing = self._timing
         twin._open_session = self._open_session
@@ -99,6 +108,14 @@ class BybitRest:
     def close(self) -> None:
         """End waits between retries and close the connections; may be called from any thread."""
         self._caller.close()
+
+    def health(self) -> Health:
+        """How the account can be reached (ports.Reachability); from any thread, at once."""
+        return self.link.traffic.health()
+
+    def trouble(self) -> str:
+        """Why the account cannot be reached now; empty when it can (ports.Reachability)."""
+        return self.link.traffic.trouble()
 
     # --- reads -----------------------------------------------------------------------------------------------------
 
@@ -243,7 +260,7 @@ class BybitRest:
         except ValueError as error:
             return RejectedOutcome(0, f"not sent: {error}")
         try:
-            result = self._caller.send(call)
+            result = self._caller.send(call, _urgency(action))
         except CallFailed as error:
             return outcome_of(error.failure, action)
         return Accepted(str(result.get("orderId") or ""))
@@ -273,6 +290,11 @@ class BybitRest:
             start_ms += _WINDOW_MS
         end_ms = max(now_ms, start_ms + 1)  # a start of just now, by a clock that was measured a little earlier
         yield {"startTime": start_ms, "endTime": end_ms} if closed else {"startTime": start_ms}
+
+
+def _urgency(action: Action) -> Urgency:
+    """Stops, reductions and cancels go first everywhere (rule 5)."""
+    return Urgency.PROTECTIVE if action.priority <= Priority.CANCEL else Urgency.ORDINARY
 
 
 def _is_of(row: Row, named: dict[str, str]) -> bool:

@@ -12,15 +12,14 @@ from typing import Any
 import requests
 from pybit._http_manager import generate_signature
 from pybit.unified_trading import HTTP
-from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from mirrorctl.core.bybit.failures import CallFailed, Failure, FailureKind
 from mirrorctl.core.bybit.link import AccountLink
 from mirrorctl.core.bybit.quiet import silence
+from mirrorctl.core.bybit.quotas import Quota, quota_of
 
 _NO_CODE = frozenset((-987654321,))  # an empty set would bring pybit's own retry codes back
-_RESET_HEADER = "X-Bapi-Limit-Reset-Timestamp"
 _LONGEST_RESET_S = 5.0
 _BEFORE_SENDING = (NewConnectionError, NameResolutionError, ConnectTimeoutError)
 
@@ -41,6 +40,7 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
         )
         silence()  # again: pybit adds a handler of its own where the root logger has none
         self._link = link
+        self.quota: Quota | None = None  # what the last reply said of the limits
         self.endpoint = link.endpoints.rest
         self.client.trust_env = False
         self.client.max_redirects = 0  # a redirect would carry the signed headers elsewhere
@@ -50,10 +50,7 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """The whole envelope of a call with retCode 0. All that the network can do is raised as CallFailed."""
-        silent_s = self._link.gate.remaining_s()
-        if silent_s:
-            message = f"Bybit blocked this IP address; silent for {silent_s:.0f} s more"
-            raise CallFailed(Failure(FailureKind.BLOCKED, message, 403, silent_s))
+        self.quota = None
         send: Callable[..., dict[str, Any]] = getattr(self, method)
         try:
             return send(**params)
@@ -85,11 +82,11 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
         if status == 200:
             return
         if status == 403:
-            self._link.gate.close()
-            raise CallFailed(Failure(FailureKind.HTTP, _STATUSES[403], 403, self._link.gate.stop_s))
+            raise CallFailed(Failure(FailureKind.HTTP, _STATUSES[403], 403, self._link.traffic.address.stop_s))
         raise CallFailed(Failure(FailureKind.HTTP, _STATUSES.get(status, f"HTTP status {status}"), status))
 
     def _handle_response(self, response: requests.Response, *_: object) -> dict[str, Any]:
+        self.quota = quota_of(response.headers)
         try:
             envelope = response.json()
         except ValueError:
@@ -98,21 +95,20 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
         if not isinstance(code, int):
             raise CallFailed(Failure(FailureKind.UNREADABLE, "the answer is not one of Bybit's"))
         if code != 0:
-            said = str(envelope.get("retMsg") or "")
-            raise CallFailed(Failure(FailureKind.REFUSED, said, code, self._reset_s(code, response.headers)))
+            said = self._link.redact(str(envelope.get("retMsg") or ""))
+            raise CallFailed(Failure(FailureKind.REFUSED, said, code, self._reset_s(code)))
         return dict(envelope)
 
     def _handle_network_error(self, error: requests.RequestException, *_: object) -> None:
         raise CallFailed(_network_failure(error)) from None
 
-    def _reset_s(self, code: int, headers: CaseInsensitiveDict[str]) -> float | None:
+    def _reset_s(self, code: int) -> float | None:
         """Seconds until the rate limit of the endpoint resets; None when the answer does not say."""
         if code != 10006:
             return None
-        try:
-            left_ms = int(headers[_RESET_HEADER]) - self._link.clock.now_ms()
-        except (KeyError, ValueError):
+        if self.quota is None or self.quota.reset_ms is None:
             return 1.0
+        left_ms = self.quota.reset_ms - self._link.clock.now_ms()
         return min(max(left_ms / 1000, 0.05), _LONGEST_RESET_S)
 
 

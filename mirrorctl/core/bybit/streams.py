@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mirrorctl.core.bybit.link import Backoff
+from mirrorctl.core.bybit.backoff import Backoff
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.engine.ports import Deliver, Frame, StreamDown, StreamUp

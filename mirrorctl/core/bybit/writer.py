@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import logging
 import threading
+import time
+from bisect import insort
+from dataclasses import dataclass, field
 
 from mirrorctl.core.bybit.rest import BybitRest
-from mirrorctl.core.domain.actions import Action, DoubtfulOutcome, NotSent, Outcome, Priority
+from mirrorctl.core.domain.actions import Action, DoubtfulOutcome, NotSent, Outcome
 from mirrorctl.core.engine.ports import Deliver, SendDone
 
+PATIENCE_S = 2.0
+"""How long a write waits in the queue for room in the budgets; longer would make it an old decision."""
+
 _log = logging.getLogger(__name__)
-_PROTECTIVE_WAIT_S = 2.0
-_Job = tuple[int, int, int, Action]
+
+
+def kept(outcome: Outcome, waited_s: float) -> float | None:
+    """Seconds after which a write that a rate limit held back is tried again; None when it is answered now."""
+    if not isinstance(outcome, NotSent) or not outcome.limited or waited_s + outcome.retry_after_s > PATIENCE_S:
+        return None
+    return outcome.retry_after_s
+
+
+@dataclass(order=True, slots=True)
+class _Job:
+    priority: int
+    number: int
+    intent_id: int = field(compare=False)
+    action: Action = field(compare=False)
+    asked: float = field(compare=False)
+
+    @property
+    def kind(self) -> tuple[str, int]:
+        """What waits for the same room."""
+        return type(self.action).__name__, self.priority
 
 
 class AccountWriter:
     """Sends actions in the order of their priority, those of one priority in the order they came (rule 5).
 
-    Exactly one SendDone follows each `send`, whatever happens. While the account is dead its queue is answered with
-    NotSent at once instead of waiting; stops and reductions try again at least every two seconds (A29).
+    Exactly one SendDone follows each `send`, whatever happens. What a rate limit holds back waits in the queue for a
+    moment, with everything of its kind behind it, and other kinds pass. While the account does not answer its queue is
+    answered with NotSent at once; protective writes are let through every two seconds (A29).
     """
 
     def __init__(self, rest: BybitRest, deliver: Deliver) -> None:
@@ -31,6 +56,7 @@ class AccountWriter:
         self._clock = rest.link.clock
         self._changed = threading.Condition()
         self._jobs: list[_Job] = []
+        self._full_until: dict[tuple[str, int], float] = {}
         self._order = itertools.count()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"writer-{self.account}", daemon=True)
@@ -42,7 +68,8 @@ class AccountWriter:
             raise ValueError(f"an action of {action.account} was handed to the writer of {self.account}")
         with self._changed:
             if not self._closing:
-                heapq.heappush(self._jobs, (int(action.priority), next(self._order), intent_id, action))
+                job = _Job(int(action.priority), next(self._order), intent_id, action, time.monotonic())
+                insort(self._jobs, job)
                 self._changed.notify()
                 return
         self._report(intent_id, NotSent("stopping"), self._clock.local_ms())
@@ -58,22 +85,38 @@ class AccountWriter:
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            *_, intent_id, action = job
             began_ms = self._clock.local_ms()
-            self._report(intent_id, self._carry_out(action), began_ms)
-        for *_, intent_id, _action in sorted(self._jobs, key=lambda job: job[:2]):
-            self._report(intent_id, NotSent("stopping"), self._clock.local_ms())
+            outcome = self._carry_out(job.action)
+            if not self._keep(job, outcome):
+                self._report(job.intent_id, outcome, began_ms)
+        for job in self._jobs:
+            self._report(job.intent_id, NotSent("stopping"), self._clock.local_ms())
 
     def _next(self) -> _Job | None:
+        """The first job whose kind has room, or may have by now; waits for one. None when the writer closes."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._jobs)
-            return None if self._closing else heapq.heappop(self._jobs)
+            while not self._closing:
+                now = time.monotonic()
+                self._full_until = {kind: until for kind, until in self._full_until.items() if until > now}
+                for index, job in enumerate(self._jobs):
+                    if job.kind not in self._full_until:
+                        return self._jobs.pop(index)
+                ends = min(self._full_until.values(), default=None)
+                self._changed.wait(None if ends is None or not self._jobs else ends - now)
+            return None
+
+    def _keep(self, job: _Job, outcome: Outcome) -> bool:
+        """Put a job back that has to wait for room; False when its outcome is to be told."""
+        now = time.monotonic()
+        wait_s = kept(outcome, now - job.asked)
+        if wait_s is None:
+            return False
+        with self._changed:
+            self._full_until[job.kind] = now + wait_s
+            insort(self._jobs, job)
+        return True
 
     def _carry_out(self, action: Action) -> Outcome:
-        longest_s = _PROTECTIVE_WAIT_S if action.priority <= Priority.REDUCTION else float("inf")
-        silent_s = self._rest.link.backoff.remaining_s(longest_s)
-        if silent_s:
-            return NotSent("the account does not answer; waiting before the next try", silent_s)
         try:
             return self._rest.execute(action)
         except Exception as error:  # noqa: BLE001 - thread boundary

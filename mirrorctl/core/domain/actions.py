@@ -158,11 +158,13 @@ class RejectedOutcome:
 class NotSent:
     """It never reached matching: not connected, rate limited at the gateway, or waiting for the clock.
 
-    It may be sent again under the same id, `retry_after_s` later.
+    It may be sent again under the same id, `retry_after_s` later. `limited`: the account is well, and a rate limit or a
+    budget of ours holds it back.
     """
 
     reason: str
     retry_after_s: float = 1.0
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

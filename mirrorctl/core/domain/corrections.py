@@ -21,8 +21,17 @@ from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.own_approach import entry_block, wanted
 from mirrorctl.core.domain.policy import BelowMinimum, CatchUp
 from mirrorctl.core.domain.protection import main_trigger, watch_price
-from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
-from mirrorctl.core.domain.resting import is_resting, tend_resting
+from mirrorctl.core.domain.refusals import (
+    NO_ANSWER,
+    heals,
+    last_refusal,
+    lost,
+    lost_until_ms,
+    parks,
+    refused_text,
+    retry_at_ms,
+)
+from mirrorctl.core.domain.resting import is_resting, lost_wait, tend_resting
 from mirrorctl.core.domain.scene import (
     AHEAD_WAIT_MS,
     Held,
@@ -42,7 +51,10 @@ from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, 
 _EXIT_REPEAT_MS = 500
 _PRICE_WAIT_MS = 1_000
 _PASSING_WAIT_MS = 2_000
+_OFTEN = 20
+_OFTEN_WAIT_MS = 10_000
 _LASTING_WAIT_MS = 60_000
+_LOST_TOLD = 3
 _LONGEST_SLIPPAGE_WAIT_MS = 30_000
 
 
@@ -92,7 +104,7 @@ def _reduce(
 ) -> None:
     began = scene.since_ms(plan, f"excess {side}")
     _name_late_exit(scene, plan, side, began)
-    if any(order.is_live and order.is_reduction and order.side is side.exit for order in scene.ours):
+    if any(order.is_reducing and order.side is side.exit for order in scene.ours):
         return
     qty = scene.instrument.floor_qty(have - want - lead)
     if qty <= 0 or (want and awaits_execution(scene, plan, side)):
@@ -100,6 +112,8 @@ def _reduce(
     step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
     link = scene.link(copy, Role.REDUCTION, step)
     attempts = scene.attempts(link)
+    if lost(attempts) >= _LOST_TOLD:
+        plan.late_exits.append(f"the {side} is not reduced: {NO_ANSWER} {lost(attempts)} times, tried on")
     retry = _exit_retry_ms(attempts)
     if scene.now_ms < retry:
         plan.wake_at(retry)
@@ -162,8 +176,11 @@ def _exit_retry_ms(attempts: list[OurOrder]) -> int:
         return 0
     refusal = last_refusal(attempts)
     if refusal is not None:
-        return retry_at_ms(attempts, _PASSING_WAIT_MS if heals(refusal.code, refusal.message) else _LASTING_WAIT_MS)
-    return attempts[-1].ended_ms + _EXIT_REPEAT_MS
+        passing = _PASSING_WAIT_MS if len(attempts) < _OFTEN else _OFTEN_WAIT_MS
+        return retry_at_ms(attempts, passing if heals(refusal.code, refusal.message) else _LASTING_WAIT_MS)
+    return max(
+        attempts[-1].ended_ms + _EXIT_REPEAT_MS, min(lost_until_ms(attempts), attempts[-1].ended_ms + _OFTEN_WAIT_MS)
+    )
 
 
 def _grow(
@@ -314,16 +331,18 @@ def _attempts_block(
 ) -> str:
     """Why the next attempt must wait for what the earlier ones met; asks for a park when nothing can heal it (A57)."""
     refusal = last_refusal(attempts)
-    if refusal is not None and not heals(refusal.code, refusal.message):
-        plan.park = f"refused by the exchange ({refusal.code}): {refusal.message}"
+    if refusal is not None and parks(refusal.code, refusal.message):
+        plan.park = refused_text(refusal)
         return plan.park
+    if missing := lost_wait(scene, plan, attempts):
+        return missing
     done = [order for order in attempts if order.state is not IntentState.ABSENT and not order.by_us]
     retry = retry_at_ms(done, 60_000 if refusal else _LONGEST_SLIPPAGE_WAIT_MS)
     if not retry or scene.now_ms >= retry:
         return ""
     plan.wake_at(retry)
     if refusal is not None:
-        return f"refused by the exchange ({refusal.code}): {refusal.message}"
+        return refused_text(refusal)
     if scene.policy.follow.catch_up is CatchUp.LIMIT:
         return "the last order ended without a fill"
     if _is_within(scene, plan, attempts[-1], side, price):

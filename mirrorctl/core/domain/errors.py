@@ -12,7 +12,8 @@
         ├── LimitReached            a limit of the profile, or one that could not be computed
         ├── ConfirmationMissing     nobody there to ask
         ├── Locked                  another process holds the profile or the account
-        └── IdentityChanged         another UID than the pinned one
+        ├── IdentityChanged         another UID than the pinned one
+        └── StoreError              the store of the profile cannot be used (see core/store/errors.py)
 
 Each class carries the exit code of the contract, so the command line maps errors in one place by reading it.
 """
@@ -119,3 +120,9 @@ class IdentityChanged(Refused):
     """The keys of a role belong to another UID than the one pinned at first use (rule 4)."""
 
     kind = "identity"
+
+
+class StoreError(Refused):
+    """The store of a profile cannot be used, or not now."""
+
+    kind = "store"

@@ -218,11 +218,11 @@ def _place(holding: Holding, plan: SymbolPlan, target: RungOrder, attempts: Sequ
     if refusal is not None and not heals(refusal.code, refusal.message):
         plan.missing.append(f"target at {plain(target.price)} refused ({refusal.code}): {refusal.message}")
         return False
+    if refusal is not None:  # also while it is tried again: what is tried is not placed yet
+        plan.missing.append(f"target at {plain(target.price)} waits: refused ({refusal.code}): {refusal.message}")
     retry = 0 if attempts and attempts[-1].by_us else retry_at_ms(attempts)
     if holding.now_ms < retry:
         plan.wake_at(retry)
-        if refusal is not None:
-            plan.missing.append(f"target at {plain(target.price)} waits: refused ({refusal.code}): {refusal.message}")
         return False
     attempt = attempts[-1].link.attempt + 1 if attempts else 0
     link = LinkId(holding.tag, holding.trade, Role.TARGET, target.leg, target.key, attempt)

@@ -79,8 +79,9 @@ def stop_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
     if scene.main.position(scene.symbol, side) is not None:
         return NO_STOP
     until = scene.since_ms(plan, f"target {side}") + _ROW_WAIT_MS
-    plan.wake_at(until)
-    if scene.now_ms >= until:
+    if scene.now_ms < until:
+        plan.wake_at(until)
+    else:
         plan.needs.append(Need(NeedKind.POSITION, scene.main.account, scene.symbol))
     return "main's position row is not read yet"
 
@@ -105,8 +106,9 @@ def entry_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
         return WALLET_UNKNOWN
     if scene.mirror.unexplained_loss(scene.symbol, side):
         until = scene.since_ms(plan, f"loss {side}") + _PUSH_WAIT_MS
-        plan.wake_at(until)
-        if scene.now_ms >= until:
+        if scene.now_ms < until:
+            plan.wake_at(until)
+        else:
             plan.needs.append(Need(NeedKind.EXECUTIONS, scene.account, scene.symbol))
         return "the position shrank and its execution was not seen yet"
     if not scene.mirror.proven(scene.symbol, side):
@@ -148,7 +150,8 @@ def _leverage_wait(scene: Scene, plan: SymbolPlan) -> str:
     if "leverage" not in scene.busy and not already:
         reason = f"leverage {plain(actual)} → {plain(wanted)} (main's × factor, within the limit)"
         plan.actions.append(Planned(SetLeverage(scene.account, scene.symbol, wanted, reason)))
-    return f"waits for leverage {plain(wanted)}"
+    why = f": refused by the exchange ({code}): {message}" if code else ""
+    return f"waits for leverage {plain(wanted)}{why}"
 
 
 def quantity_block(scene: Scene, qty: Decimal, lowest: Decimal, highest: Decimal) -> str:

@@ -33,7 +33,7 @@ class OurOrder:
     """One attempt of ours on one account.
 
     `main_order_id` and `main_filled` are of a twin: the order it stands for and what that had filled when the twin was
-    made. `by_us`: we asked for its cancel. Quantities in base coin.
+    made. `by_us`: we asked for its cancel. `overdue`: in doubt for longer than is stated. Quantities in base coin.
     """
 
     link: LinkId
@@ -50,10 +50,20 @@ class OurOrder:
     code: int = 0
     message: str = ""
     ended_ms: int = 0
+    overdue: bool = False
 
     @property
     def is_live(self) -> bool:
         return not self.state.is_over
+
+    @property
+    def is_reducing(self) -> bool:
+        """Whether a reduction is under way: another one waits for it.
+
+        One that is overdue keeps nothing waiting. It was sent to execute at once, so it rests nowhere, and reduce-only,
+        so a second one cannot take more than there is (rule 5).
+        """
+        return self.is_live and self.is_reduction and not self.overdue
 
     @property
     def open_qty(self) -> Decimal:

@@ -316,7 +316,7 @@ def _plan_targets(scene: TradeScene, decided: TradePlan, size: Decimal, row: Pos
         ours.is_live and ours.link.role is Role.ENTRY and scene.view.by_link(str(ours.link)) is None
         for ours in scene.ours
     )
-    arriving = arriving or any(ours.is_live and ours.is_reduction for ours in scene.ours)
+    arriving = arriving or any(ours.is_reducing for ours in scene.ours)
     if not arriving and differ(wanted, standing):
         touched = scene.view.touched_ms(scene.symbol)
         arriving = is_moving(scene.now_ms, touched, scene.since_ms(plan, f"resize {scene.side}"), plan)
@@ -338,7 +338,7 @@ def _sweep(scene: TradeScene, plan: SymbolPlan, size: Decimal, row: Position) ->
 
 def _close(scene: TradeScene, plan: SymbolPlan, reason: str) -> None:
     """Close what is held at market, reduce-only, one order at a time."""
-    if any(ours.is_live and ours.is_reduction for ours in scene.ours):
+    if any(ours.is_reducing for ours in scene.ours):
         return
     size = scene.view.size(scene.symbol, scene.side)
     step = step_tag("close", scene.symbol, scene.side, str(scene.view.seq(scene.symbol)))

@@ -7,6 +7,7 @@ Both are taken off the book as soon as growth is held or main asks for less; the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Order
@@ -20,6 +21,7 @@ from mirrorctl.core.domain.ours import OurOrder
 from mirrorctl.core.domain.own_approach import entry_block
 from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop, main_trigger
+from mirrorctl.core.domain.refusals import NO_ANSWER, lost, lost_text, lost_until_ms
 from mirrorctl.core.domain.scene import Held, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.values import PositionSide, StopKind, TimeInForce
@@ -135,6 +137,18 @@ def cancel_entry(scene: Scene, plan: SymbolPlan, ours: OurOrder, reason: str) ->
     if placed is None or not placed.is_open or f"cancel:{placed.order_id}" in scene.busy:
         return
     plan.actions.append(Planned(CancelOrder(scene.account, scene.symbol, placed.order_id, placed.link_id, reason)))
+
+
+def lost_wait(scene: Scene, plan: SymbolPlan, attempts: Sequence[OurOrder]) -> str:
+    """Why an entry is not sent again that was sent, not answered and nowhere afterwards; asks for a park in the end."""
+    if given_up := lost_text(attempts):
+        plan.park = given_up
+        return given_up
+    until = lost_until_ms(attempts)
+    if scene.now_ms >= until:
+        return ""
+    plan.wake_at(until)
+    return f"{NO_ANSWER} {lost(attempts)} times, and not on the exchange"
 
 
 def _on_book(scene: Scene, ours: OurOrder) -> Order | None:

@@ -16,6 +16,7 @@ from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.ladder import Ladder
 from mirrorctl.core.domain.ours import OurOrder
 from mirrorctl.core.domain.policy import MirrorPolicy
+from mirrorctl.core.domain.refusals import RATE_LIMIT
 from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
@@ -92,8 +93,8 @@ class Planned:
 class Held:
     """Growth that policy keeps back, with its reason: never drift (A82).
 
-    `raw_want` None: not known, for there is no ratio yet. `waiting`: not policy but a read or a change under way; it
-    ends by itself and is not yet in step.
+    `raw_want` None: not known, for there is no ratio yet. `waiting`: not policy but a read, a change under way or a
+    rate limit; it ends by itself and is not yet in step.
     """
 
     account: str
@@ -103,6 +104,10 @@ class Held:
     want: Decimal
     reason: str
     waiting: bool = False
+
+    def __post_init__(self) -> None:
+        if self.reason.startswith(RATE_LIMIT):
+            object.__setattr__(self, "waiting", True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.own_approach import entry_block
 from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop
-from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
-from mirrorctl.core.domain.resting import cancel_entry, catch_up_late, hold_resting, stay
+from mirrorctl.core.domain.refusals import heals, last_refusal, parks, refused_text, retry_at_ms
+from mirrorctl.core.domain.resting import cancel_entry, catch_up_late, hold_resting, lost_wait, stay
 from mirrorctl.core.domain.scene import Held, Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionSide
 
@@ -242,7 +242,12 @@ def _place(
     """A twin for an order that has none standing."""
     if order.order_type is OrderType.MARKET and order.status is not OrderStatus.UNTRIGGERED:
         return  # it is executing: what it fills is followed within the slippage bound
-    if not scene.main.leaves(order) or not _may_place(scene, plan, order, attempts):
+    if not scene.main.leaves(order):
+        return
+    kept_off = _kept_off(scene, plan, order, attempts)
+    if kept_off is not None:
+        if kept_off:
+            _hold(scene, plan, side, copy, order, block or kept_off)
         return
     lead = _lead(scene, copy, order, attempts)
     qty = scene.instrument.floor_qty(copy.ratio * scene.main.leaves(order) - lead)
@@ -281,21 +286,33 @@ def _place(
     )
 
 
-def _may_place(scene: Scene, plan: SymbolPlan, order: Order, attempts: list[OurOrder]) -> bool:
-    """A twin that the exchange ended is not placed again at the same price; one that we ended is."""
+def _kept_off(scene: Scene, plan: SymbolPlan, order: Order, attempts: list[OurOrder]) -> str | None:
+    """Why a twin is not placed after the earlier attempts ("": that is how it stays); None when it may be.
+
+    One that the exchange ended is not placed again at the same price; one that we ended is.
+    """
     if not attempts:
-        return True
+        return None
     last = attempts[-1]
-    if last.state is IntentState.ABSENT or last.by_us or last.filled >= last.qty:
-        return True
+    if last.by_us or last.filled >= last.qty:
+        return None
+    if last.state is IntentState.ABSENT:
+        return lost_wait(scene, plan, attempts) or None
     refusal = last_refusal(attempts)
-    if refusal is not None and heals(refusal.code, refusal.message):
+    if refusal is None:
+        return "" if last.price == order.price else None
+    if heals(refusal.code, refusal.message):
         retry = retry_at_ms(attempts)
-        if scene.now_ms < retry:
-            plan.wake_at(retry)
-            return False
-        return True
-    return last.price != order.price
+        if scene.now_ms >= retry:
+            return None
+        plan.wake_at(retry)
+        return refused_text(refusal)
+    if last.price != order.price:
+        return None
+    if parks(refusal.code, refusal.message):
+        plan.park = refused_text(refusal)
+        return plan.park
+    return f"{refused_text(refusal)}: followed by main's fills"
 
 
 def _hold(

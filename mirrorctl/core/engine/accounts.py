@@ -9,15 +9,16 @@ from mirrorctl.core.domain.account import Execution
 from mirrorctl.core.domain.actions import NotSent, Priority
 from mirrorctl.core.domain.ids import account_tag
 from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.domain.refusals import RATE_LIMIT
 from mirrorctl.core.domain.values import Freshness, PositionSide
 from mirrorctl.core.domain.view import AccountView
-from mirrorctl.core.engine.ports import DayAnswer, FeeRateAnswer, Query, Reader, Writer
+from mirrorctl.core.engine.pacing import Pace
+from mirrorctl.core.engine.ports import DayAnswer, FeeRateAnswer, Query, Reachability, Reader, Writer
 
 BLIND_RELIST_MS = 2_000
 DAY_MS = 86_400_000
 _DAY_FRESH_MS = 120_000
 _BLIND_FRESH_MS = 6_000
-_EXIT_RETRY_MS = 1_000
 
 
 @dataclass(slots=True)
@@ -27,7 +28,8 @@ class Account:
     `relisted_ms` is when the last whole relist was asked, not when it came back. `openers` holds, per symbol and side,
     the link id of the execution that last grew the position: it says whose position it is when the store is new.
     `fee_rates` by symbol: None where the exchange says that it has none, as on demo; not in it while nothing was read.
-    `equity` is what the last ReadWallet told, begun at `equity_read_ms`.
+    `equity` is what the last ReadWallet told, begun at `equity_read_ms`. `reach` tells how the account can be reached;
+    None where nobody knows. `entries_held` is why the last entry was not sent.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Account:
     reader: Reader
     writer: Writer
     view: AccountView
+    reach: Reachability | None = None
     stream_up: bool = False
     epoch: int = -1
     stream_since_ms: int = 0
@@ -53,12 +56,12 @@ class Account:
     fee_rates: dict[str, FeeRateAnswer | None] = field(default_factory=dict)
     equity: Decimal | None = None
     equity_read_ms: int = 0
-    hold_entries_until_ms: int = 0
-    hold_exits_until_ms: int = 0
+    pace: Pace = field(default_factory=Pace)
+    entries_held: str = ""
 
     @classmethod
-    def create(cls, name: str, uid: int, reader: Reader, writer: Writer) -> Account:
-        return cls(name, uid, reader, writer, AccountView(name))
+    def create(cls, name: str, uid: int, reader: Reader, writer: Writer, reach: Reachability | None = None) -> Account:
+        return cls(name, uid, reader, writer, AccountView(name), reach)
 
     @property
     def is_main(self) -> bool:
@@ -87,14 +90,23 @@ class Account:
             return None
         return -(self.day.realised + wallet.unrealised_pnl)
 
+    @property
+    def hold_entries_until_ms(self) -> int:
+        """Until when no entry is sent, for the last one did not reach the exchange; 0: they may be."""
+        return self.pace.until_ms(Priority.ENTRY)
+
     def not_sent(self, priority: Priority, outcome: NotSent, now_ms: int) -> None:
-        """A send did not reach matching. Entries wait as long as they were told; exits try again within a second."""
-        self.error = outcome.reason
-        wait_ms = int(outcome.retry_after_s * 1000)
+        """A send did not reach matching: what is as urgent waits, ever longer."""
+        if not outcome.limited:
+            self.error = outcome.reason
         if priority is Priority.ENTRY:
-            self.hold_entries_until_ms = now_ms + wait_ms
-        else:
-            self.hold_exits_until_ms = now_ms + min(wait_ms, _EXIT_RETRY_MS)
+            unreached = f"the exchange could not be reached: {outcome.reason}"
+            self.entries_held = f"{RATE_LIMIT}: {outcome.reason}" if outcome.limited else unreached
+        self.pace.not_sent(priority, outcome, now_ms)
+
+    def growth_held(self, now_ms: int) -> str:
+        """Why entries wait for a moment although nothing speaks against them; empty when they do not."""
+        return self.entries_held if now_ms < self.hold_entries_until_ms else ""
 
     def note_opener(self, execution: Execution) -> None:
         """Remember whose execution grew the position last; executions come in the order of their time."""

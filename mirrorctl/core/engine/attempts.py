@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from decimal import Decimal
+
 from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.actions import PlaceOrder
 from mirrorctl.core.domain.ids import parse
@@ -10,17 +13,34 @@ from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.records import Intent
 
 
-def attempt_of(intent: Intent, action: PlaceOrder, view: AccountView) -> OurOrder:
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An order of ours and what it was made of. The last hour's are looked at in every pass, and seldom change."""
+
+    intent: Intent
+    shown: Order | None
+    seen: Decimal
+    overdue: bool
+    order: OurOrder
+
+
+def attempt_of(
+    intent: Intent, action: PlaceOrder, view: AccountView, *, overdue: bool = False, before: Attempt | None = None
+) -> Attempt:
     """A journaled placement. Quantity and price are those of its row once it was seen, for it may have been amended.
 
     What it filled is known from its row, its executions or, after a restart, the journal: whichever says more (A85).
+    `before` is given back where nothing changed since.
     """
+    shown = view.by_link(action.link_id)
+    seen = min(view.link_filled(action.link_id), action.qty) if shown is None else view.filled(shown)
+    now = (id(intent), id(shown), seen, overdue)
+    if before is not None and now == (id(before.intent), id(before.shown), before.seen, before.overdue):
+        return before
     link = parse(action.link_id)
     if link is None:
         raise ValueError(f"{action.link_id!r} is not one of our link ids")
-    shown = view.by_link(action.link_id)
-    seen = min(view.link_filled(action.link_id), action.qty) if shown is None else view.filled(shown)
-    return OurOrder(
+    order = OurOrder(
         link=link,
         symbol=action.symbol,
         side=action.side,
@@ -35,7 +55,9 @@ def attempt_of(intent: Intent, action: PlaceOrder, view: AccountView) -> OurOrde
         code=intent.code,
         message=intent.message,
         ended_ms=intent.updated_ms if intent.state.is_over else 0,
+        overdue=overdue,
     )
+    return Attempt(intent, shown, seen, overdue, order)
 
 
 def attempt_on_book(order: Order, view: AccountView) -> OurOrder | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mirrorctl.core.domain.actions import Action
+from mirrorctl.core.engine.effects import busy_key
 
 _FIRST_MS = 1_000
 _LONGEST_MS = 30_000
@@ -47,3 +48,24 @@ class Changes:
     def forget(self, account: str, symbol: str, kind: str) -> bool:
         """What the change was about is gone; the same for what comes after it is a new one. Whether it was known."""
         return self._done.pop((account, symbol, kind), None) is not None
+
+
+class Refusals:
+    """How often in a row the exchange refused the same kind of change, by account, symbol and kind."""
+
+    def __init__(self) -> None:
+        self._times: dict[tuple[str, str, str], int] = {}
+
+    def note(self, action: Action) -> int:
+        """A change was refused. Returns for how many ms its kind has to wait: doubled each time."""
+        key = (action.account, action.symbol, busy_key(action))
+        self._times[key] = times = self._times.get(key, 0) + 1
+        return min(_FIRST_MS << min(times - 1, 8), _LONGEST_MS)
+
+    def count(self, action: Action) -> int:
+        """How often in a row so far."""
+        return self._times.get((action.account, action.symbol, busy_key(action)), 0)
+
+    def forget(self, account: str, symbol: str, kind: str) -> bool:
+        """It was done, or what it was about is gone. Whether any was known."""
+        return self._times.pop((account, symbol, kind), None) is not None

@@ -107,6 +107,8 @@ class Copies:
             if cycle.opened:
                 is_old = policy.adopt is Adopt.NEW_ONLY and (old is None or cycle.key in old)
                 copy = _adopted(copy, policy, mirror, self.main_size(copy, main), NEW_ONLY if is_old else NEW_STORE)
+            elif mirror.view.size(*here) and opened_by_us(mirror, here):  # what it followed is over, or leads its order
+                copy = replace(copy, held=NEW_STORE, opened=True)
             opened = copy.opened or _has_twins(mirror, here)
             self._begin_copy(replace(copy, done=done, opened=opened))
         for row in mirror.view.positions():

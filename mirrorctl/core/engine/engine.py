@@ -23,6 +23,7 @@ from mirrorctl.core.domain.trade_scene import TradePlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.baseline import Baseline, Sightings, old_cycles
+from mirrorctl.core.engine.doubts import tend_doubts
 from mirrorctl.core.engine.foreign import adopt_foreign
 from mirrorctl.core.engine.halts import Halts
 from mirrorctl.core.engine.handover import advance_cycles, take_over
@@ -40,10 +41,12 @@ from mirrorctl.core.engine.ports import (
     Relist,
 )
 from mirrorctl.core.engine.questions import UNSETTLED_WAIT_MS, ask_need, ask_unsettled
+from mirrorctl.core.engine.reach import ReachWatch
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Severity, StandingKind, Store
 from mirrorctl.core.engine.sizing import Sizer
 from mirrorctl.core.engine.state import OVERLAP_MS, READ_RETRY_MS, EngineState
+from mirrorctl.core.engine.store_care import StoreCare
 from mirrorctl.core.engine.wishes import tend_wishes
 
 _WEEK_MS = 7 * 86_400_000
@@ -74,6 +77,8 @@ class Engine(EngineState):
         self._sends = sends
         self._intake = Intake(self, decode)
         self._halts = Halts(self)
+        self._reach = ReachWatch(self.outbox)
+        self.store_care = StoreCare(self)
         self._housekeeping_ms = 0
         self.sizer = Sizer(self)
         for account in accounts:
@@ -123,6 +128,7 @@ class Engine(EngineState):
             self.trades,
             max_closes=self.policy.max_closes_per_pass,
             sizes=self.main_sizes,
+            brake=self.brake,
             approach=self.policy.approach_of(account.name),
         )
 
@@ -144,15 +150,20 @@ class Engine(EngineState):
         while self.tasks.run(now):
             self._decide(now)
         self._housekeep(now)
+        if self.store_care.tend(now):
+            for mirror in self.passes.values():
+                self.dirty[mirror.mirror.name] |= self.all_symbols(mirror)
 
     def _decide(self, now: int) -> None:
         self._halts.tend(now, acts=self._sends)
+        self._reach.look(self.accounts.values(), now)
         self._ask_due_relists(now)
         ask_unsettled(self, now)
         self._intake.transfers.tend(now)
         for name, query in self.book.looks_due(now):
             if name in self.accounts:
                 self.accounts[name].ask(query, now)
+        tend_doubts(self, now, acts=self._sends)
         self._wake_plans(now)
         if self.is_known(self.main):
             self._intake.settle_early()
@@ -307,12 +318,12 @@ class Engine(EngineState):
         """Why entries of this mirror on this symbol are held whatever their size."""
         if not self.policy.mirroring:
             return "mirroring is disabled (ENABLE_MIRROR_TRADING)"
+        if self.store.error:
+            return self.store.error
         for named in {symbol, mirror.sight.lens.symbol_there(symbol)}:  # by its own name, or by main's
             if standing := self.standings.growth_block(mirror.mirror.name, named):
                 return standing
-        if now < mirror.mirror.hold_entries_until_ms:
-            return f"the exchange could not be reached: {mirror.mirror.error}"
-        return ""
+        return mirror.mirror.growth_held(now)
 
     def _advance_cycles(self, now: int) -> None:
         for symbol in self.keeper.unproven(self.main.view):
@@ -358,5 +369,5 @@ class Engine(EngineState):
         self.book.forget_old(now, lambda account, symbol: (account, symbol) in followed)
         for account in self.accounts.values():
             account.forget_asks(now - _HOUSEKEEPING_MS)
-        self.store.prune(now - _KEPT_MS)
+        self.store.prune(now - _KEPT_MS, now, self.book.ids())
         self.store.checkpoint()

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Sequence
 
 from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wallet
-from mirrorctl.core.domain.actions import Action, NotSent, PlaceOrder, Priority, RejectedOutcome
 from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
+from mirrorctl.core.engine.answers import take_answer
 from mirrorctl.core.engine.events import Events
 from mirrorctl.core.engine.hand_edits import respect_hand
 from mirrorctl.core.engine.ports import (
@@ -46,7 +46,6 @@ from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 from mirrorctl.core.engine.transfers import Transfers
 
 _LIST_LAG_MS = 5_000
-_NOTHING_TO_REDUCE = 110017
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ class Intake:
             account.last_event_ms = event.received_ms
             self._on_frame(account, event)
         elif isinstance(event, SendDone):
-            self._on_send_done(account, event)
+            take_answer(self._state, account, event)
         elif isinstance(event, ReadDone):
             self._on_read_done(account, event)
         elif isinstance(event, StreamUp):
@@ -99,6 +98,8 @@ class Intake:
             return
         if isinstance(value, Order):
             news = account.view.apply_order(value, now)
+            if news and parse(value.link_id) is None and not value.stop_kind.position_bound:
+                self._state.brake.outside(account.name, value.symbol)
             self._took(account, value)
             if not value.is_open:
                 self._state.book.confirm(account.name, value.symbol, account.view, now)
@@ -130,6 +131,8 @@ class Intake:
             self._on_mirror_execution(account, execution, live=live)
 
     def _on_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
+        if parse(execution.link_id) is None:
+            self._state.brake.outside(account.name, execution.symbol)
         self._state.entry_fees.note(account.name, execution, live=live)
         self._state.day_book.note(account, execution, self._state.now_ms())
         self._events.on_execution(account, execution, read=not live)
@@ -167,32 +170,15 @@ class Intake:
         if not account.is_main:
             self._state.keeper.on_mirror_row(account.name, symbol, account.view, self._state.main.view)
 
-    def _on_send_done(self, account: Account, event: SendDone) -> None:
-        now = self._state.now_ms()
-        intent = self._state.book.on_outcome(event.intent_id, event.outcome, event.sent_ms, now)
-        if intent is None:
-            return
-        action = intent.action
-        self._state.mark(account, action.symbol)
-        if isinstance(event.outcome, NotSent):
-            account.not_sent(action.priority, event.outcome, now)
-        elif isinstance(event.outcome, RejectedOutcome):
-            if not _is_race(action, event.outcome):
-                text = f"{type(action).__name__} refused ({event.outcome.code}): {event.outcome.message}"
-                severity = Severity.WARNING if action.priority is Priority.ENTRY else Severity.CRITICAL
-                about = f"{_decision(action)}:{event.outcome.code}"
-                self._state.outbox.tell(now, severity, "refused", account.name, action.symbol, text, about)
-            account.ask(ReadPosition(action.symbol), now)
-            if not isinstance(action, PlaceOrder) and hasattr(action, "order_id"):
-                account.ask(FindOrder(action.symbol, order_id=action.order_id), now)
-        self._state.book.confirm(account.name, action.symbol, account.view, now)
-
     def _on_stream_up(self, account: Account, event: StreamUp) -> None:
         now = self._state.now_ms()
         blind = now - account.stream_since_ms if account.stream_since_ms else 0
         if account.epoch >= 0 and not account.stream_up:
-            log.warning("%s: stream is back after %.1f s blind; relisting", account.name, blind / 1000)
+            text = f"stream is back after {blind / 1000:.1f} s blind; relisting"
+            log.warning("%s: %s", account.name, text)
+            self._state.outbox.tell(now, Severity.INFO, "stream-up", account.name, "", text, f"{event.epoch}:{now}")
         account.stream_up, account.epoch, account.stream_since_ms = True, event.epoch, now
+        account.pace.reset()
         account.relist_due_ms = now
         account.asked = {query: at for query, at in account.asked.items() if not isinstance(query, Relist)}
 
@@ -202,9 +188,8 @@ class Intake:
         now = self._state.now_ms()
         if account.stream_up:
             account.stream_since_ms = now
-            self._state.outbox.tell(
-                now, Severity.WARNING, "stream-down", account.name, "", event.reason, str(event.epoch)
-            )
+            about = f"{event.epoch}:{now}"  # epochs are counted anew with every start
+            self._state.outbox.tell(now, Severity.WARNING, "stream-down", account.name, "", event.reason, about)
         account.stream_up = False
         account.error = event.reason
         account.relist_due_ms = min(account.relist_due_ms, now)
@@ -355,19 +340,3 @@ class Intake:
     def _attributed(self, account: Account, query: FindOrder) -> None:
         _, left = self._state.attributing.get((account.name, query.symbol), (-1, set()))
         left.discard(query.order_id)
-
-
-def _decision(action: Action) -> str:
-    """What all attempts at one decision share, so that a refusal is told once and not for every attempt."""
-    link = parse(action.link_id) if isinstance(action, PlaceOrder) else None
-    return str(link.intent) if link is not None else f"{type(action).__name__}:{action.reason}"
-
-
-def _is_race(action: Action, outcome: RejectedOutcome) -> bool:
-    """Whether it only came too late: a stop was faster than a reduction, or an order ended before its amend.
-
-    What is wrong after that is told by who finds it: a position without its stop, for one.
-    """
-    if isinstance(action, PlaceOrder):
-        return outcome.code == _NOTHING_TO_REDUCE
-    return outcome.overtaken

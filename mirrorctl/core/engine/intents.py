@@ -7,8 +7,8 @@ the state it was to change was read after the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Order
@@ -19,47 +19,27 @@ from mirrorctl.core.domain.actions import (
     DoubtfulOutcome,
     Outcome,
     PlaceOrder,
+    Priority,
     RejectedOutcome,
     SetTradingStop,
 )
+from mirrorctl.core.domain.errors import StoreError
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.refusals import FORGIVEN
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.attempts import attempt_of, attempt_on_book
-from mirrorctl.core.engine.changes import Changes
-from mirrorctl.core.engine.effects import BOUND, busy_key, effect_seen, question_of
+from mirrorctl.core.engine.changes import Changes, Refusals
+from mirrorctl.core.engine.effects import BOUND, busy_key, effect_seen
 from mirrorctl.core.engine.limits import Growth, OrderRate, growth_of
-from mirrorctl.core.engine.ports import Query, ReadPosition
+from mirrorctl.core.engine.looks import CONFIRM_MS, FIRST_LOOK_MS, Tracked, is_lasting
+from mirrorctl.core.engine.ports import Query
 from mirrorctl.core.engine.records import Intent, Store
 
-CONFIRM_MS = 400
-RECV_WINDOW_MS = 5_000
-_ABSENT_AFTER_MS = RECV_WINDOW_MS + 3_000
-_ABSENT_READS = 3
-_FIRST_LOOK_MS = 250
-_LONGEST_LOOK_MS = 10_000
 _KEPT_MS = 3_600_000
-_REFUSED_WAIT_MS = 1_000
-_LONGEST_REFUSED_WAIT_MS = 30_000
-
-
-@dataclass(slots=True)
-class _Tracked:
-    """An intent and how its settling goes. `look_ms`: when to ask next, 0 when nothing is to be asked.
-
-    `gone_ms`: since when it counts as nowhere; it ends once the position was read after that.
-    """
-
-    intent: Intent
-    sent_ms: int
-    answered_ms: int = 0
-    look_ms: int = 0
-    looks: int = 0
-    absent: int = 0
-    gone_ms: int = 0
-    busy_until_ms: int = 0
+_PROTECTIVE_WAIT_MS = 1_000
 
 
 class IntentBook:
@@ -70,12 +50,14 @@ class IntentBook:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._by_id: dict[int, _Tracked] = {}
-        self._by_link: dict[tuple[str, str], _Tracked] = {}
-        self._by_symbol: dict[tuple[str, str], dict[int, _Tracked]] = {}
-        self._refusals: dict[tuple[str, str, str], int] = {}
+        self._by_id: dict[int, Tracked] = {}
+        self._unsettled: dict[int, Tracked] = {}
+        self._by_link: dict[tuple[str, str], Tracked] = {}
+        self._by_symbol: dict[tuple[str, str], dict[int, Tracked]] = {}
+        self.refusals = Refusals()
         self._rates: dict[str, OrderRate] = {}
         self._changes = Changes()
+        self._overdue: set[int] = set()
         self.interrupted: list[int] = []
 
     # --- life ------------------------------------------------------------------------------------------------
@@ -87,10 +69,10 @@ class IntentBook:
         """
         for intent in self._store.recent_intents(min(since_ms, now_ms - _KEPT_MS)):
             self._note_placement(intent.action, intent.created_ms)
-            if intent.state.is_over and (_is_lasting(intent) or intent.updated_ms > now_ms - _KEPT_MS):
-                self._track(_Tracked(intent, intent.created_ms, answered_ms=intent.updated_ms))
+            if intent.state.is_over and (is_lasting(intent) or intent.updated_ms > now_ms - _KEPT_MS):
+                self._track(Tracked(intent, intent.created_ms, answered_ms=intent.updated_ms))
         for intent in self._store.open_intents():
-            tracked = _Tracked(intent, now_ms, look_ms=now_ms)  # sent at the latest when the process before died
+            tracked = Tracked(intent, now_ms, look_ms=now_ms)  # sent at the latest when the process before died
             self._track(tracked)
             if intent.state is not IntentState.LIVE:
                 self._update(tracked, now_ms, state=IntentState.DOUBT)
@@ -98,11 +80,19 @@ class IntentBook:
                     self.interrupted.append(intent.intent_id)
 
     def open(self, action: Action, now_ms: int) -> Intent:
-        """Journal an action. It is durable when this returns; only then may it be sent."""
-        return self.open_all([Planned(action)], now_ms)[0]
+        """Journal an action, which may then be sent. Raises StoreError for an entry that cannot be written down."""
+        if opened := self.open_all([Planned(action)], now_ms):
+            return opened[0]
+        raise StoreError(self._store.error, self._store.hint)
 
     def open_all(self, planned: Sequence[Planned], now_ms: int) -> list[Intent]:
-        """Journal several actions in one transaction; they are tracked only once it stands."""
+        """Journal several actions in one transaction; they are tracked only once it stands. Returns what may be sent.
+
+        It is durable by then. Where the store cannot be written, entries are left out; what protects goes on without
+        (see GuardedStore).
+        """
+        if self._store.error:
+            planned = [item for item in planned if item.action.priority is not Priority.ENTRY]
         with self._store.batch():
             ids = [
                 self._store.record_intent(item.action, now_ms, item.main_order_id, item.main_filled) for item in planned
@@ -113,8 +103,11 @@ class IntentBook:
             intent = Intent(
                 intent_id, account, item.action, state, now_ms, now_ms, item.main_order_id, item.main_filled
             )
-            self._track(_Tracked(intent, now_ms))
+            self._track(Tracked(intent, now_ms))
             self._note_placement(item.action, now_ms)
+            if self._store.error and item.action.priority is Priority.ENTRY:  # it failed just now
+                self.withdraw(intent_id, now_ms)
+                continue
             intents.append(intent)
             if isinstance(item.action, CancelOrder):
                 self._mark_by_us(item.action, now_ms)
@@ -142,12 +135,14 @@ class IntentBook:
             tracked.look_ms = now_ms + CONFIRM_MS
             self._update(tracked, now_ms, state=IntentState.ACCEPTED, order_id=outcome.order_id)
         elif isinstance(outcome, DoubtfulOutcome):
-            tracked.look_ms = now_ms + _FIRST_LOOK_MS
+            tracked.look_ms = now_ms + FIRST_LOOK_MS
             self._update(tracked, now_ms, state=IntentState.DOUBT, message=outcome.reason)
         elif isinstance(outcome, RejectedOutcome):
             self._refused(tracked, outcome, now_ms)
         else:
-            tracked.busy_until_ms = now_ms + int(outcome.retry_after_s * 1000)
+            protective = tracked.intent.action.priority <= Priority.CANCEL
+            waits_ms = int(outcome.retry_after_s * 1000)
+            tracked.busy_until_ms = now_ms + (min(waits_ms, _PROTECTIVE_WAIT_MS) if protective else waits_ms)
             self._update(tracked, now_ms, state=IntentState.ABSENT, message=outcome.reason)
             self._forget_unsent(tracked)
         return tracked.intent
@@ -179,7 +174,7 @@ class IntentBook:
             answered = tracked.answered_ms or (tracked.sent_ms if tracked.intent.state is IntentState.DOUBT else 0)
             read_after = bool(answered) and read_ms >= answered
             if tracked.intent.state is not IntentState.PENDING and (effect_seen(action, view) or read_after):
-                self._refusals.pop((account, symbol, busy_key(action)), None)
+                self.refusals.forget(account, symbol, busy_key(action))
                 self._update(tracked, now_ms, state=IntentState.DONE)
                 tracked.busy_until_ms = now_ms + self._changes.done(action, busy_key(action), now_ms)
 
@@ -192,33 +187,31 @@ class IntentBook:
         tracked = self._by_link.get((account, link_id))
         if tracked is None or tracked.intent.state.is_over or tracked.gone_ms:
             return
-        tracked.absent += 1
-        settled = requested_ms >= tracked.sent_ms + _ABSENT_AFTER_MS and tracked.absent >= _ABSENT_READS
-        if settled:
-            tracked.gone_ms, tracked.look_ms, tracked.looks = now_ms, now_ms, 0
+        tracked.note_absent(requested_ms, now_ms)
 
     def forget_old(self, now_ms: int, matters: Callable[[str, str], bool]) -> None:
         """Drop what ended long ago from memory; the journal keeps it. Twins of what `matters` stay."""
         for tracked in list(self._by_id.values()):
             intent = tracked.intent
             old = intent.state.is_over and now_ms - intent.updated_ms > _KEPT_MS
-            if old and not (_is_lasting(intent) and matters(intent.account, intent.action.symbol)):
+            if old and not (is_lasting(intent) and matters(intent.account, intent.action.symbol)):
                 self._untrack(tracked)
 
     # --- what the planner sees ---------------------------------------------------------------------------------
 
     def ours(self, account: str, symbol: str, view: AccountView) -> list[OurOrder]:
         """Every attempt of ours on the symbol, with those that only the exchange still knows (a lost store)."""
-        found = [
-            attempt_of(t.intent, t.intent.action, view)
-            for t in self._by_symbol.get((account, symbol), {}).values()
-            if isinstance(t.intent.action, PlaceOrder)
-        ]
-        known = {str(order.link) for order in found}
+        found = []
+        for tracked in self._by_symbol.get((account, symbol), {}).values():
+            intent, before = tracked.intent, tracked.attempt
+            if isinstance(intent.action, PlaceOrder):
+                overdue = intent.intent_id in self._overdue
+                tracked.attempt = attempt_of(intent, intent.action, view, overdue=overdue, before=before)
+                found.append(tracked.attempt.order)
         found += [
             adopted
             for order in view.orders(symbol)
-            if order.link_id not in known and (adopted := attempt_on_book(order, view)) is not None
+            if (account, order.link_id) not in self._by_link and (adopted := attempt_on_book(order, view)) is not None
         ]
         return found
 
@@ -243,6 +236,11 @@ class IntentBook:
         ended = {busy_key(t.intent.action): t.intent for t in tracked if not isinstance(t.intent.action, PlaceOrder)}
         return {key: (i.code, i.message) for key, i in ended.items() if i.state is IntentState.REJECTED}
 
+    def waiting(self, now_ms: int) -> list[Intent]:
+        """Changes that the exchange refused a moment ago and that wait to be tried again."""
+        ended = (t for t in self._by_id.values() if t.busy_until_ms > now_ms)
+        return [t.intent for t in ended if t.intent.state is IntentState.REJECTED]
+
     def on_the_way(self, account: str, view: AccountView) -> list[Growth]:
         """What entries and their amends may still add and the view does not show yet: limits count it."""
         sent = (intent.action for intent in self.open_intents() if intent.account == account)
@@ -254,19 +252,24 @@ class IntentBook:
         return rate.count(now_ms) if rate is not None else 0
 
     def forgive(self, account: str | None, symbol: str | None, now_ms: int) -> None:
-        """The trader says try again (`resume`): refusals count no longer. None: of every account or symbol."""
+        """The trader says try again (`resume`): what was refused or lost counts no longer. None: of every one."""
         for tracked in self._by_id.values():
             intent = tracked.intent
             chosen = account in (None, intent.account) and symbol in (None, intent.action.symbol)
-            if chosen and intent.state is IntentState.REJECTED:
+            lost = intent.state is IntentState.ABSENT and isinstance(intent.action, PlaceOrder) and not intent.code
+            if chosen and (lost or intent.state is IntentState.REJECTED):
                 tracked.busy_until_ms = 0
-                self._update(tracked, now_ms, state=IntentState.ABSENT)
+                self._update(tracked, now_ms, state=IntentState.ABSENT, message=FORGIVEN if lost else "")
 
     def in_doubt(self) -> list[Intent]:
-        return [t.intent for t in self._by_id.values() if t.intent.state is IntentState.DOUBT]
+        return [t.intent for t in self._unsettled.values() if t.intent.state is IntentState.DOUBT]
 
     def open_intents(self) -> list[Intent]:
-        return [t.intent for t in self._by_id.values() if not t.intent.state.is_over]
+        return [t.intent for t in self._unsettled.values()]
+
+    def ids(self) -> Collection[int]:
+        """Every intent that is in memory: what still matters of the journal."""
+        return self._by_id.keys()
 
     def by_link(self, account: str, link_id: str) -> Intent | None:
         tracked = self._by_link.get((account, link_id))
@@ -278,15 +281,26 @@ class IntentBook:
 
     def looks_due(self, now_ms: int) -> Iterator[tuple[str, Query]]:
         """What must be asked now to settle intents; each asks again later, ever more rarely."""
-        for tracked in self._by_id.values():
-            if tracked.intent.state.is_over or not tracked.look_ms or now_ms < tracked.look_ms:
+        for tracked in list(self._unsettled.values()):
+            if not tracked.look_ms or now_ms < tracked.look_ms:
                 continue
-            wait = min(_FIRST_LOOK_MS << min(tracked.looks, 8), _LONGEST_LOOK_MS)
-            tracked.looks += 1
-            certain_ms = tracked.sent_ms + _ABSENT_AFTER_MS  # the first look that may prove it was never placed
-            tracked.look_ms = certain_ms if now_ms < certain_ms < now_ms + wait else now_ms + wait
-            action = tracked.intent.action
-            yield tracked.intent.account, ReadPosition(action.symbol) if tracked.gone_ms else question_of(action)
+            if tracked.is_overdue(now_ms) and tracked.intent.intent_id not in self._overdue:
+                self._overdue.add(tracked.intent.intent_id)
+                self._update(tracked, now_ms, state=IntentState.DOUBT)  # accepted and never seen is in doubt as well
+            yield tracked.intent.account, tracked.question(now_ms)
+
+    def overdue(self) -> list[Intent]:
+        """What is unsettled although it was asked for as long as is stated (`IN_DOUBT_MS`)."""
+        return [self._by_id[intent_id].intent for intent_id in sorted(self._overdue)]
+
+    def ask_again(self, account: str | None, symbol: str | None, now_ms: int) -> None:
+        """The trader says look again (`resume`): what is overdue is asked for as if it had been sent just now."""
+        for intent_id in list(self._overdue):
+            tracked = self._by_id[intent_id]
+            intent = tracked.intent
+            if account in (None, intent.account) and symbol in (None, intent.action.symbol):
+                self._overdue.discard(intent_id)
+                tracked.look_ms, tracked.looks, tracked.asked_from_ms = now_ms, 0, now_ms
 
     def of_symbol(self, account: str, symbol: str) -> Iterator[Intent]:
         """Every intent that is known of one symbol on one account."""
@@ -294,12 +308,11 @@ class IntentBook:
 
     def next_look_ms(self) -> int | None:
         """When the next question is due; None when nothing is open."""
-        times = [t.look_ms for t in self._by_id.values() if t.look_ms and not t.intent.state.is_over]
-        return min(times, default=None)
+        return min((t.look_ms for t in self._unsettled.values() if t.look_ms), default=None)
 
     # --- inside ----------------------------------------------------------------------------------------------
 
-    def _open(self, account: str, symbol: str) -> Iterable[_Tracked]:
+    def _open(self, account: str, symbol: str) -> Iterable[Tracked]:
         tracked = self._by_symbol.get((account, symbol), {}).values()
         return (t for t in tracked if not t.intent.state.is_over)
 
@@ -307,16 +320,20 @@ class IntentBook:
         if isinstance(action, PlaceOrder):
             self._rates.setdefault(action.account, OrderRate()).note(at_ms)
 
-    def _track(self, tracked: _Tracked) -> None:
+    def _track(self, tracked: Tracked) -> None:
         intent = tracked.intent
         self._by_id[intent.intent_id] = tracked
+        if not intent.state.is_over:
+            self._unsettled[intent.intent_id] = tracked
         self._by_symbol.setdefault((intent.account, intent.action.symbol), {})[intent.intent_id] = tracked
         if isinstance(intent.action, PlaceOrder):
             self._by_link[(intent.account, intent.action.link_id)] = tracked
 
-    def _untrack(self, tracked: _Tracked) -> None:
+    def _untrack(self, tracked: Tracked) -> None:
         intent = tracked.intent
         self._by_id.pop(intent.intent_id, None)
+        self._unsettled.pop(intent.intent_id, None)
+        self._overdue.discard(intent.intent_id)
         self._by_symbol.get((intent.account, intent.action.symbol), {}).pop(intent.intent_id, None)
         if isinstance(intent.action, PlaceOrder):
             key = (intent.account, intent.action.link_id)
@@ -325,7 +342,7 @@ class IntentBook:
 
     def _update(
         self,
-        tracked: _Tracked,
+        tracked: Tracked,
         now_ms: int,
         *,
         state: IntentState,
@@ -335,6 +352,8 @@ class IntentBook:
         order_id: str = "",
     ) -> None:
         placed = isinstance(tracked.intent.action, PlaceOrder)
+        if state is not IntentState.DOUBT:
+            self._overdue.discard(tracked.intent.intent_id)
         tracked.intent = replace(
             tracked.intent,
             state=state,
@@ -344,41 +363,35 @@ class IntentBook:
             message=message or tracked.intent.message,
             order_id=(placed and order_id) or tracked.intent.order_id,
         )
+        if state.is_over:
+            self._unsettled.pop(tracked.intent.intent_id, None)
         self._store.update_intent(tracked.intent)
 
     def _forget_bound(self, account: str, symbol: str) -> None:
         """The position is gone: the pace of what was bound to it does not hold back the stop of the next one."""
         known = [self._changes.forget(account, symbol, kind) for kind in BOUND]
-        known += [self._refusals.pop((account, symbol, kind), 0) > 0 for kind in BOUND]
+        known += [self.refusals.forget(account, symbol, kind) for kind in BOUND]
         if not any(known):
             return
         for tracked in self._by_symbol.get((account, symbol), {}).values():
             if tracked.intent.state.is_over and isinstance(tracked.intent.action, SetTradingStop):
                 tracked.busy_until_ms = 0
 
-    def _refused(self, tracked: _Tracked, outcome: RejectedOutcome, now_ms: int) -> None:
+    def _refused(self, tracked: Tracked, outcome: RejectedOutcome, now_ms: int) -> None:
         action = tracked.intent.action
         self._update(tracked, now_ms, state=IntentState.REJECTED, code=outcome.code, message=outcome.message)
         if not isinstance(action, PlaceOrder):
-            key = (action.account, action.symbol, busy_key(action))
-            self._refusals[key] = refused = self._refusals.get(key, 0) + 1
-            wait = min(_REFUSED_WAIT_MS << min(refused - 1, 8), _LONGEST_REFUSED_WAIT_MS)
-            tracked.busy_until_ms = now_ms + wait
+            tracked.busy_until_ms = now_ms + self.refusals.note(action)
 
-    def _forget_unsent(self, tracked: _Tracked) -> None:
-        """A placement that never left keeps its id free for the next try."""
-        if isinstance(tracked.intent.action, PlaceOrder):
+    def _forget_unsent(self, tracked: Tracked) -> None:
+        """A placement that never left keeps its id free for the next try, and no room in the orders of a minute."""
+        intent = tracked.intent
+        if isinstance(intent.action, PlaceOrder):
             self._untrack(tracked)
+            self._rates[intent.account].forget(intent.created_ms)
 
     def _mark_by_us(self, action: CancelOrder, now_ms: int) -> None:
         target = self._by_link.get((action.account, action.link_id))
         if target is not None:
             target.intent = replace(target.intent, by_us=True, updated_ms=now_ms)
             self._store.update_intent(target.intent)
-
-
-def _is_lasting(intent: Intent) -> bool:
-    """Whether an ended order still matters while its cycle is open: a twin, a rung, or an entry of a trade."""
-    action = intent.action
-    role = action.role if isinstance(action, PlaceOrder) else None
-    return bool(intent.main_order_id) or role in (Role.TARGET, Role.ENTRY)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mirrorctl.core.domain.actions import PlaceOrder
-from mirrorctl.core.domain.errors import LimitReached
+from mirrorctl.core.domain.errors import LimitReached, StoreError
 from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.ours import IntentState
@@ -71,6 +71,6 @@ def _refusal(state: EngineState, action: PlaceOrder) -> str:
     try:
         check_not_paused(state, action.symbol)
         check_entries(state, action.symbol, [(action.qty, price)])
-    except LimitReached as error:
+    except (LimitReached, StoreError) as error:
         return error.message
     return ""

@@ -32,6 +32,11 @@ class OrderRate:
     def note(self, now_ms: int) -> None:
         self._sent.append(now_ms)
 
+    def forget(self, at_ms: int) -> None:
+        """What was noted then never left."""
+        if at_ms in self._sent:
+            self._sent.remove(at_ms)
+
     def count(self, now_ms: int) -> int:
         while self._sent and now_ms - self._sent[0] >= _MINUTE_MS:
             self._sent.popleft()

@@ -10,12 +10,14 @@ from mirrorctl.core.domain.actions import AmendOrder, PlaceOrder
 from mirrorctl.core.domain.approach import Approach
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import Instrument
+from mirrorctl.core.domain.lens import PLAIN
 from mirrorctl.core.domain.own_trade import plan_trade
 from mirrorctl.core.domain.scene import BreakevenTerms, Need, NeedKind, SymbolPlan
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import TradePlan, TradeScene
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.brake import Brake
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.trades import TradeBook
@@ -27,12 +29,15 @@ Terms = Callable[[Account, Trade | None, str, PositionSide], BreakevenTerms]
 class MainPass:
     """Everything a pass over main needs, and what it remembers between passes: the newest plan of each trade."""
 
-    def __init__(self, main: Account, trades: TradeBook, keeper: Keeper, book: IntentBook, usual: Approach) -> None:
+    def __init__(
+        self, main: Account, trades: TradeBook, keeper: Keeper, book: IntentBook, brake: Brake, usual: Approach
+    ) -> None:
         self.plans: dict[Key, SymbolPlan] = {}
         self._main = main
         self._trades = trades
         self._keeper = keeper
         self._book = book
+        self._brake = brake
         self._usual = usual
         self._stood: dict[Key, int | None] = {}
 
@@ -60,6 +65,7 @@ class MainPass:
                 decided = plan_trade(scene)
                 if wake is not None:
                     decided.plan.wake_at(wake)
+            self._brake.hold_back(decided.plan)
             plans.append(decided)
             if keep:
                 self.plans[trade.key] = decided.plan
@@ -77,11 +83,13 @@ class MainPass:
                 self._stood.pop(decided.trade.key, None)
             else:
                 self._trades.save(decided.trade)
-        planned = [item for decided in plans for item in decided.plan.actions]
+        planned = [item for decided in plans for item in self._main.pace.sendable(decided.plan, now_ms)]
         planned.sort(key=lambda item: item.action.priority)
         if not planned:
             return 0
-        for intent in self._book.open_all(planned, now_ms):
+        intents = self._book.open_all(planned, now_ms)
+        self._brake.sent(intents, self._main.view, PLAIN, self._main.view)
+        for intent in intents:
             self._main.writer.send(intent.intent_id, intent.action)
         return len(planned)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution
@@ -12,6 +13,7 @@ from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.records import MeasuredCopy, Store
 
 _BPS = Decimal(10_000)
+_KEPT = 1_000
 
 
 class CopyMeter:
@@ -19,7 +21,7 @@ class CopyMeter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._measured: set[str] = set()
+        self._measured: OrderedDict[str, None] = OrderedDict()
 
     def on_mirror_execution(self, mirror: Account, execution: Execution, keeper: Keeper) -> None:
         link = parse(execution.link_id)
@@ -33,7 +35,9 @@ class CopyMeter:
             fill = keeper.exit_fill.get(keeper.source(mirror.name, execution.symbol, side))
         else:
             return
-        self._measured.add(execution.link_id)
+        self._measured[execution.link_id] = None
+        if len(self._measured) > _KEPT:  # the store measures an order once, whatever is forgotten here
+            self._measured.popitem(last=False)
         if fill is None or fill.exchange_ms > execution.time_ms:
             return
         lens = keeper.lens(mirror.name)

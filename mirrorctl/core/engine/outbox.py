@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from mirrorctl.core.domain.parks import IN_DOUBT, LOOP
+from mirrorctl.core.domain.refusals import NO_ANSWER
 from mirrorctl.core.domain.scene import SymbolPlan
 from mirrorctl.core.engine.records import Alert, Severity, Store
 
@@ -23,6 +25,8 @@ _LOUD = (
     "sizing",
     "map: main's price",
 )
+_RETRIED_MS = 300_000
+_TOLD_ALREADY = (f"parked: {IN_DOUBT}", f"parked: {LOOP}")  # with what parked it
 
 
 class Outbox:
@@ -31,6 +35,7 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._said: dict[tuple[str, str], set[str]] = {}
+        self._refused_ms: dict[tuple[str, str, str], int] = {}
         self._lasting: set[tuple[str, str, str, str]] = set()
 
     def tell(
@@ -40,7 +45,7 @@ class Outbox:
         key = f"{kind}:{account}:{symbol}:{about}"
         added = self._store.add_alert(Alert(key, now_ms, severity, kind, account, symbol, text))
         if added:
-            log.log(_LEVELS[severity], "%s %s: %s", account, symbol, text)
+            log.log(_LEVELS[severity], "%s: %s", f"{account} {symbol}".strip() or kind, text)
         return added
 
     def tell_lasting(
@@ -59,7 +64,8 @@ class Outbox:
         """
         if plan.blocked and not plan.blocked.startswith("brake"):
             return
-        facts = {f"held: {held.reason}" for held in plan.held if held.reason.startswith(_LOUD)}
+        held_back = (held.reason for held in plan.held)
+        facts = {f"held: {why}" for why in held_back if why.startswith(_LOUD) and not why.startswith(_TOLD_ALREADY)}
         if plan.parked:
             facts.add(f"parked: {plan.parked}")
         if plan.blocked.startswith("brake"):
@@ -70,10 +76,20 @@ class Outbox:
         kinds |= {text: f"not mirrored: {text}" if "partial stop" in text else text for text in plan.missing}
         said = self._said.get((plan.account, plan.symbol), set())
         for kind in kinds.keys() - said:
+            if self._was_retried(plan, kind, now_ms):
+                continue
             severity = Severity.CRITICAL if kind.startswith(("brake", "naked", "exit")) else Severity.WARNING
             self.tell(now_ms, severity, "held", plan.account, plan.symbol, kinds[kind], f"{kind}:{now_ms}")
         lacking = any(standing.want > standing.have for standing in plan.standings)
         self._said[(plan.account, plan.symbol)] = kinds.keys() | (said if lacking else set())
+
+    def _was_retried(self, plan: SymbolPlan, kind: str, now_ms: int) -> bool:
+        """Whether it is only told again because it was tried again meanwhile: a retry is no news."""
+        if not kind.startswith("held: refused") and NO_ANSWER not in kind:
+            return False
+        place = (plan.account, plan.symbol, kind)
+        before, self._refused_ms[place] = self._refused_ms.get(place), now_ms
+        return before is not None and now_ms - before < _RETRIED_MS
 
 
 def _kind(fact: str) -> str:

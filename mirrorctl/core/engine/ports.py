@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Protocol
 
 from mirrorctl.core.domain.account import ClosedPnl, Execution, Order, Position, Ticker, Transfer, Wallet
@@ -297,6 +298,49 @@ class Decoder(Protocol):
     """Turns a private stream message into values; raises nothing for messages it does not know."""
 
     def __call__(self, payload: Any) -> Sequence[Order | Execution | Position | Wallet]: ...
+
+
+class BreakerState(StrEnum):
+    """Whether an account is asked anything: `half-open` while one call is out to find out (contract, `status`)."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Requests that may still be made: `left` of `limit` in `window_s`. `wait_s`: how long an entry waits now."""
+
+    name: str
+    limit: int
+    window_s: float
+    left: int
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How an account can be reached. `next_try_s`: until the next call while the breaker is not closed.
+
+    `budgets` are the account's own, by group of endpoints; `address` is the one of the whole process, which the
+    exchange has asked to be silent for `silent_s` more.
+    """
+
+    breaker: BreakerState
+    next_try_s: float
+    budgets: Sequence[Budget]
+    address: Budget
+    silent_s: float
+
+
+class Reachability(Protocol):
+    """Tells how one account can be reached; returns at once, from any thread."""
+
+    def health(self) -> Health: ...
+
+    def trouble(self) -> str:
+        """Why it cannot be reached now; empty when it can."""
 
 
 class Clock(Protocol):

@@ -20,6 +20,7 @@ from mirrorctl.core.domain.policy import Limits, MirrorPolicy
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.brake import Brake
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.limits import Exposure
@@ -45,6 +46,7 @@ class MirrorPass:
         *,
         max_closes: int,
         sizes: MainSizes,
+        brake: Brake,
         approach: Approach | None,
     ) -> None:
         self.policy = policy
@@ -59,6 +61,7 @@ class MirrorPass:
         self._wishes = trades.wishes
         self._max_closes = max_closes
         self._sizes = sizes
+        self._brake = brake
         self._approach = approach
         self._closes: dict[str, int] = {}
 
@@ -92,6 +95,7 @@ class MirrorPass:
                 self._mark_drift(scene, plan)
                 if wake is not None:
                     plan.wake_at(wake)
+                self._brake.hold_back(plan)
             plans.append(plan)
             if keep:
                 self.plans[symbol] = plan
@@ -116,24 +120,18 @@ class MirrorPass:
 
     def execute(self, plans: list[SymbolPlan], now_ms: int) -> int:
         """Journal every action of the plans, then send them in the order of rule 5. Returns how many went out."""
-        planned = [item for plan in plans for item in self._sendable(plan, now_ms)]
+        planned = [item for plan in plans for item in self.mirror.pace.sendable(plan, now_ms)]
         planned.sort(key=lambda item: item.action.priority)
         if not planned:
             return 0
         for item in planned:
             self._claim(item)
         intents = self._book.open_all(planned, now_ms)
+        self._brake.sent(intents, self._main.view, self.sight.lens, self.mirror.view)
         for intent in intents:
             self.mirror.writer.send(intent.intent_id, intent.action)
         self._closes.update({plan.symbol: now_ms for plan in plans if plan.closes_unexplained and plan.actions})
         return len(intents)
-
-    def _sendable(self, plan: SymbolPlan, now_ms: int) -> list[Planned]:
-        """The plan's actions, less exits that were just not sent: they go out a moment later."""
-        if now_ms >= self.mirror.hold_exits_until_ms:
-            return plan.actions
-        plan.wake_at(self.mirror.hold_exits_until_ms)
-        return [item for item in plan.actions if item.action.priority is not Priority.REDUCTION]
 
     def copies(self, symbol: str) -> dict[PositionSide, Copy]:
         found = {side: self._keeper.copies.get((self.mirror.name, symbol, side)) for side in PositionSide}

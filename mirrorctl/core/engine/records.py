@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -159,7 +160,18 @@ class Store(Protocol):
         ...
 
     def fact(self, key: str) -> str | None: ...
-    def set_fact(self, key: str, value: str) -> None: ...
+    @property
+    def error(self) -> str:
+        """Why writes wait in memory; "" where each is durable when it returns. Then no entry may be sent."""
+        ...
+
+    @property
+    def hint(self) -> str:
+        """What to do about `error`."""
+        ...
+
+    def set_fact(self, key: str, value: str, at_ms: int = 0) -> None:
+        """Keep a fact; one with a time is forgotten by a prune of later."""
 
     def cycles(self) -> list[Cycle]: ...
     def save_cycle(self, cycle: Cycle) -> None: ...
@@ -175,9 +187,19 @@ class Store(Protocol):
     def drop_trade(self, key: CycleKey) -> None: ...
 
     def record_intent(
-        self, action: Action, at_ms: int, main_order_id: str = "", main_filled: Decimal | None = None
+        self,
+        action: Action,
+        at_ms: int,
+        main_order_id: str = "",
+        main_filled: Decimal | None = None,
+        *,
+        intent_id: int | None = None,
     ) -> int:
         """Journal an action as PENDING before it is sent; returns its id, rising."""
+        ...
+
+    def newest_row(self) -> int:
+        """The number of the journal's newest row, and the highest id; 0 for an empty one."""
         ...
 
     def update_intent(self, intent: Intent) -> None:
@@ -199,12 +221,20 @@ class Store(Protocol):
         """Put it in the outbox; False when its key is there already."""
         ...
 
+    def has_alert(self, key: str) -> bool: ...
     def alerts(self, limit: int) -> list[Alert]:
         """The newest alerts, newest first."""
         ...
 
-    def prune(self, before_ms: int) -> int:
-        """Delete what ended before then: intents, cycles, alerts, measures, closed positions. Returns how many rows."""
+    def prune(self, before_ms: int, now_ms: int, keep: Container[int] = ()) -> int:
+        """Delete what ended before then: intents that are not in `keep`, cycles, alerts, measures, closed positions.
+
+        Beyond a number of rows the oldest go, whatever their age. A call does a part of it. Returns how many rows went.
+        """
+        ...
+
+    def keep_file(self) -> str:
+        """Look after the file: one that was deleted or replaced is written anew. Says what was done, "" for nothing."""
         ...
 
     def checkpoint(self) -> None:

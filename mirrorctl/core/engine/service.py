@@ -12,6 +12,7 @@ from mirrorctl.core.domain.lens import PLAIN
 from mirrorctl.core.domain.scene import NeedKind, Planned, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.adoption import add_monitor, list_monitors, remove_monitor
+from mirrorctl.core.engine.doubts import doubts_json
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.flatten import flatten, plan_flatten
 from mirrorctl.core.engine.halts import still_reached
@@ -49,7 +50,7 @@ def preview(engine: Engine, symbol: str | None = None) -> dict[str, Any]:
     """What a sync would send now; nothing is sent and nothing is remembered."""
     plans = _plans(engine, symbol)
     unread = [name for name, account in engine.accounts.items() if not engine.is_known(account)]
-    return {**plan_json(plans), "unread": unread + sorted(engine.absent)}
+    return {**plan_json(plans), "unread": unread + sorted(engine.absent), "in_doubt": doubts_json(engine)}
 
 
 def _plans(engine: Engine, symbol: str | None) -> list[SymbolPlan]:
@@ -201,6 +202,8 @@ def _resume(engine: Engine, args: Args, _progress: Progress) -> Steps:
     _known_account(engine, args.get("account") or "")
     ended = engine.standings.clear(args.get("account"), args.get("symbol"))
     engine.book.forgive(args.get("account"), args.get("symbol"), engine.now_ms())
+    engine.brake.release(args.get("account"), args.get("symbol"))
+    engine.book.ask_again(args.get("account"), args.get("symbol"), engine.now_ms())
     _mark_all(engine)
     return {
         "ended": [{"kind": s.kind.value, "account": s.account, "symbol": s.symbol} for s in ended],

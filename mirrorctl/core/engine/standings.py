@@ -12,19 +12,25 @@ class Standings:
         self._store = store
         self._rows = {(s.kind, s.account, s.symbol): s for s in store.standings()}
 
-    def set(self, kind: StandingKind, account: str, symbol: str, reason: str, now_ms: int) -> None:
-        """Begin a pause, a halt or a park; the first reason stays."""
+    def set(self, kind: StandingKind, account: str, symbol: str, reason: str, now_ms: int) -> bool:
+        """Begin a pause, a halt or a park; the first reason stays, and it is False that anything began."""
         key = (kind, account, symbol)
-        if key not in self._rows:
-            self._rows[key] = Standing(kind, account, symbol, reason, now_ms)
-            self._store.save_standing(self._rows[key])
+        if key in self._rows:
+            return False
+        self._rows[key] = Standing(kind, account, symbol, reason, now_ms)
+        self._store.save_standing(self._rows[key])
+        return True
+
+    def end(self, standing: Standing) -> None:
+        """End one of them."""
+        if self._rows.pop((standing.kind, standing.account, standing.symbol), None) is not None:
+            self._store.drop_standing(standing.kind, standing.account, standing.symbol)
 
     def clear(self, account: str | None, symbol: str | None) -> list[Standing]:
         """End every pause, halt and park of that account and symbol (None: of all). Returns what ended."""
         ended = [row for row in self._rows.values() if account in (None, row.account) and symbol in (None, row.symbol)]
         for row in ended:
-            del self._rows[(row.kind, row.account, row.symbol)]
-            self._store.drop_standing(row.kind, row.account, row.symbol)
+            self.end(row)
         return ended
 
     def growth_block(self, account: str, symbol: str) -> str:
@@ -33,6 +39,9 @@ class Standings:
             if row.account in ("", account) and row.symbol in ("", symbol):
                 return f"{'parked' if row.kind is StandingKind.PARK else 'paused'}: {row.reason}"
         return ""
+
+    def is_parked(self, account: str, symbol: str) -> bool:
+        return (StandingKind.PARK, account, symbol) in self._rows
 
     def parked(self) -> list[Standing]:
         return [row for row in self._rows.values() if row.kind is StandingKind.PARK]

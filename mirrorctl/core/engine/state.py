@@ -12,8 +12,10 @@ from mirrorctl.core.domain.lens import lens_of
 from mirrorctl.core.domain.policy import MAIN, Limits, Policy
 from mirrorctl.core.domain.values import Freshness
 from mirrorctl.core.engine.accounts import DAY_MS, Account
+from mirrorctl.core.engine.brake import Brake
 from mirrorctl.core.engine.day_book import DayBook
 from mirrorctl.core.engine.entry_fees import EntryFees
+from mirrorctl.core.engine.guarded_store import GuardedStore
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.main_pass import MainPass
@@ -42,7 +44,7 @@ class EngineState:
 
     def __init__(self, policy: Policy, accounts: Sequence[Account], store: Store, clock: Clock) -> None:
         self.policy = policy
-        self.store = store
+        store = self.store = GuardedStore(store)
         self.accounts = {account.name: account for account in accounts}
         self.main = self.accounts[MAIN]
         self.book = IntentBook(store)
@@ -51,6 +53,7 @@ class EngineState:
         self.trades = TradeBook(store)
         self.main_taken = bool(store.fact(_TAKEN))
         self.standings = Standings(store)
+        self.brake = Brake()
         self.outbox = Outbox(store)
         self.meter = CopyMeter(store)
         self.entry_fees = EntryFees()
@@ -63,7 +66,7 @@ class EngineState:
         self.tickers: dict[str, Ticker] = {}
         self.passes: dict[str, MirrorPass] = {}
         usual = policy.approaches.get(CONSERVATIVE.name, CONSERVATIVE)
-        self.main_pass = MainPass(self.main, self.trades, self.keeper, self.book, usual)
+        self.main_pass = MainPass(self.main, self.trades, self.keeper, self.book, self.brake, usual)
         self.attributing: dict[tuple[str, str], tuple[int, set[str]]] = {}
         self.relist_ms = int(policy.relist_s * 1000)
         self.dirty: dict[str, set[str]] = {}

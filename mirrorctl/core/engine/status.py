@@ -13,10 +13,14 @@ from mirrorctl.core.domain.day_limits import watched
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.parks import remedy, told
 from mirrorctl.core.domain.scene import Held, Planned, Standing, SymbolPlan
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.doubts import doubts_json
 from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.loops import loops_json
 from mirrorctl.core.engine.monitors import covered_positions, monitors, want_of
+from mirrorctl.core.engine.reach import address_json, reach_json
 from mirrorctl.core.engine.reconcile import is_off
 from mirrorctl.core.engine.records import Alert, Severity
 from mirrorctl.core.engine.records import Standing as Pause
@@ -65,9 +69,26 @@ def snapshot(engine: Engine) -> dict[str, Any]:
             for spell in engine.naked.spells(engine.now_ms())
         ],
         "in_doubt": in_doubt,
+        "doubts": doubts_json(engine),
+        "loops": loops_json(engine),
+        "missing": list(_missing(engine)),
+        "address": address_json(engine.accounts.values()),
         "alerts_waiting": 0,
+        "store": store_json(engine),
         "alerts": [alert_json(alert) for alert in _last_alerts(engine)],
         "pass_ms": engine.pass_ms,
+    }
+
+
+def store_json(engine: Engine) -> dict[str, Any]:
+    """Whether the store can be written; where not, since when, why, what to do, and how many writes wait."""
+    store = engine.store
+    return {
+        "writable": not store.error,
+        "since": iso(engine.store_care.since_ms),
+        "error": store.error or None,
+        "hint": store.hint or None,
+        "waiting": store.waiting,
     }
 
 
@@ -191,7 +212,7 @@ def _rests(state: str) -> bool:
 
 
 def _undecided(engine: Engine) -> bool:
-    """A pass that could not decide proves nothing about being in step."""
+    """A pass that could not decide proves nothing about being in step, nor does an entry that waits for its turn."""
     return any(
         plan.blocked or plan.unprotected or plan.passed_stops or any(held.waiting for held in plan.held)
         for plan in _plans(engine)
@@ -210,7 +231,7 @@ def _account(engine: Engine, account: Account) -> dict[str, Any]:
         "role": "main" if account.is_main else "mirror",
         "state": engine.freshness(account).value,
         "stream": "up" if account.stream_up else "down",
-        "breaker": "open" if _is_cut_off(engine, account) else "closed",
+        **reach_json(account, unread=bool(account.error) and not engine.is_known(account)),
         "last_event_at": iso(account.last_event_ms),
         "last_read_at": iso(account.relisted_ms),
         "clock_skew_ms": account.clock_offset_ms,
@@ -239,16 +260,10 @@ def _day(engine: Engine, account: Account) -> dict[str, str | None] | None:
     }
 
 
-def _is_cut_off(engine: Engine, account: Account) -> bool:
-    """Whether nothing is sent to an account for now: it cannot be read, or the last entry did not reach it."""
-    unread = bool(account.error) and not engine.is_known(account)
-    return unread or engine.now_ms() < account.hold_entries_until_ms
-
-
 def _absent(name: str, error: str) -> dict[str, Any]:
     """An account that could not be read since the start: everything about it is unknown."""
-    names = ("last_event_at", "last_read_at", "clock_skew_ms", "paused", "day", "approach", "monitors")
-    unknown: dict[str, Any] = dict.fromkeys(names)
+    names = ("next_try_s", "budget", "last_event_at", "last_read_at", "clock_skew_ms", "paused", "day", "approach")
+    unknown: dict[str, Any] = dict.fromkeys((*names, "monitors"))
     return {
         "account": name,
         "role": "mirror",
@@ -305,11 +320,26 @@ def drifting_since(engine: Engine, plan: SymbolPlan, standing: Standing) -> int 
 
 def _parked(engine: Engine) -> Iterable[dict[str, Any]]:
     for standing in engine.standings.parked():
-        yield {"account": standing.account, "symbol": standing.symbol, "reason": standing.reason, "lacks": True}
+        yield _park(standing.account, standing.symbol, standing.reason, lacks=True)
     for plan in _plans(engine):
         if plan.parked:
             lacks = any(s.want > s.have for s in plan.standings)
-            yield {"account": plan.account, "symbol": plan.symbol, "reason": plan.parked, "lacks": lacks}
+            yield _park(plan.account, plan.symbol, plan.parked, lacks=lacks)
+
+
+def _missing(engine: Engine) -> Iterable[dict[str, Any]]:
+    """Orders and changes that should be there, and that the exchange does not take (A28)."""
+    for plan in _plans(engine):
+        for what in plan.missing:
+            yield {"account": plan.account, "symbol": plan.symbol, "what": what}
+    for intent in engine.book.waiting(engine.now_ms()):
+        what = f"{told(intent.action)}: refused ({intent.code}): {intent.message}"
+        yield {"account": intent.account, "symbol": intent.action.symbol, "what": what}
+
+
+def _park(account: str, symbol: str, reason: str, *, lacks: bool) -> dict[str, Any]:
+    words = remedy(reason, account, symbol)
+    return {"account": account, "symbol": symbol, "reason": reason, "remedy": words, "lacks": lacks}
 
 
 def _text(value: Decimal | None) -> str | None:

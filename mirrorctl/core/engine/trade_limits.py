@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from decimal import Decimal
 
 from mirrorctl.core.domain.day_limits import unknown
-from mirrorctl.core.domain.errors import LimitReached
+from mirrorctl.core.domain.errors import LimitReached, StoreError
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.engine.limits import Exposure
 from mirrorctl.core.engine.state import EngineState
@@ -55,7 +55,12 @@ def check_leverage(state: EngineState, leverage: Decimal | None) -> None:
 
 
 def check_not_paused(state: EngineState, symbol: str) -> None:
-    """Raise LimitReached while entries of main are paused, by the trader or by a limit of the day."""
+    """Raise LimitReached while entries of main are paused, by the trader or by a limit of the day.
+
+    StoreError while they cannot be written down.
+    """
+    if state.store.error:
+        raise StoreError(f"no entry is sent: {state.store.error}", state.store.hint)
     blocked = state.standings.growth_block(state.main.name, symbol)
     if blocked:
         raise LimitReached(f"{symbol} on main is {blocked}", "`mirrorctl resume` ends a pause")

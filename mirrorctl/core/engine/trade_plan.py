@@ -16,6 +16,7 @@ from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import rungs_done
 from mirrorctl.core.domain.values import OrderType, PositionMode, TimeInForce
 from mirrorctl.core.domain.wish import Wish
+from mirrorctl.core.engine.client_ids import free_link
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.handover import read_trade
 from mirrorctl.core.engine.modes import check_mode
@@ -163,7 +164,7 @@ def _entry(engine: Engine, trade: Trade, qty: Decimal, entry: Entry, step: str, 
         side=trade.side.entry,
         order_type=OrderType.LIMIT if limit else OrderType.MARKET,
         qty=qty,
-        link_id=str(LinkId(main.tag, trade.tag, Role.ENTRY, leg, step, 0)),
+        link_id=str(free_link(engine, LinkId(main.tag, trade.tag, Role.ENTRY, leg, step, 0))),
         role=Role.ENTRY,
         reason=f"entry {leg + 1} of the trade" if legs == 1 else f"entry {leg + 1} of {legs} of the trade",
         position_idx=main.view.mode(trade.symbol).idx(trade.side),

@@ -41,7 +41,8 @@ def send_journaled(engine: Engine, intent: Intent) -> Generator[Wait, bool, Inte
     )
     now = current()
     if unsent or now.state is IntentState.ABSENT:
-        raise Unavailable(f"{action.symbol} on {account.name}: not sent: {account.error or now.message}", "try again")
+        why = account.growth_held(engine.now_ms()) or account.error or now.message
+        raise Unavailable(f"{action.symbol} on {account.name}: not sent: {why}", "try again")
     if now.state is IntentState.REJECTED:
         raise Rejected(f"{action.symbol} on {account.name}: {now.message}", _hint(now.code), now.code)
     if now.state in (IntentState.PENDING, IntentState.DOUBT):

@@ -14,8 +14,8 @@ from mirrorctl.core.domain.actions import PlaceOrder
 from mirrorctl.core.domain.errors import (
     ExchangeError,
     MirrorctlError,
-    Refused,
     Rejected,
+    StoreError,
     Unavailable,
     UsageError,
 )
@@ -23,6 +23,7 @@ from mirrorctl.core.domain.ids import LinkId, Role, step_tag, trade_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.values import OrderType, PositionSide, TimeInForce
+from mirrorctl.core.engine.client_ids import note_client_id, said_before
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.records import Intent
 from mirrorctl.core.engine.tasks import Progress, Steps, Wait
@@ -48,7 +49,7 @@ def open_trade(engine: Engine, request: OpenRequest, progress: Progress) -> Step
     is added to a trade changes its stop and ladder only once an entry was taken: else the earlier ones stay (A40).
     """
     check_not_paused(engine, request.symbol)
-    if (before := _said_before(engine, request)) is not None:
+    if (before := said_before(engine, request)) is not None:
         return before
     plan = yield from plan_open(engine, request)
     yield from read_equities(engine, plan.asked_ms, within_ms=_EQUITIES_MS)  # no mirror delays main for longer (A10)
@@ -56,11 +57,9 @@ def open_trade(engine: Engine, request: OpenRequest, progress: Progress) -> Step
     plan = replace(plan, wishes=sized_wishes(engine, plan))
     preview = preview_open(engine, plan)
     progress({"event": "preview", "symbol": request.symbol, "side": request.side.value, "preview": preview})
-    if request.client_id:
-        engine.store.set_fact(_client_key(request), f"{request}\n{plan.orders[0].link_id}")
     if plan.leverage is not None:
         yield from send_and_wait(engine, plan.leverage)
-    placed, refused = yield from _enter(engine, plan, progress)
+    placed, refused = yield from _enter(engine, plan, request, progress)
     yield from cancel(engine, [o for o in engine.main.view.orders(request.symbol) if o.order_id in plan.let_go])
     yield Wait(lambda: all(_shown(engine, order.link_id) for order in placed), engine.now_ms() + READ_MS)
     result: dict[str, object] = {
@@ -93,7 +92,7 @@ def expected(engine: Engine, plan: OpenPlan) -> list[dict[str, object]]:
 
 
 def _enter(
-    engine: Engine, plan: OpenPlan, progress: Progress
+    engine: Engine, plan: OpenPlan, request: OpenRequest, progress: Progress
 ) -> Generator[Wait, bool, tuple[list[PlaceOrder], list[dict[str, object]]]]:
     """Send every entry. Returns what the exchange took and what it refused; raises when it took nothing."""
     placed: list[PlaceOrder] = []
@@ -107,7 +106,14 @@ def _enter(
         if not plan.adds:
             engine.trades.save(plan.trade)
         engine.trades.wishes.add(plan.wishes)
+        note_client_id(engine, request, plan.orders[0].link_id)
         journaled = engine.book.open_all([Planned(order) for order in plan.orders], engine.now_ms())
+    if engine.store.error:  # it failed just now: nothing of it is sent
+        for intent in journaled:
+            engine.book.withdraw(intent.intent_id, engine.now_ms())
+        if not plan.adds:
+            engine.trades.drop(plan.key)
+        raise StoreError(f"no entry is sent: {engine.store.error}", engine.store.hint)
     try:
         yield from _send_entries(engine, plan, journaled, placed, errors, refused, progress)
     except MirrorctlError:
@@ -150,26 +156,6 @@ def _write_added(engine: Engine, plan: OpenPlan) -> None:
     now = engine.trades.get(*plan.key)
     engine.trades.save(plan.trade if now is None else added(now, plan.standing, plan.trade))
     engine.mark(engine.main, plan.trade.symbol)
-
-
-def _said_before(engine: Engine, request: OpenRequest) -> dict[str, object] | None:
-    """What stands for a client id that was used before: the same request opens nothing more, another one is refused."""
-    known = engine.store.fact(_client_key(request)) if request.client_id else None
-    if not known:
-        return None
-    described, _, link_id = known.partition("\n")
-    if described != str(request):
-        raise Refused(
-            f"client id {request.client_id!r} stands for another trade: {described}",
-            "every trade needs an id of its own; nothing was sent",
-        )
-    order = engine.main.view.by_link(link_id)
-    state = order.status.value if order is not None else "not on the book any more"
-    return {"already": link_id, "state": state, "placed": "0", "symbol": request.symbol, "mirrors": []}
-
-
-def _client_key(request: OpenRequest) -> str:
-    return f"client.{request.client_id}"
 
 
 def close_trade(engine: Engine, symbol: str, side: PositionSide | None, wait_s: Decimal, progress: Progress) -> Steps:

@@ -7,12 +7,15 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from mirrorctl.core.paper.decimals import parse
+from mirrorctl.core.paper import fault_catalogue
+from mirrorctl.core.paper.decimals import ZERO, parse
 from mirrorctl.core.paper.desk import Desk
 from mirrorctl.core.paper.exchange import PaperExchange
+from mirrorctl.core.paper.fault_catalogue import Lasts
 from mirrorctl.core.paper.faults import Fault, FaultKind
 from mirrorctl.core.paper.margin import wallet_row
 from mirrorctl.core.paper.model import PaperAccount
+from mirrorctl.core.paper.rates import UNLIMITED, RateRules
 from mirrorctl.core.paper.refusals import Refusal, bad
 from mirrorctl.core.paper.rows import order_row
 
@@ -152,8 +155,11 @@ class AdminRoutes:
 
     def _fill(self, body: Body) -> Body:
         uid, state = self._account(body).uid, self._exchange.state
-        order_id = str(body.get("order_id") or state.links.get((uid, str(body.get("order_link_id"))), ""))
-        done = self._exchange.fill_order(uid, order_id, _amount(body, "qty"), self._desk.clock())
+        named = str(body.get("order_id") or body.get("order_link_id") or body["order"])
+        order_id = state.links.get((uid, named), named)
+        order = state.orders_by_uid[uid].get(order_id)
+        qty = _amount(body, "qty") if "qty" in body else order.leaves if order is not None else ZERO
+        done = self._exchange.fill_order(uid, order_id, qty, self._desk.clock())
         return {"filled": format(done, "f")}
 
     def _liquidate(self, body: Body) -> None:
@@ -162,6 +168,8 @@ class AdminRoutes:
     def _adl(self, body: Body) -> Body:
         uid, idx = self._account(body).uid, int(body.get("position_idx", 0))
         done = self._exchange.deleverage(uid, str(body["symbol"]), idx, _amount(body, "qty"), self._desk.clock())
+        if not done:
+            raise bad(f"no position of {body['symbol']} to reduce")
         return {"closed": format(done, "f")}
 
     def _deposit(self, body: Body) -> Body:
@@ -184,26 +192,33 @@ class AdminRoutes:
         return answer
 
     def _reset(self, _: Body) -> None:
-        self._desk.gateway.faults.clear()
+        self._desk.gateway.calm()
         self._desk.renew()
 
     # faults and timing
 
     def _fault(self, body: Body) -> Body:
+        entry = fault_catalogue.find(str(body["kind"]))
         account = self._account(body).name if body.get("account") else None
-        fault = Fault(
-            kind=FaultKind(str(body["kind"])),
-            account=account,
-            target=str(body.get("target", "")),
-            count=None if body.get("count", 1) is None else int(body.get("count", 1)),
-            args=dict(body.get("args", {})),
-        )
-        return {"id": self._desk.gateway.faults.add(fault)}
+        target, wall = str(body.get("target") or ""), self._desk.wall()
+        args = fault_catalogue.check(entry, account, target, dict(body.get("args") or {}))
+        if entry.lasts is Lasts.NOW:
+            raise bad(f"{entry.kind} happens at once: POST {entry.route}")
+        kind, for_ms = FaultKind(entry.kind), body.get("for_ms")
+        given = "count" in body or for_ms is not None
+        count = fault_catalogue.lasting(entry, body.get("count") if given else 1)
+        until = None if for_ms is None else wall + int(for_ms)
+        number = self._desk.gateway.faults.add(Fault(kind, account, target, count, args, until))
+        return {"id": number}
 
     def _clear_fault(self, body: Body) -> None:
-        self._desk.gateway.faults.clear(int(body["id"]) if "id" in body else None)
+        if "id" in body:
+            self._desk.gateway.faults.clear(int(body["id"]))
+        else:
+            self._desk.gateway.calm()
 
     def _list_faults(self, _: Body) -> Body:
+        self._desk.clock()  # takes down what ran out
         rows = [
             {
                 "id": number,
@@ -212,6 +227,7 @@ class AdminRoutes:
                 "target": fault.target,
                 "left": left,
                 "args": dict(fault.args),
+                "for_ms": None if fault.until_ms is None else max(0, fault.until_ms - self._desk.wall()),
             }
             for number, fault, left in self._desk.gateway.faults.standing()
         ]
@@ -222,6 +238,9 @@ class AdminRoutes:
         switches.ack_ms = int(body.get("ack_ms", switches.ack_ms))
         switches.event_ms = int(body.get("event_ms", switches.event_ms))
         switches.events_first = bool(body.get("events_first", switches.events_first))
+        if "rates" in body:  # times Bybit's limits; 0: none
+            factor = int(body["rates"])
+            self._desk.gateway.rates.rules = RateRules().widened(factor) if factor > 0 else UNLIMITED
         return {
             "ack_ms": switches.ack_ms,
             "event_ms": switches.event_ms,
@@ -232,13 +251,13 @@ class AdminRoutes:
         self._exchange.clear_closed_cache()
 
     async def _disconnect(self, request: web.Request) -> web.Response:
-        """Cuts an account's streams: how "close" sends a close frame, "rst" resets the connection."""
+        """Cuts an account's private streams, or all: how "close" sends a close frame, "rst" resets the connection."""
         try:
             body = await _body(request)
-            uid, how = self._account(body).uid, str(body.get("how", "close"))
+            uid, how = self._account(body).uid if body.get("account") else None, str(body.get("how", "close"))
         except (Refusal, KeyError, ValueError) as error:
             return _json({"error": str(error), "code": 10001}, 400)
-        cut = [stream for stream in self._desk.streams if stream.uid == uid]
+        cut = [stream for stream in self._desk.streams if stream.uid == uid or (uid is None and stream.private)]
         for stream in cut:
             if how == "rst":
                 stream.reset()
@@ -250,6 +269,8 @@ class AdminRoutes:
 async def _body(request: web.Request) -> Body:
     if request.remote not in ("127.0.0.1", "::1"):
         raise bad("loopback only")
+    if "Origin" in request.headers:
+        raise bad("not for the pages of a browser")  # any page may send a plain POST to this machine
     if request.method == "GET":
         return dict(request.query)
     raw = await request.read()

@@ -53,7 +53,7 @@ def is_private(method: str, path: str) -> bool | None:
 
 def envelope(floor: Floor, code: int, message: str, result: dict[str, Any] | None = None) -> dict[str, Any]:
     """The outer object of every answer (docs v5/guide)."""
-    return {"retCode": code, "retMsg": message, "result": result or {}, "retExtInfo": {}, "time": floor.now}
+    return {"retCode": code, "retMsg": message, "result": result or {}, "retExtInfo": {}, "time": floor.clock}
 
 
 def answer(floor: Floor, uid: int | None, method: str, path: str, params: dict[str, Any]) -> dict[str, Any]:

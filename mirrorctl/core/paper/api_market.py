@@ -16,7 +16,7 @@ CATEGORIES = ("spot", "linear", "inverse", "option")
 
 def time(call: Call) -> Result:
     """Server time in seconds and nanoseconds."""
-    now = call.floor.now
+    now = call.floor.clock
     return {"timeSecond": str(now // 1000), "timeNano": str(now * 1_000_000)}
 
 

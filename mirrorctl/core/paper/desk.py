@@ -27,18 +27,22 @@ class Switches:
 
 @dataclass(slots=True)
 class Desk:
-    """Owned by the event loop's thread."""
+    """Owned by the event loop's thread. `wall` is the true time in ms, `clock` the exchange's, skewed or not."""
 
     gateway: Gateway
     accounts: dict[str, PaperAccount]
     keys: dict[str, PaperAccount]
-    clock: Callable[[], int]
+    wall: Callable[[], int]
     vault: Vault | None
     switches: Switches
     renew: Callable[[], None]
     streams: set[Stream] = field(default_factory=set)
     outgoing: deque[tuple[float, list[Push]]] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def clock(self) -> int:
+        """The exchange's time in ms."""
+        return self.gateway.clock(self.wall())
 
     def save(self) -> None:
         """Makes everything that has happened durable."""

@@ -72,7 +72,8 @@ class PaperExchange:
         return min(times) if times else None
 
     def advance(self, now_ms: int) -> None:
-        """Runs everything due up to `now_ms`, each thing at its own time. Going back does nothing."""
+        """Runs everything due up to `now_ms`, each thing at its own time. Going back moves the clock alone."""
+        self.floor.clock = now_ms
         while (due := self.next_event_ms()) is not None and due <= now_ms:
             self.floor.now = max(self.floor.now, due)
             if due >= self.state.walked_ms + self.step_ms:
@@ -176,6 +177,7 @@ class PaperExchange:
     def deleverage(self, uid: int, symbol: str, idx: int, qty: Decimal, now_ms: int) -> Decimal:
         """Auto-deleverages up to `qty` of one leg; returns what was closed."""
         self.advance(now_ms)
+        self._listed(symbol)
         done = deleverage(self.floor, self.state.position(uid, symbol, idx), qty)
         self.floor.flush()
         return done
@@ -197,6 +199,7 @@ class PaperExchange:
     def fund(self, symbol: str, rate: Decimal, now_ms: int) -> None:
         """Settles funding at `rate` for every open leg of `symbol` now."""
         self.advance(now_ms)
+        self._listed(symbol)
         settle_funding(self.floor, symbol, rate)
         self.floor.flush()
 

@@ -30,11 +30,15 @@ class _Pending:
 
 
 class Floor:
-    """`state`, `now` in ms, and what to tell whom when the operation ends (`flush`)."""
+    """`state`, `now` in ms, and what to tell whom when the operation ends (`flush`).
+
+    `now` dates what happens and never goes back; `clock` is what the exchange says the time is, and may.
+    """
 
     def __init__(self, state: State, now: int) -> None:
         self.state = state
         self.now = now
+        self.clock = now
         self.pushes: list[Push] = []
         self.moved: set[str] = set()
         self.trades: list[tuple[str, Row]] = []

@@ -27,6 +27,9 @@ class RestRoutes:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request, one answer; business errors ride on HTTP 200 (docs v5/guide)."""
         now = self._desk.clock()
+        shut_out = self._desk.gateway.admit(request.remote or "", now)
+        if shut_out is not None:
+            return await self._finish(request, shut_out)
         path, _, query = request.raw_path.partition("?")
         private = is_private(request.method, path)
         if private is None:
@@ -42,7 +45,7 @@ class RestRoutes:
         except Refusal as refusal:
             return self._json(self._error(refusal.code, refusal.message))
         uid = account.uid if account is not None else None
-        reply = self._desk.gateway.request(uid, request.method, path, params, now)
+        reply = self._desk.gateway.carry(uid, request.method, path, params, now)
         self._desk.save()
         return await self._finish(request, reply)
 
@@ -64,7 +67,9 @@ class RestRoutes:
             elif request.transport is not None:
                 request.transport.close()
             return web.Response(status=500)
-        await self._desk.publish(now=self._desk.switches.events_first)
+        await self._desk.publish(now=reply.events_first or self._desk.switches.events_first)
+        if reply.wait_ms:
+            await asyncio.sleep(reply.wait_ms / 1000)
         if reply.envelope is None:
             return web.Response(status=reply.status, text=reply.text, content_type="text/html")
         return self._json(reply.envelope, reply.status, reply.headers)

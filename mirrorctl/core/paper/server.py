@@ -20,6 +20,7 @@ from mirrorctl.core.paper.gateway import Gateway
 from mirrorctl.core.paper.http_routes import RestRoutes
 from mirrorctl.core.paper.instruments import CATALOGUE, Instrument
 from mirrorctl.core.paper.model import PaperAccount
+from mirrorctl.core.paper.rates import RateRules
 from mirrorctl.core.paper.refusals import PortInUseError
 from mirrorctl.core.paper.stream_routes import StreamRoutes
 from mirrorctl.core.paper.streams import Stream
@@ -38,7 +39,8 @@ class PaperServer:
     """A context manager that serves until left. Several may run in one process.
 
     `path` None keeps everything in memory. `volatility` is the standard deviation of the price walk per second
-    (0 stops it). `clock` gives the exchange's time in ms. `start` raises PortInUseError when the port is taken.
+    (0 stops it). `clock` gives the exchange's time in ms. `rules`: rate limits, Bybit's where None. `start` raises
+    PortInUseError when the port is taken.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class PaperServer:
         tick_s: float = 0.25,
         funding: bool = True,
         instruments: Sequence[Instrument] = CATALOGUE,
+        rules: RateRules | None = None,
     ) -> None:
+        self._rules = rules or RateRules()
         self._accounts = tuple(accounts)
         self._path = path
         self._seed = seed
@@ -223,10 +227,10 @@ class PaperServer:
 
     def _open(self, vault: Vault | None) -> Desk:
         desk = Desk(
-            gateway=Gateway(self._exchange(vault)),
+            gateway=Gateway(self._exchange(vault), rules=self._rules),
             accounts={account.name: account for account in self._accounts},
             keys={account.api_key: account for account in self._accounts},
-            clock=self._clock,
+            wall=self._clock,
             vault=vault,
             switches=self._switches,
             renew=lambda: None,

@@ -32,7 +32,8 @@ def authenticate(
     check_clock(stamp, window or DEFAULT_WINDOW_MS, now_ms)
     expected = sign(account.api_secret, f"{stamp}{key}{window}".encode() + payload)
     if not hmac.compare_digest(expected, given):
-        raise Refusal(10004, "error sign! please check your signature generation algorithm.")
+        origin = f"{stamp}{key}{window}{payload.decode(errors='replace')}"  # field reports: the key stands in it
+        raise Refusal(10004, f"error sign! origin_string[{origin}]")
     return account
 
 

@@ -8,11 +8,12 @@ import msgspec
 from aiohttp import WSMessage, WSMsgType, web
 
 from mirrorctl.core.paper.desk import Desk
+from mirrorctl.core.paper.fault_catalogue import PRIVATE_STREAM
 from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.paper.public_feed import known_topic
 from mirrorctl.core.paper.refusals import Refusal
 from mirrorctl.core.paper.signing import authenticate_stream
-from mirrorctl.core.paper.streams import PRIVATE_TOPICS, Stream
+from mirrorctl.core.paper.streams import PRIVATE_TOPICS, Stream, abort
 
 IDLE_S = 600.0
 MOST_ARG_CHARS = 21_000
@@ -26,16 +27,19 @@ class StreamRoutes:
         self._desk = desk
         self._numbers = count(1)
 
-    async def private(self, request: web.Request) -> web.WebSocketResponse:
+    async def private(self, request: web.Request) -> web.StreamResponse:
         """Auth, subscriptions to the account's topics, pings."""
         return await self._serve(request, private=True)
 
-    async def public(self, request: web.Request) -> web.WebSocketResponse:
+    async def public(self, request: web.Request) -> web.StreamResponse:
         """Subscriptions to market topics, pings."""
         return await self._serve(request, private=False)
 
-    async def _serve(self, request: web.Request, *, private: bool) -> web.WebSocketResponse:
-        ws = web.WebSocketResponse(autoping=True, max_msg_size=0)
+    async def _serve(self, request: web.Request, *, private: bool) -> web.StreamResponse:
+        if self._desk.gateway.refuses_stream(None):
+            abort(request.transport)
+            return web.Response(status=500)
+        ws = web.WebSocketResponse(autoping=False, max_msg_size=0)
         await ws.prepare(request)
         stream = Stream(ws, request, f"paper-{next(self._numbers)}", private)
         self._desk.streams.add(stream)
@@ -43,6 +47,11 @@ class StreamRoutes:
         try:
             while True:
                 message = await self._receive(stream)
+                if message.type is WSMsgType.PING:
+                    await self._ping(stream, message.data)
+                    continue
+                if message.type is WSMsgType.PONG:
+                    continue
                 if message.type is not WSMsgType.TEXT:
                     break
                 task = await self._frame(stream, message.data)
@@ -68,6 +77,10 @@ class StreamRoutes:
                 if asyncio.get_running_loop().time() - stream.sent_at > IDLE_S:
                     raise
 
+    async def _ping(self, stream: Stream, data: bytes) -> None:
+        if not self._desk.gateway.silent(stream.uid):
+            await stream.ws.pong(data)
+
     def _forget(self, stream: Stream) -> None:
         self._desk.streams.discard(stream)
         if not stream.private:
@@ -79,6 +92,8 @@ class StreamRoutes:
             frame = msgspec.json.decode(text, type=Frame)
         except (msgspec.DecodeError, msgspec.ValidationError):
             await stream.send({"success": False, "ret_msg": "Params Error", "conn_id": stream.conn_id, "op": ""})
+            return None
+        if self._desk.gateway.silent(stream.uid):
             return None
         match frame.get("op"):
             case "ping":
@@ -111,10 +126,14 @@ class StreamRoutes:
             await stream.send(self._ack(stream, frame, "auth", refusal.message))
             await stream.ws.close()
             return
-        if self._desk.gateway.faults.take((FaultKind.REFUSE,), account.name, "/v5/private") is not None:
+        gateway = self._desk.gateway
+        refused = gateway.faults.take((FaultKind.REFUSE,), account.name, PRIVATE_STREAM) is not None
+        if refused or gateway.refuses_stream(account.uid):
             stream.reset()
             return
         stream.uid = account.uid
+        if gateway.silent(stream.uid):
+            return
         await stream.send(self._ack(stream, frame, "auth"))
 
     async def _subscribe(self, stream: Stream, frame: Frame) -> None:

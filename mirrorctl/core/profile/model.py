@@ -129,7 +129,8 @@ class Profile:
         raise KeyError(name)
 
     def credentials(self, name: str) -> Credentials:
-        """The keys of an account, read from the environment now. ProfileError names every variable that is not set.
+        """The keys of an account, read from the environment now. ProfileError names every variable that is not set,
+        or that holds what cannot be a key.
 
         Paper takes fixed keys where none are set, and always when it is embedded, so that real keys in the
         environment never reach the paper exchange's file.
@@ -149,11 +150,26 @@ class Profile:
                 f"set the environment variable{'s' if len(missing) > 1 else ''} and try again; "
                 f"the profile {self.path} names {'them' if len(missing) > 1 else 'it'}",
             )
+        self._check_characters(name, found)
         return Credentials(found["api_key"], found["api_secret"])
 
     def resolved(self) -> tuple[Row, ...]:
         """Every key with the value that holds and where it came from."""
         return self.rows
+
+    def _check_characters(self, name: str, found: Mapping[str, str]) -> None:
+        """A key that was copied with a blank, a line break or a typographic character: no header can carry it."""
+        account = self.account(name)
+        wrong = [
+            source.variable or key
+            for key, source in (("api_key", account.key), ("api_secret", account.secret))
+            if not all("!" <= char <= "~" for char in found[key])
+        ]
+        if wrong:
+            raise ProfileError(
+                f"the keys of {name} hold characters that no key has: {', '.join(wrong)}",
+                "copy them again: letters, digits and signs, without blanks and line breaks inside",
+            )
 
     def _find(self, source: KeySource) -> str:
         if source.literal is not None:

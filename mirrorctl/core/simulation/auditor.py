@@ -7,10 +7,14 @@ its own; nothing can be sent with it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mirrorctl.core.bybit.address import Address
 from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.bybit.reader import failed, read
+from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import Action
 from mirrorctl.core.domain.audit.findings import Finding
 from mirrorctl.core.domain.errors import ExchangeError
@@ -40,7 +44,8 @@ class Auditor:
     def look(self) -> list[Finding]:
         """Everything that is found now."""
         world = self._world
-        accounts = [_Eyes(world, name, self._asked).account() for name in world.uids]
+        address = Address()
+        accounts = [_Eyes(world, name, self._asked, address, self.now_ms).account() for name in world.uids]
         store, baseline = world.store.snapshot(), Sightings(world.baseline.known)
         engine = Engine(world.policy, accounts, store, self, decode_frame, sends=False, baseline=baseline)
         began = self._now
@@ -60,10 +65,17 @@ class Auditor:
 class _Eyes:
     """Reader of one account, and a writer that refuses (ports.Reader, ports.Writer)."""
 
-    def __init__(self, world: World, name: str, asked: deque[tuple[_Eyes, Query]]) -> None:
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        asked: deque[tuple[_Eyes, Query]],
+        address: Address,
+        clock_ms: Callable[[], int],
+    ) -> None:
         self._name = name
         self._uid = world.uids[name]
-        self._rest, _ = world.connect(name)
+        self._rest, _ = world.connect(name, address, clock_ms)
         self._asked = asked
 
     def account(self) -> Account:
@@ -78,6 +90,8 @@ class _Eyes:
             answer = read(self._rest, query)
         except ExchangeError as error:
             answer = failed(query, error)
+        if isinstance(answer, Ticker):  # the world stands while this clock goes on: the price is read now
+            answer = replace(answer, at_ms=now_ms)
         return ReadDone(self._name, query, answer, now_ms, now_ms)
 
     def send(self, intent_id: int, action: Action) -> None:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from mirrorctl.core.bybit.failures import CallFailed, Failure, FailureKind
+from mirrorctl.core.bybit.link import ExchangeClock
+from mirrorctl.core.bybit.quotas import Quota, quota_of
 from mirrorctl.core.paper.gateway import Ending, Gateway, Reply
 
 TIMEOUT_MS = 5_000
+_WINDOW_MS, _AHEAD_MS = 5_000, 1_000
 ROUTES = {
     "get_server_time": ("GET", "/v5/market/time"),
     "get_instruments_info": ("GET", "/v5/market/instruments-info"),
@@ -32,21 +35,36 @@ ROUTES = {
 
 
 class SimulatedSession:
-    """Calls of one account, carried out at the virtual now. What the gateway's faults do shows as on a network."""
+    """Calls of one account, carried out at the exchange's now. What the gateway's faults do shows as on a network.
+
+    `clock` is the exchange's as the process believes it to be, which stamps the requests.
+    """
 
     def __init__(self, gateway: Gateway, uid: int, now_ms: Callable[[], int]) -> None:
         self._gateway = gateway
         self._uid = uid
         self._now_ms = now_ms
         self._waited_ms = 0
+        self.quota: Quota | None = None
+        self.clock: ExchangeClock | None = None
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         verb, path = ROUTES[method]
         sent = {key: str(value) for key, value in params.items()} if verb == "GET" else dict(params)
+        self._check_timestamp(path)
         reply = self._gateway.request(self._uid, verb, path, sent, self._now_ms())
-        if reply.ending is Ending.HUNG:
-            self._waited_ms += min(reply.wait_ms, TIMEOUT_MS)
+        self.quota = quota_of(reply.headers)
+        self._waited_ms += min(reply.wait_ms, TIMEOUT_MS)
         return opened(reply, self._now_ms())
+
+    def _check_timestamp(self, path: str) -> None:
+        """Refuse a signed request from outside the exchange's window (guide): a second ahead, or five behind."""
+        if self.clock is None or path.startswith("/v5/market/"):
+            return
+        ahead = self.clock.now_ms() - self._now_ms()
+        if not -_WINDOW_MS <= ahead < _AHEAD_MS:
+            self.quota = None
+            raise CallFailed(Failure(FailureKind.REFUSED, f"the timestamp is {ahead} ms ahead", 10002))
 
     def take_wait_ms(self) -> int:
         """How long the caller waited for silent connections since it was last asked."""

@@ -22,8 +22,9 @@ from mirrorctl.core.engine.service import steps
 from mirrorctl.core.engine.status import converged, snapshot
 from mirrorctl.core.paper.instruments import CATALOGUE, Instrument
 from mirrorctl.core.simulation.auditor import Auditor
+from mirrorctl.core.simulation.ports import Sent
 from mirrorctl.core.simulation.trader import SYMBOL, Trader
-from mirrorctl.core.simulation.world import Sent, World
+from mirrorctl.core.simulation.world import World
 
 _COMMAND_MS = 120_000
 _LIMITS = Limits(Decimal(100), None, None, None)
@@ -64,15 +65,17 @@ class Stage:
         hedged: Collection[str] = (),
         volatility: Decimal = Decimal(0),
         instruments: Iterable[Instrument] = CATALOGUE,
+        whole: Policy | None = None,
         **policy: Any,
     ) -> None:
+        """`whole` is a policy as it is, in place of `mirrors` and what is named of one."""
         chosen = mirrors or (copying("half", "0.5"), copying("quarter", "0.25"))
-        self.policy = Policy("stage", "USDT", tuple(chosen), **policy)
+        self.policy = whole or Policy("stage", "USDT", tuple(chosen), **policy)
         self.world = World(
             self.policy, seed=seed, balances=balances, hedged=hedged, volatility=volatility, instruments=instruments
         )
         self.main = Trader(self.world, MAIN)
-        self.mirrors = {mirror.name: Trader(self.world, mirror.name) for mirror in chosen}
+        self.mirrors = {mirror.name: Trader(self.world, mirror.name) for mirror in self.policy.mirrors}
         if start:
             self.start()
             self.settle()

@@ -65,17 +65,17 @@ class Trader:
 
     def fill(self, order_id: str, qty: str) -> None:
         """The market fills a part of one resting order, at its own price."""
-        self.world.exchange.fill_order(self._uid, order_id, Decimal(qty), self.world.now_ms())
+        self.world.exchange.fill_order(self._uid, order_id, Decimal(qty), self.world.exchange_ms())
         self.world.spread_pushes()
 
     def liquidate(self) -> None:
         """The exchange takes the whole account over."""
-        self.world.exchange.liquidate(self._uid, self.world.now_ms())
+        self.world.exchange.liquidate(self._uid, self.world.exchange_ms())
         self.world.spread_pushes()
 
     def deleverage(self, qty: str, symbol: str = SYMBOL, idx: int = 0) -> None:
         """The exchange closes a part of one leg by auto-deleveraging."""
-        self.world.exchange.deleverage(self._uid, symbol, idx, Decimal(qty), self.world.now_ms())
+        self.world.exchange.deleverage(self._uid, symbol, idx, Decimal(qty), self.world.exchange_ms())
         self.world.spread_pushes()
 
     def _order(self, side: str, qty: str, symbol: str, more: dict[str, Any]) -> str:

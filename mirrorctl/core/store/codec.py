@@ -63,7 +63,12 @@ def decode_trade(text: str) -> Trade:
 
 
 def _members(value: Action | Trade) -> dict[str, Any]:
-    members: dict[str, Any] = _plain_inside(msgspec.to_builtins(value, builtin_types=(Decimal,)))
+    members: dict[str, Any] = msgspec.to_builtins(value, builtin_types=(Decimal,))
+    for name, member in members.items():  # most members are plain already: this is on the way to the exchange
+        if isinstance(member, Decimal):
+            members[name] = plain(member)
+        elif isinstance(member, dict | list | tuple):
+            members[name] = _plain_inside(member)
     return members
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mirrorctl.core.store.errors import StoreUnavailable, corrupt, place, typed, unopened
 
 Row = tuple[Any, ...]
-Parameters = Sequence[str | int | None]
+_Identity = tuple[int, int] | None
+Column = str | int | None
+Parameters = Sequence[Column | bytes]
 
 # Writers never meet (one per profile, by a lock) and readers of a WAL file never block: waiting is for the moment of
 # opening, and it is short because the decision thread waits here.
@@ -27,12 +30,16 @@ class Database:
     """A connection for the thread that made it. `path` None is memory. Raises StoreError for all that can go wrong.
 
     Outside `batch`, each statement is its own transaction, durable against SIGKILL when the call returns: the page is
-    in the kernel by then (WAL, synchronous=NORMAL).
+    in the kernel by then (WAL, synchronous=NORMAL). `undone` counts what failed: what was remembered of the content
+    from before may not be so.
     """
 
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
+        self.undone = 0
+        self._closed = False
+        self._identities: tuple[_Identity, _Identity] = (None, None)
         self._depth = 0
         try:
             self._connection = self._open()
@@ -52,6 +59,8 @@ class Database:
 
     def run(self, sql: str, parameters: Parameters = ()) -> sqlite3.Cursor:
         """Execute one statement."""
+        if self._closed:
+            raise StoreUnavailable(f"{place(self.path)} could not be opened again")
         if self._depth and not self._connection.in_transaction:
             # SQLite undoes a whole transaction when the disk is full; what follows in the batch must not slip through
             # as single writes.
@@ -68,6 +77,16 @@ class Database:
             return cursor.fetchall()
         except sqlite3.Error as error:
             self._fail(error)
+
+    def stream(self, sql: str, parameters: Parameters = ()) -> Iterator[Row]:
+        """The rows of a query one by one, for one that may be left before its end."""
+        cursor = self.run(sql, parameters)
+        try:
+            yield from cursor
+        except sqlite3.Error as error:
+            self._fail(error)
+        finally:
+            cursor.close()
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -88,6 +107,10 @@ class Database:
         finally:
             self._depth -= 1
 
+    def together(self) -> AbstractContextManager[None]:
+        """A transaction around a few statements; within a batch they are a part of it, and fail only with all of it."""
+        return nullcontext() if self._depth else self.batch()
+
     def checkpoint(self) -> None:
         """Move what the log holds into the file, as far as readers allow. Blocks for a disk sync."""
         self.run("PRAGMA wal_checkpoint(PASSIVE)")
@@ -97,6 +120,49 @@ class Database:
         found = self.rows("PRAGMA quick_check(1)")
         if found != [("ok",)]:
             raise corrupt(self.path, str(found[0][0]) if found else "the check gave no answer")
+
+    def lost_file(self) -> str:
+        """What became of the file since it was opened: "" while it is where it was, its log too."""
+        if self.path is None or self.read_only:
+            return ""
+        if self._closed:
+            return "could not be opened again"
+        found = _identities(self.path)
+        if self._identities[1] is None:  # the log comes with the first write
+            self._identities = (self._identities[0], found[1])
+        for name, before, now in zip((self.path.name, f"{self.path.name}-wal"), self._identities, found, strict=True):
+            if now != before:
+                return f"{name} was {'deleted' if now is None else 'replaced'} while it was in use"
+        return ""
+
+    def write_anew(self) -> None:
+        """Write all that this connection sees into a new file in the place of the old one, and go on with that."""
+        if self.path is None:
+            raise ValueError("a store in memory has no file")
+        draft = self.path.with_name(f"{self.path.name}.anew")
+        try:
+            if not self._closed:
+                draft.unlink(missing_ok=True)
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                draft.touch(mode=0o600)
+                self.run("VACUUM INTO ?", (str(draft),))
+                with draft.open("rb") as written:
+                    os.fsync(written.fileno())
+                self._closed = True
+                self.close()  # before anything stands in its place: it clears the log away by its name
+            if draft.exists():
+                for left in ("-wal", "-shm"):
+                    self.path.with_name(self.path.name + left).unlink(missing_ok=True)
+                if self.path.exists():
+                    self.path.replace(self.path.with_name(f"{self.path.name}.replaced"))
+                draft.replace(self.path)
+            self._connection = self._open()
+            self._closed = False
+            self._prepare()
+        except OSError as error:
+            raise unopened(self.path, error) from error
+        except sqlite3.Error as error:
+            self._fail(error)
 
     def copy_to_memory(self) -> Database:
         """A private copy of the committed content, in memory."""
@@ -130,11 +196,13 @@ class Database:
             self.run("PRAGMA synchronous = NORMAL")
             self.run(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             self.run(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+            self._identities = _identities(self.path)
         self.run("PRAGMA foreign_keys = ON")
         if self.path is not None:
             self.check()
 
     def _undo(self, *, outermost: bool) -> None:
+        self.undone += 1
         if not self._connection.in_transaction:
             return
         if outermost:
@@ -144,7 +212,21 @@ class Database:
             self.run("RELEASE inner_batch")
 
     def _fail(self, error: sqlite3.Error) -> NoReturn:
+        self.undone += 1
         found = typed(error, self.path)
         if found is None:
             raise error
         raise found from error
+
+
+def _identities(path: Path) -> tuple[_Identity, _Identity]:
+    """Which file stands there, and which log beside it."""
+    return _identity(path), _identity(path.with_name(f"{path.name}-wal"))
+
+
+def _identity(path: Path) -> _Identity:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from mirrorctl.core.domain.errors import Refused
+from mirrorctl.core.domain.errors import StoreError as StoreError
 
 _CORRUPT = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _HINTS = {
@@ -24,12 +24,6 @@ _HINTS = {
     sqlite3.SQLITE_LOCKED: "another process holds it: end that one, or wait for it",
 }
 _DISK_HINT = "check the disk that holds it: space, permissions, health"
-
-
-class StoreError(Refused):
-    """The store of a profile cannot be used."""
-
-    kind = "store"
 
 
 class StoreUnavailable(StoreError):

@@ -47,8 +47,10 @@ class FollowingTables(Tables):
         sql = "SELECT key, value FROM fact WHERE substr(key, 1, ?) = ? ORDER BY key"
         return dict(self._read(sql, (len(prefix), prefix), lambda row: (str(row[0]), str(row[1]))))
 
-    def set_fact(self, key: str, value: str) -> None:
-        self._database.run("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)", (key, value))
+    def set_fact(self, key: str, value: str, at_ms: int = 0) -> None:
+        """Keep a fact; one with a time is forgotten by a prune of later."""
+        sql = "INSERT OR REPLACE INTO fact (key, value, at_ms) VALUES (?, ?, ?)"
+        self._database.run(sql, (key, value, at_ms))
 
     def cycles(self) -> list[Cycle]:
         """The open cycles, oldest first."""
@@ -83,6 +85,14 @@ class FollowingTables(Tables):
         """The cycles that ended since then, in the order in which they ended."""
         sql = f"SELECT {_CYCLE}, ended_ms FROM ended_cycle WHERE ended_ms >= ? ORDER BY ended_ms, id"
         return self._read(sql, (since_ms,), lambda row: EndedCycle(cycle_of(row[:-1]), row[-1]))
+
+    def newest_ended(self, limit: int, symbol: str | None = None) -> list[EndedCycle]:
+        """At most `limit` of the ended cycles in which main held something, of a symbol or of all, the newest first."""
+        sql = (
+            f"SELECT {_CYCLE}, ended_ms FROM ended_cycle WHERE opened AND symbol = coalesce(?, symbol)"
+            " ORDER BY ended_ms DESC, id DESC LIMIT ?"
+        )
+        return self._read(sql, (symbol, limit), lambda row: EndedCycle(cycle_of(row[:-1]), row[-1]))
 
     def copies(self) -> list[Copy]:
         """Every copy, by account, symbol, side."""

@@ -76,6 +76,15 @@ class MeasuredTables(Tables):
         )
         return self._read(sql, (since_ms,), closed_of)
 
+    def newest_closed(self, limit: int, symbol: str | None = None, account: str | None = None) -> list[ClosedPosition]:
+        """At most `limit` of what closed, of a symbol and an account or of all, the newest first."""
+        sql = (
+            "SELECT account, symbol, side, tag, reason, opened_ms, closed_ms, late, approach FROM closed_position"
+            " WHERE symbol = coalesce(?, symbol) AND account = coalesce(?, account)"
+            " ORDER BY closed_ms DESC, id DESC LIMIT ?"
+        )
+        return self._read(sql, (symbol, account, limit), closed_of)
+
     def add_naked(self, row: NakedTime) -> None:
         """Keep it, in place of what was known of the same spell (account, symbol, side, from_ms)."""
         self._database.run(

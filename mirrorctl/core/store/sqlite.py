@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager
-from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mirrorctl.core.domain.actions import Action
-from mirrorctl.core.domain.instruments import plain
-from mirrorctl.core.engine.records import Alert, Intent, Standing, StandingKind
-from mirrorctl.core.store.codec import alert_of, decimal_text, encode_action, intent_of
-from mirrorctl.core.store.errors import StoreUnavailable, place
+from mirrorctl.core.engine.records import Alert, Standing, StandingKind
+from mirrorctl.core.store.chain import Chain
+from mirrorctl.core.store.codec import alert_of
 from mirrorctl.core.store.following import EndedCycle, FollowingTables
+from mirrorctl.core.store.journal import JournalTable
 from mirrorctl.core.store.measured import MeasuredTables
 from mirrorctl.core.store.migrations import MIGRATIONS, Migration
 from mirrorctl.core.store.opening import open_copy, open_to_read, open_to_write
+from mirrorctl.core.store.retention import Retention
 
 __all__ = ["EndedCycle", "SqliteStore"]
 
 
-class SqliteStore(FollowingTables, MeasuredTables):
+class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
     """Implements `records.Store`. `path` None keeps it in memory, for the simulator.
 
     For one thread. A writer creates or migrates the file. With `read_only` nothing is created or changed, so it may
@@ -30,23 +29,36 @@ class SqliteStore(FollowingTables, MeasuredTables):
     of this moment. Every failure is a StoreError; a call that raised has written nothing.
     """
 
+    error = ""
+    hint = ""
+
     def __init__(
-        self, path: Path | None, *, read_only: bool = False, migrations: Sequence[Migration] = MIGRATIONS
+        self,
+        path: Path | None,
+        *,
+        read_only: bool = False,
+        migrations: Sequence[Migration] = MIGRATIONS,
+        retention: Retention | None = None,
     ) -> None:
         opened = open_to_read(path, migrations) if read_only else open_to_write(path, migrations)
+        self._path = path
         self._database, self._fresh = opened
+        self._chain = Chain(self._database)
+        self._retention = retention or Retention()
 
     @classmethod
     def scratch(cls, path: Path) -> Self:
         """A private copy of the store in memory, of this moment: for a rehearsal. The file is never changed."""
         store = cls.__new__(cls)
         store._database, store._fresh = open_copy(path, MIGRATIONS)
+        store._chain, store._path = Chain(store._database), None
         return store
 
     def snapshot(self) -> Self:
         """A private copy in memory, of this moment: for a rehearsal beside whoever writes this one."""
         store = type(self).__new__(type(self))
         store._database, store._fresh = self._database.copy_to_memory(), self._fresh
+        store._chain, store._path = Chain(store._database), None
         return store
 
     def __enter__(self) -> Self:
@@ -69,53 +81,14 @@ class SqliteStore(FollowingTables, MeasuredTables):
         """
         return self._fresh
 
+    @property
+    def is_migrated_copy(self) -> bool:
+        """True for a reader whose file has an older schema: what it reads was brought up to date for it alone."""
+        return self._path is not None and self._database.path is None and not self._fresh
+
     def batch(self) -> AbstractContextManager[None]:
         """One transaction around several calls; an exception undoes them all. Nests."""
         return self._database.batch()
-
-    # --- the journal ----------------------------------------------------------------------------------------------
-
-    def record_intent(
-        self, action: Action, at_ms: int, main_order_id: str = "", main_filled: Decimal | None = None
-    ) -> int:
-        """Journal an action as PENDING before it is sent; returns its id, rising and never given twice."""
-        cursor = self._database.run(
-            "INSERT INTO intent (account, action, state, over, created_ms, updated_ms,"
-            " main_order_id, main_filled, filled, by_us, code, message)"
-            " VALUES (?, ?, 'pending', 0, ?, ?, ?, ?, '0', 0, 0, '')",
-            (action.account, encode_action(action), at_ms, at_ms, main_order_id, decimal_text(main_filled)),
-        )
-        if cursor.lastrowid is None:
-            raise StoreUnavailable(f"{place(self._database.path)} gave no id for an intent")
-        return cursor.lastrowid
-
-    def update_intent(self, intent: Intent) -> None:
-        """Write what changes of it (see records.Store). Raises LookupError for an id that is not there."""
-        cursor = self._database.run(
-            "UPDATE intent SET state = ?, over = ?, filled = ?, by_us = ?, code = ?, message = ?, order_id = ?,"
-            " updated_ms = ? WHERE intent_id = ?",
-            (
-                intent.state,
-                intent.state.is_over,
-                plain(intent.filled),
-                intent.by_us,
-                intent.code,
-                intent.message,
-                intent.order_id,
-                intent.updated_ms,
-                intent.intent_id,
-            ),
-        )
-        if cursor.rowcount != 1:
-            raise LookupError(f"no intent {intent.intent_id} in the journal")
-
-    def open_intents(self) -> list[Intent]:
-        """Every intent that is not over, oldest first. By an index."""
-        return self._read(f"{_INTENT} WHERE over = 0 ORDER BY intent_id", (), intent_of)
-
-    def recent_intents(self, since_ms: int) -> list[Intent]:
-        """Every intent updated since then, oldest first. Scans the journal: for a start or a report, not for a pass."""
-        return self._read(f"{_INTENT} WHERE updated_ms >= ? ORDER BY intent_id", (since_ms,), intent_of)
 
     # --- standing orders of the trader ----------------------------------------------------------------------------
 
@@ -146,6 +119,10 @@ class SqliteStore(FollowingTables, MeasuredTables):
         )
         return cursor.rowcount == 1
 
+    def has_alert(self, key: str) -> bool:
+        """Whether the outbox has, or had, an alert with this key; not once it was pruned."""
+        return bool(self._database.rows("SELECT 1 FROM alert WHERE key = ?", (key,)))
+
     def alerts(self, limit: int) -> list[Alert]:
         """The newest alerts, newest first."""
         return self._read(f"{_ALERT} ORDER BY id DESC LIMIT ?", (max(limit, 0),), alert_of)
@@ -160,32 +137,50 @@ class SqliteStore(FollowingTables, MeasuredTables):
 
     # --- upkeep ------------------------------------------------------------------------------------------------------
 
-    def prune(self, before_ms: int) -> int:
-        """Delete what is older: intents that are over (the newest of the journal excepted), alerts (delivered or not),
-        ended cycles, measured copies, closed positions, naked times that ended.
+    def prune(self, before_ms: int, now_ms: int, keep: Container[int] = ()) -> int:
+        """Delete what is older: intents that are over and not in `keep` (see journal.py), alerts (delivered or not),
+        ended cycles, measured copies, closed positions, naked times that ended, client ids. And what is more than
+        the retention allows of a kind, whatever its age. Returns the number of rows.
 
-        Open intents, open cycles and copies, trades, open positions, standings and facts stay. Returns the number of
-        rows. Their space in the file is used again; the file does not shrink.
+        Open intents, open cycles and copies, trades, open positions, standings and other facts stay. Their space in
+        the file is used again; the file does not shrink.
         """
         with self._database.batch():
-            return sum(self._database.run(sql, (before_ms,)).rowcount for sql in _PRUNE)
+            gone = self.prune_journal(before_ms, now_ms, keep)
+            gone += sum(self._database.run(sql, (before_ms,)).rowcount for sql in _PRUNE)
+            gone += self._database.run(_PRUNE_ALERTS, (self._retention.alerts,)).rowcount
+            return gone + sum(self._database.run(sql, (self._retention.rows,)).rowcount for sql in _PRUNE_MOST)
+
+    def keep_file(self) -> str:
+        """Write the file anew where it is not the one that was opened any more. Returns what was found, "" for nothing.
+
+        A deleted file lives on for who holds it open, with all that was written since: nothing is lost as long as this
+        process lives. What stands in its place is put aside as FILE.replaced. Cheap while all is as it was.
+        """
+        found = self._database.lost_file()
+        if found:
+            self._database.write_anew()
+        return found
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file: a few ms of disk. For a quiet moment, every minute or so."""
         self._database.checkpoint()
 
 
-_INTENT = (
-    "SELECT intent_id, account, action, state, created_ms, updated_ms, main_order_id, main_filled, filled, by_us,"
-    " code, message, order_id FROM intent"
-)
 _ALERT = "SELECT key, at_ms, severity, kind, account, symbol, text FROM alert"
 _PRUNE = (
-    # The newest intent stays: it keeps its id, and all below it, from being given again.
-    "DELETE FROM intent WHERE over = 1 AND updated_ms < ? AND intent_id < (SELECT max(intent_id) FROM intent)",
     "DELETE FROM alert WHERE at_ms < ?",
     "DELETE FROM ended_cycle WHERE ended_ms < ?",
     "DELETE FROM measured_copy WHERE mirror_exec_ms < ?",
     "DELETE FROM closed_position WHERE closed_ms < ?",
     "DELETE FROM naked_time WHERE ended = 1 AND from_ms < ?",
+    "DELETE FROM fact WHERE at_ms BETWEEN 1 AND ? - 1",
+)
+_PRUNE_ALERTS = "DELETE FROM alert WHERE id <= (SELECT max(id) FROM alert) - ?"
+_PRUNE_MOST = (
+    "DELETE FROM ended_cycle WHERE id <= (SELECT max(id) FROM ended_cycle) - ?",
+    "DELETE FROM measured_copy WHERE id <= (SELECT max(id) FROM measured_copy) - ?",
+    "DELETE FROM closed_position WHERE id <= (SELECT max(id) FROM closed_position) - ?",
+    "DELETE FROM naked_time WHERE ended = 1 AND from_ms < (SELECT from_ms FROM naked_time ORDER BY from_ms DESC"
+    " LIMIT 1 OFFSET ?)",
 )

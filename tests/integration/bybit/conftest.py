@@ -8,10 +8,12 @@ from decimal import Decimal
 
 import pytest
 
+from mirrorctl.core.bybit.breaker import Breaker
 from mirrorctl.core.bybit.environments import endpoints_for
-from mirrorctl.core.bybit.link import Backoff, ExchangeClock
+from mirrorctl.core.bybit.link import ExchangeClock
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.paper.model import PaperAccount
+from mirrorctl.core.paper.rates import RateRules
 from mirrorctl.core.paper.server import PaperServer
 
 ACCOUNT = PaperAccount("main", 101, "key-of-main", "secret-of-main")
@@ -20,7 +22,8 @@ ACCOUNT = PaperAccount("main", 101, "key-of-main", "secret-of-main")
 @pytest.fixture
 def paper() -> Iterator[PaperServer]:
     """One account, prices that stand still."""
-    with PaperServer([ACCOUNT], path=None, seed=7, port=0, volatility=Decimal(0)) as server:
+    rules = RateRules().widened(20)  # these tests are about answers, and ask faster than a trader may
+    with PaperServer([ACCOUNT], path=None, seed=7, port=0, volatility=Decimal(0), rules=rules) as server:
         yield server
 
 
@@ -38,7 +41,7 @@ def connect(
         endpoints=replace(endpoints),
         timeout_s=timeout_s,
         clock=clock,
-        backoff=Backoff(jitter=lambda: 1.0),
+        breaker=Breaker(lambda: 1.0),
     )
 
 

@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mirrorctl.core.bybit.address import Address
+from mirrorctl.core.bybit.breaker import Breaker
 from mirrorctl.core.bybit.environments import Endpoints
-from mirrorctl.core.bybit.link import Backoff, ExchangeClock, Gate
+from mirrorctl.core.bybit.link import ExchangeClock
 from mirrorctl.core.bybit.rest import BybitRest
 
 KEY, SECRET = "key-of-the-test", "secret-of-the-test"
@@ -262,8 +264,8 @@ def rest_to(
     timeout_s: float = 0.5,
     read_attempts: int = 3,
     clock: ExchangeClock | None = None,
-    gate: Gate | None = None,
-    backoff: Backoff | None = None,
+    address: Address | None = None,
+    breaker: Breaker | None = None,
 ) -> Iterator[BybitRest]:
     """A connection of `account` to `url`."""
     rest = BybitRest(
@@ -274,8 +276,8 @@ def rest_to(
         timeout_s=timeout_s,
         read_attempts=read_attempts,
         clock=clock,
-        gate=gate,
-        backoff=backoff,
+        address=address,
+        breaker=breaker,
     )
     try:
         yield rest

@@ -7,10 +7,13 @@ import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import pytest
 import requests
 
+from mirrorctl.core.bybit.encode import encode
 from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.bybit.link import ExchangeClock
 from mirrorctl.core.bybit.reader import AccountReader
@@ -59,8 +62,9 @@ from mirrorctl.core.engine.ports import (
     StreamUp,
 )
 from mirrorctl.core.paper.faults import Fault, FaultKind
+from mirrorctl.core.paper.gateway import Gateway
 from mirrorctl.core.paper.server import PaperServer
-from tests.integration.bybit.conftest import connect
+from tests.integration.bybit.conftest import ACCOUNT, connect
 
 SYMBOL = "BTCUSDT"
 FAST = StreamTiming(phase_s=2, first_pause_s=0.02, longest_pause_s=0.2)
@@ -291,8 +295,13 @@ def test_closed_pnl_is_read_over_all_pages(rest: BybitRest) -> None:
     assert len({record.order_id for record in records}) == 3
 
 
-def test_a_hundred_orders_take_three_pages(rest: BybitRest) -> None:
+def test_a_hundred_orders_take_three_pages(paper: PaperServer, rest: BybitRest) -> None:
     prices = [str(50_000 + number) for number in range(120)]
-    outcomes = [rest.execute(place(f"m1-{price}", Side.BUY, "0.001", price)) for price in prices]
-    assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+    for price in prices:
+        order = encode(place(f"m1-{price}", Side.BUY, "0.001", price)).params
+        paper.run(partial(_past_all_limits, order))
     assert sorted(order.link_id for order in rest.open_orders()) == sorted(f"m1-{price}" for price in prices)
+
+
+def _past_all_limits(order: dict[str, Any], gateway: Gateway, now_ms: int) -> None:
+    assert gateway.exchange.handle(ACCOUNT.uid, "POST", "/v5/order/create", order, now_ms)["retCode"] == 0

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from mirrorctl.core.bybit.link import Backoff
+from mirrorctl.core.bybit.breaker import Breaker
 from mirrorctl.core.bybit.reader import AccountReader
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.bybit.writer import AccountWriter
@@ -27,6 +27,7 @@ from mirrorctl.core.domain.actions import (
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.values import OrderType, Side
 from mirrorctl.core.engine.ports import (
+    BreakerState,
     ClockMeasured,
     Event,
     FindOrder,
@@ -156,28 +157,28 @@ def test_a_hanging_account_delays_no_other() -> None:
 
 
 def test_a_dead_account_is_answered_at_once_and_not_hammered() -> None:
-    backoff = Backoff(first_s=30, jitter=lambda: 1.0)
+    breaker = Breaker(lambda: 1.0, first_s=30)
     with (
         ScriptedHttp(lambda _: http(502, "")) as server,
-        rest_to(server.url, backoff=backoff) as rest,
+        rest_to(server.url, breaker=breaker) as rest,
         writing(rest) as (writer, events),
     ):
         began = time.monotonic()
         for intent in range(50):
             writer.send(intent, entry())
         outcomes = [event.outcome for event in events.sends(50)]
-        assert [type(outcome) for outcome in outcomes[:2]] == [DoubtfulOutcome, DoubtfulOutcome]
-        assert all(isinstance(outcome, NotSent) and outcome.retry_after_s > 20 for outcome in outcomes[2:])
+        assert [type(outcome) for outcome in outcomes[:3]] == [DoubtfulOutcome] * 3
+        assert all(isinstance(outcome, NotSent) and outcome.retry_after_s > 20 for outcome in outcomes[3:])
         assert time.monotonic() - began < 2
-        assert len(server.requests) == 2
+        assert len(server.requests) == 3
         writer.send(99, stop())
         stopped = events.sends(1)[0].outcome
         assert isinstance(stopped, NotSent)
         assert stopped.retry_after_s <= 2, "a stop is never held back for long"
 
 
-def test_a_read_that_succeeds_ends_the_backoff_of_the_writer() -> None:
-    backoff = Backoff(first_s=30, jitter=lambda: 1.0)
+def test_a_read_that_succeeds_closes_the_breaker_of_the_writer() -> None:
+    breaker = Breaker(lambda: 1.0, first_s=0.2)
     healthy = threading.Event()
 
     def script(_: Request) -> Answer:
@@ -185,16 +186,20 @@ def test_a_read_that_succeeds_ends_the_backoff_of_the_writer() -> None:
 
     with (
         ScriptedHttp(script) as server,
-        rest_to(server.url, backoff=backoff) as rest,
+        rest_to(server.url, breaker=breaker) as rest,
         writing(rest) as (writer, events),
     ):
         writer.send(1, entry())
         writer.send(2, entry())
         writer.send(3, entry())
-        assert isinstance(events.sends(3)[-1].outcome, NotSent)
-        healthy.set()
-        rest.open_orders()
+        assert rest.health().breaker is BreakerState.CLOSED
         writer.send(4, entry())
+        assert isinstance(events.sends(4)[-1].outcome, NotSent)
+        assert rest.health().breaker is BreakerState.OPEN
+        healthy.set()
+        time.sleep(0.25)
+        rest.open_orders()
+        writer.send(5, entry())
         assert events.sends(1)[0].outcome == Accepted("1")
 
 

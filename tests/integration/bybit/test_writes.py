@@ -9,8 +9,9 @@ from decimal import Decimal
 
 import pytest
 
+from mirrorctl.core.bybit.address import Address
 from mirrorctl.core.bybit.failures import AddressBlocked
-from mirrorctl.core.bybit.link import ExchangeClock, Gate
+from mirrorctl.core.bybit.link import ExchangeClock
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.actions import (
     Accepted,
@@ -115,11 +116,16 @@ def test_a_rate_limit_says_when_to_come_back() -> None:
     past = {"X-Bapi-Limit-Reset-Timestamp": "1"}
     answers = [envelope({}, 10006, "", reset), envelope({}, 10006, "", past)]
     with ScriptedHttp(lambda _: answers.pop(0)) as server, rest_to(server.url) as rest:
-        first, second = rest.execute(PLACE), rest.execute(PLACE)
+        first, again, other = rest.execute(PLACE), rest.execute(PLACE), rest.execute(CANCEL)
+        assert len(server.requests) == 2, "what the exchange calls empty is left alone until its reset"
     assert isinstance(first, NotSent)
-    assert isinstance(second, NotSent)
-    assert 0.3 < first.retry_after_s <= 0.7
-    assert 0 < second.retry_after_s < 0.1
+    assert isinstance(again, NotSent)
+    assert isinstance(other, NotSent)
+    assert 0.3 < again.retry_after_s < first.retry_after_s <= 0.7
+    assert 0 < other.retry_after_s < 0.1
+    assert first.limited
+    assert again.limited
+    assert other.limited
 
 
 def test_another_accounts_action_is_a_mistake_of_ours() -> None:
@@ -174,7 +180,7 @@ def test_a_clock_that_is_set_while_running_is_measured_again_before_the_next_try
 
 
 def test_after_403_no_account_of_this_address_sends_anything_until_the_time_is_over() -> None:
-    gate = Gate(stop_s=0.4)
+    address = Address(stop_s=0.4)
     answers = [http(403, "")]
 
     def script(_: Request) -> Answer:
@@ -182,8 +188,8 @@ def test_after_403_no_account_of_this_address_sends_anything_until_the_time_is_o
 
     with (
         ScriptedHttp(script) as server,
-        rest_to(server.url, gate=gate) as main,
-        rest_to(server.url, gate=gate, account="mirror") as mirror,
+        rest_to(server.url, address=address) as main,
+        rest_to(server.url, address=address, account="mirror") as mirror,
     ):
         with pytest.raises(AddressBlocked) as caught:
             main.open_orders()

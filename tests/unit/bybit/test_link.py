@@ -1,4 +1,4 @@
-"""Backoff, gate and clock: plain arithmetic on an injected clock; and what importing the edge costs."""
+"""Reconnect pauses, clock and secrets of a link: plain arithmetic on an injected clock; what importing it costs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import time
 
 import pytest
 
+from mirrorctl.core.bybit.address import Address
+from mirrorctl.core.bybit.backoff import Backoff
+from mirrorctl.core.bybit.breaker import Breaker
 from mirrorctl.core.bybit.environments import Endpoints
-from mirrorctl.core.bybit.link import AccountLink, Backoff, ExchangeClock, Gate, wall_ms
+from mirrorctl.core.bybit.link import AccountLink, ExchangeClock, wall_ms
+from mirrorctl.core.bybit.traffic import Traffic
 
 
 class Time:
@@ -54,17 +58,6 @@ def test_calls_that_fail_side_by_side_count_once() -> None:
     assert backoff.remaining_s() == 0
 
 
-def test_the_gate_opens_by_itself() -> None:
-    time = Time()
-    gate = Gate(stop_s=600, monotonic=time)
-    assert gate.remaining_s() == 0
-    gate.close()
-    time.now += 599
-    assert gate.remaining_s() == 1
-    time.now += 1
-    assert gate.remaining_s() == 0
-
-
 def test_the_clock_is_local_until_it_was_measured() -> None:
     clock = ExchangeClock(lambda: 1_000)
     assert (clock.offset_ms, clock.now_ms()) == (None, 1_000)
@@ -73,7 +66,8 @@ def test_the_clock_is_local_until_it_was_measured() -> None:
 
 
 def test_a_link_does_not_show_its_secrets() -> None:
-    link = AccountLink("main", "the-key", "the-secret", Endpoints("https://a", "wss://b", "wss://c"))
+    traffic = Traffic(Breaker(lambda: 1.0), Address(), Time())
+    link = AccountLink("main", "the-key", "the-secret", Endpoints("https://a", "wss://b", "wss://c"), traffic)
     assert "the-key" not in repr(link)
     assert "the-secret" not in repr(link)
 

@@ -29,7 +29,8 @@ from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.values import OrderStatus, OrderType, Side
 from mirrorctl.core.domain.view import AccountView
-from mirrorctl.core.engine.intents import CONFIRM_MS, RECV_WINDOW_MS, IntentBook
+from mirrorctl.core.engine.intents import IntentBook
+from mirrorctl.core.engine.looks import CONFIRM_MS, RECV_WINDOW_MS
 from mirrorctl.core.engine.ports import FindOrder, ReadPosition
 from mirrorctl.core.store.sqlite import SqliteStore
 from tests.unit.domain.scenes import LONG, NOW, SYMBOL, TAG, execution, order, row
@@ -129,13 +130,15 @@ def test_what_was_never_sent_keeps_its_id_free(desk: Desk) -> None:
     assert [ours.link for ours in desk.book.ours("mirror", SYMBOL, desk.view)] == [LINK]
 
 
-@pytest.mark.parametrize("action", [STOP, LEVERAGE, CANCEL, AMEND])
-def test_what_was_never_sent_and_has_no_id_waits_as_long_as_it_was_told(desk: Desk, action: Action) -> None:
+@pytest.mark.parametrize(("action", "waits_ms"), [(LEVERAGE, 2_500), (AMEND, 2_500), (STOP, 1_000), (CANCEL, 1_000)])
+def test_what_was_never_sent_and_has_no_id_waits_as_it_was_told_and_protection_a_second(
+    desk: Desk, action: Action, waits_ms: int
+) -> None:
     desk.send(action)
     desk.answer(1, NotSent("rate limited", 2.5))
-    busy, wake = desk.book.busy("mirror", SYMBOL, desk.now + 2_499)
-    assert (len(busy), wake) == (1, desk.now + 2_500)
-    assert desk.book.busy("mirror", SYMBOL, desk.now + 2_500) == (frozenset(), None)
+    busy, wake = desk.book.busy("mirror", SYMBOL, desk.now + waits_ms - 1)
+    assert (len(busy), wake) == (1, desk.now + waits_ms)
+    assert desk.book.busy("mirror", SYMBOL, desk.now + waits_ms) == (frozenset(), None)
 
 
 @pytest.mark.parametrize(
@@ -334,19 +337,16 @@ def test_a_read_after_the_answer_settles_it(desk: Desk, action: Action, read_aft
 
 def test_a_refused_change_waits_longer_each_time_and_starts_over_after_a_success(desk: Desk) -> None:
     waits = []
-    for number in range(1, 5):
-        desk.send(STOP)
-        desk.answer(number, RejectedOutcome(10001, "no"))
+    for _ in range(4):
+        desk.answer(desk.send(STOP), RejectedOutcome(10001, "no"))
         _, wake = desk.book.busy("mirror", SYMBOL, desk.now)
         assert wake is not None
         waits.append(wake - desk.now)
         desk.now = wake
     assert waits == [1_000, 2_000, 4_000, 8_000]
-    desk.send(STOP)
-    desk.answer(5, Accepted())
+    desk.answer(desk.send(STOP), Accepted())
     desk.book.confirm("mirror", SYMBOL, desk.view, desk.now, read_ms=desk.now)
-    desk.send(STOP)
-    desk.answer(6, RejectedOutcome(10001, "no"))
+    desk.answer(desk.send(STOP), RejectedOutcome(10001, "no"))
     assert desk.book.busy("mirror", SYMBOL, desk.now)[1] == desk.now + 1_000
 
 
@@ -355,8 +355,7 @@ def test_a_refused_change_waits_longer_each_time_and_starts_over_after_a_success
 def test_a_change_that_is_done_and_does_not_show_is_repeated_ever_more_rarely(desk: Desk, action: Action) -> None:
     waits = []
     for number in range(1, 9):
-        desk.send(replace(action, reason=f"again {number}"))
-        desk.answer(number, Accepted())
+        desk.answer(desk.send(replace(action, reason=f"again {number}")), Accepted())
         desk.book.confirm("mirror", SYMBOL, desk.view, desk.now, read_ms=desk.now)
         busy, wake = desk.book.busy("mirror", SYMBOL, desk.now)
         waits.append((wake or desk.now) - desk.now)
@@ -366,9 +365,8 @@ def test_a_change_that_is_done_and_does_not_show_is_repeated_ever_more_rarely(de
 
 
 def test_another_change_of_the_same_kind_does_not_wait(desk: Desk) -> None:
-    for number, price in enumerate((55_000, 55_100, 55_000, 55_100), 1):
-        desk.send(replace(STOP, stop_loss=Decimal(price)))
-        desk.answer(number, Accepted())
+    for price in (55_000, 55_100, 55_000, 55_100):
+        desk.answer(desk.send(replace(STOP, stop_loss=Decimal(price))), Accepted())
         desk.book.confirm("mirror", SYMBOL, desk.view, desk.now, read_ms=desk.now)
         assert desk.book.busy("mirror", SYMBOL, desk.now) == (frozenset(), None)
 

@@ -121,3 +121,74 @@ def test_a_stale_read_repeats_the_earlier_answer(gateway: Gateway) -> None:
     buy(gateway)
     gateway.faults.add(Fault(FaultKind.STALE, "main", "/v5/position/list"))
     assert (legs(), legs()) == ("0", "0.100")
+
+
+def test_a_lost_request_looks_like_a_lost_reply_and_was_not_carried_out(gateway: Gateway) -> None:
+    gateway.faults.add(Fault(FaultKind.LOSE_REQUEST, "main", CREATE))
+    assert buy(gateway).ending is Ending.LOST
+    assert size(gateway) == 0
+    assert list(gateway.exchange.state.writes) == []
+
+
+def test_a_code_may_come_after_the_order_was_carried_out(gateway: Gateway) -> None:
+    gateway.faults.add(Fault(FaultKind.RET_CODE, "main", CREATE, 1, {"code": 10000, "after": True}))
+    late = buy(gateway)
+    assert late.envelope is not None
+    assert late.envelope["retCode"] == 10000
+    assert size(gateway) == Decimal("0.1")
+    assert [row.ret_code for row in gateway.exchange.state.writes] == [0]
+
+
+def test_an_event_is_told_before_its_answer(gateway: Gateway) -> None:
+    gateway.faults.add(Fault(FaultKind.EVENT_FIRST, "main", CREATE, 1, {"ms": 80}))
+    reply = buy(gateway)
+    assert (reply.ending, reply.events_first, reply.wait_ms) == (Ending.ANSWER, True, 80)
+    assert gateway.drain() != []
+    assert buy(gateway).events_first is False
+
+
+def test_a_filled_order_is_told_twice_and_nothing_else_is(gateway: Gateway) -> None:
+    gateway.faults.add(Fault(FaultKind.DOUBLE_FILLED, "main"))
+    buy(gateway, orderType="Limit", price="50000")
+    buy(gateway)
+    buy(gateway)
+    rows = [push.frame["data"][0] for push in gateway.drain() if push.topic == "order"]
+    assert [(row["orderStatus"], row["cancelType"], row["rejectReason"]) for row in rows] == [
+        ("New", "UNKNOWN", "EC_NoError"),
+        ("Filled", "UNKNOWN", "EC_NoError"),
+        ("Filled", "CancelByUser", "EC_OrigClOrdIDDoesNotExist"),
+        ("Filled", "UNKNOWN", "EC_NoError"),
+    ]
+    assert rows[1]["orderId"] == rows[2]["orderId"]
+
+
+def test_a_silent_stream_loses_what_is_pushed_to_that_account(gateway: Gateway) -> None:
+    number = gateway.faults.add(Fault(FaultKind.STREAM_SILENT, "main", count=None))
+    buy(gateway)
+    buy(gateway, 2)
+    assert {push.uid for push in gateway.drain()} == {2}
+    assert (gateway.silent(1), gateway.silent(2)) == (True, False)
+    gateway.faults.clear(number)
+    buy(gateway)
+    assert [push.uid for push in gateway.drain()].count(1) == 4
+
+
+def test_new_streams_are_refused_as_often_as_asked(gateway: Gateway) -> None:
+    gateway.faults.add(Fault(FaultKind.STREAM_REFUSE, "main", count=2))
+    assert [gateway.refuses_stream(uid) for uid in (None, 2, 1, 1, 1)] == [False, False, True, True, False]
+
+
+def test_a_skewed_clock_shows_in_the_time_and_dates_nothing_back(gateway: Gateway) -> None:
+    def told(now: int) -> int:
+        reply = gateway.request(None, "GET", "/v5/market/time", {}, gateway.clock(now))
+        assert reply.envelope is not None
+        assert reply.envelope["time"] == int(reply.envelope["result"]["timeNano"]) // 1_000_000
+        return int(reply.envelope["time"]) - now
+
+    assert told(NOW) == 0
+    gateway.faults.add(Fault(FaultKind.CLOCK_SKEW, count=None, args={"ms": -3000}, until_ms=NOW + 500))
+    assert told(NOW + 100) == -3000
+    buy(gateway, now=gateway.clock(NOW + 100))
+    assert gateway.exchange.state.writes[-1].time_ms == NOW
+    assert told(NOW + 500) == 0
+    assert gateway.faults.standing() == []

@@ -66,8 +66,10 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 from mirrorctl.core.paper.model import PaperAccount
+from mirrorctl.core.paper.rates import UNLIMITED
 from mirrorctl.core.paper.server import PaperServer
-server = PaperServer([PaperAccount("main", 1, "k", "s")], path=Path(sys.argv[1]), volatility=Decimal(0))
+accounts = [PaperAccount("main", 1, "k", "s")]
+server = PaperServer(accounts, path=Path(sys.argv[1]), volatility=Decimal(0), rules=UNLIMITED)
 server.start()
 sys.stdout.write(f"{server.rest_url}\\n")
 sys.stdout.flush()

@@ -348,6 +348,16 @@ def test_missing_keys_name_their_variables() -> None:
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.proves("A73", "A74")
+@pytest.mark.parametrize("pasted", ["the key", "the\nkey", "the-key…", "the-k\u00e9y", "the\x00key"])
+def test_what_cannot_be_a_key_is_refused_without_showing_it(pasted: str) -> None:
+    environ = {"BYBIT_API_KEY": pasted, "BYBIT_API_SECRET": "fine"}
+    with pytest.raises(ProfileError) as caught:
+        load(WHOLE, environ).credentials("main")
+    assert caught.value.message == "the keys of main hold characters that no key has: BYBIT_API_KEY"
+    assert "copy them again" in caught.value.hint
+
+
 def test_paper_needs_no_keys() -> None:
     keys = load(SMALL).credentials("main")
     assert (keys.api_key, keys.api_secret) == ("paper-main", "paper-main-secret")
@@ -355,7 +365,7 @@ def test_paper_needs_no_keys() -> None:
 
 def test_real_keys_never_reach_the_embedded_paper_exchange() -> None:
     named = SMALL + '[main]\napi_key_env = "K"\napi_secret_env = "S"\n'
-    environ = {"K": "real", "S": "real too"}
+    environ = {"K": "real", "S": "real-too"}
     assert load(named, environ).credentials("main").api_key == "paper-main"
     elsewhere = named + '[endpoints]\nrest = "http://127.0.0.1:1"\nprivate_ws = "ws://127.0.0.1:1"\n'
     assert load(elsewhere, environ).credentials("main").api_key == "real"

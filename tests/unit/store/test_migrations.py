@@ -63,8 +63,10 @@ def test_a_new_file_records_its_steps_and_needs_no_backup(path: Path) -> None:
 
 
 def test_an_older_file_is_copied_then_migrated_and_keeps_its_content(path: Path) -> None:
-    with SqliteStore(path, migrations=(ONE,)) as store:
-        store.set_fact("uid.main", "1")
+    first = Database(path)
+    migrate(first, (ONE,))
+    first.run("INSERT INTO fact VALUES ('uid.main', '1')")
+    first.close()
     with SqliteStore(path, migrations=(ONE, NOTED)) as store:
         assert not store.fresh
         assert store.fact("uid.main") == "1"
@@ -143,13 +145,15 @@ def test_an_sqlite_file_of_somebody_else_is_refused_and_not_touched(path: Path, 
 
 
 def test_an_older_store_is_read_without_being_migrated(path: Path) -> None:
-    with SqliteStore(path, migrations=(ONE,)) as store:
-        store.set_fact("uid.main", "1")
-        with SqliteStore(path, read_only=True, migrations=(ONE, NOTED)) as reader:
-            assert not reader.fresh
-            assert reader.fact("uid.main") == "1"
-            with pytest.raises(StoreUnavailable):
-                reader.set_fact("a", "b")
+    first = Database(path)
+    migrate(first, (ONE,))
+    first.run("INSERT INTO fact VALUES ('uid.main', '1')")
+    with SqliteStore(path, read_only=True, migrations=(ONE, NOTED)) as reader:
+        assert not reader.fresh
+        assert reader.fact("uid.main") == "1"
+        with pytest.raises(StoreUnavailable):
+            reader.end_cycle(("BTCUSDT", PositionSide.LONG), 1)
+    first.close()
     assert records(path) == [(1, ONE.name)]
     assert backups(path) == []
 

@@ -240,7 +240,7 @@ def test_a_row_that_cannot_be_read_is_damage_and_never_skipped(path: Path) -> No
     with SqliteStore(path) as store:
         store.record_intent(CANCEL, 1)
         other = sqlite3.connect(path, isolation_level=None)
-        other.execute("""UPDATE intent SET action = '{"action": "teleport"}'""")
+        other.execute("""UPDATE journal SET action = '{"action": "teleport"}'""")
         other.close()
         with pytest.raises(StoreCorrupt, match="teleport"):
             store.open_intents()

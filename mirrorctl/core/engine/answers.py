@@ -1,0 +1,92 @@
+"""What came of a send, and what follows from it besides the intent's own state: pauses, parks, alerts, reads.
+
+Which refusals park and which wait is decided where the next attempt is planned (domain/refusals.py). What has no next
+attempt to plan is parked here: a change of an entry that the exchange refuses for good leaves an order that main does
+not have, and an order whose cancel is refused again and again does not go away.
+"""
+
+from __future__ import annotations
+
+from mirrorctl.core.domain.actions import (
+    Accepted,
+    Action,
+    AmendOrder,
+    CancelOrder,
+    DoubtfulOutcome,
+    NotSent,
+    PlaceOrder,
+    Priority,
+    RejectedOutcome,
+)
+from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.parks import REFUSED, told
+from mirrorctl.core.domain.refusals import heals
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.loops import note_accepted
+from mirrorctl.core.engine.ports import FindOrder, ReadPosition, SendDone
+from mirrorctl.core.engine.records import Severity, StandingKind
+from mirrorctl.core.engine.state import EngineState
+
+_NOTHING_TO_REDUCE = 110017
+_CANCELS = 3
+
+
+def take_answer(state: EngineState, account: Account, event: SendDone) -> None:
+    """Take the outcome of one journaled intent."""
+    now = state.now_ms()
+    intent = state.book.on_outcome(event.intent_id, event.outcome, event.sent_ms, now)
+    if intent is None:
+        return
+    action, outcome = intent.action, event.outcome
+    state.mark(account, action.symbol)
+    if isinstance(outcome, NotSent):
+        account.not_sent(action.priority, outcome, now)
+    else:
+        account.pace.sent(action.priority)
+    if isinstance(outcome, Accepted | DoubtfulOutcome):
+        note_accepted(state, account.name, action.symbol, event.intent_id, now)
+    else:
+        state.brake.dropped(event.intent_id)
+    if isinstance(outcome, RejectedOutcome):
+        _refused(state, account, action, outcome, now)
+    state.book.confirm(account.name, action.symbol, account.view, now)
+
+
+def _refused(state: EngineState, account: Account, action: Action, outcome: RejectedOutcome, now: int) -> None:
+    if not _is_race(action, outcome):
+        text = f"{type(action).__name__} refused ({outcome.code}): {outcome.message}"
+        severity = Severity.WARNING if action.priority is Priority.ENTRY else Severity.CRITICAL
+        about = f"{_decision(action)}:{outcome.code}"
+        state.outbox.tell(now, severity, "refused", account.name, action.symbol, text, about)
+        if _is_hopeless(state, action, outcome):
+            reason = f"{REFUSED} ({outcome.code}): {told(action)}: {outcome.message}"
+            state.standings.set(StandingKind.PARK, account.name, action.symbol, reason, now)
+    account.ask(ReadPosition(action.symbol), now)
+    if isinstance(action, AmendOrder | CancelOrder):
+        account.ask(FindOrder(action.symbol, order_id=action.order_id), now)
+
+
+def _is_hopeless(state: EngineState, action: Action, outcome: RejectedOutcome) -> bool:
+    """Whether the symbol is parked for a refused change or cancel: no try of the same can succeed (A57)."""
+    if isinstance(action, CancelOrder):
+        return state.book.refusals.count(action) >= _CANCELS
+    if not isinstance(action, AmendOrder) or heals(outcome.code, outcome.message):
+        return False
+    link = parse(action.link_id)
+    return link is not None and link.role in (Role.TWIN, Role.CORRECTION)
+
+
+def _decision(action: Action) -> str:
+    """What all attempts at one decision share, so that a refusal is told once and not for every attempt."""
+    link = parse(action.link_id) if isinstance(action, PlaceOrder) else None
+    return str(link.intent) if link is not None else f"{type(action).__name__}:{action.reason}"
+
+
+def _is_race(action: Action, outcome: RejectedOutcome) -> bool:
+    """Whether it only came too late: a stop was faster than a reduction, or an order ended before its amend.
+
+    What is wrong after that is told by who finds it: a position without its stop, for one.
+    """
+    if isinstance(action, PlaceOrder):
+        return outcome.code == _NOTHING_TO_REDUCE and action.reduce_only
+    return outcome.overtaken

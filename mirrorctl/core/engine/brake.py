@@ -1,0 +1,237 @@
+"""The brake on loops: the same decision again and again although nothing that it rests on has changed.
+
+A controller that does not converge repeats itself: a target is placed and the exchange takes it off, an order is
+changed and never shows the change, a size is bought and sold again. What a decision rests on is main's state, what
+others do on the account, and the account's own size; our own orders are what it brings about. So a decision counts
+once more when it was taken before under the very same inputs, and afresh when any of them has moved. Refusals and what
+was never sent do not count: they have their own patience.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from mirrorctl.core.domain.actions import Action, AmendOrder, CancelOrder, PlaceOrder, Priority, SetLeverage
+from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.lens import Lens
+from mirrorctl.core.domain.parks import told
+from mirrorctl.core.domain.scene import SymbolPlan
+from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.records import Intent
+
+PASSES = 6
+"""How often a decision may come to nothing, when that takes as long as `SPAN_MS` at least."""
+SPAN_MS = 60_000
+BURST = 20
+"""How often at most, however quickly."""
+TURNS = 3
+"""How often the same size may be bought, or sold, again."""
+_FORGOTTEN_MS = 120_000
+_KEPT = 500
+_ACTIONS_TOLD = 5
+_REASON = 60
+_MOVING = frozenset((Role.CORRECTION, Role.REDUCTION, Role.FLATTEN))
+
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A decision that came to nothing `times` times since `since_ms`. `held_back`: it is not taken any more.
+
+    `plan`: what the last pass sent with it, in words.
+    """
+
+    account: str
+    symbol: str
+    what: str
+    times: int
+    since_ms: int
+    held_back: bool
+    plan: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Passes:
+    times: int
+    since_ms: int
+    last_ms: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    action: Action
+    decision: Hashable
+    inputs: Hashable
+    seq: int
+
+
+class Brake:
+    """Counts decisions by account and symbol. All calls on the engine's thread; nothing of it outlives the process."""
+
+    def __init__(self) -> None:
+        self._versions: dict[Place, int] = {}
+        self._states: dict[tuple[Place, Place], Hashable] = {}
+        self._sent: dict[int, _Sent] = {}
+        self._passes: dict[tuple[Place, Hashable, Hashable], _Passes] = {}
+        self._loops: dict[tuple[Place, Hashable], Loop] = {}
+        self._plans: dict[Place, tuple[str, ...]] = {}
+
+    def outside(self, account: str, symbol: str) -> None:
+        """Somebody else did something there: what is decided after it is decided anew."""
+        self._versions[(account, symbol)] = self._versions.get((account, symbol), 0) + 1
+
+    def sent(self, intents: Sequence[Intent], main: AccountView, lens: Lens, own: AccountView) -> None:
+        """The actions of one pass were journaled. `lens` tells which of main's symbols each follows."""
+        plans: dict[Place, list[str]] = {}
+        for intent in intents:
+            action = intent.action
+            plans.setdefault((action.account, action.symbol), []).append(f"{told(action)} ({action.reason[:_REASON]})")
+            self._sent_one(intent.intent_id, action, main, lens.symbol_there(action.symbol), own)
+        self._plans.update({place: tuple(actions[:_ACTIONS_TOLD]) for place, actions in plans.items()})
+
+    def _sent_one(self, intent_id: int, action: Action, main: AccountView, there: str, own: AccountView) -> None:
+        here, followed = (action.account, action.symbol), (main.account, there)
+        state = (_main_state(main, there, own), _foreign(own, action.symbol))
+        if self._states.get((here, followed)) != state:
+            self._states[(here, followed)] = state
+            self.outside(*here)
+        inputs = (
+            self._versions.get(here, 0),
+            self._versions.get(followed, 0),
+            tuple(own.size(action.symbol, side) for side in PositionSide),
+        )
+        self._sent[intent_id] = _Sent(action, decision_of(action), inputs, own.row_seq(action.symbol))
+        if len(self._sent) > _KEPT:
+            del self._sent[next(iter(self._sent))]
+
+    def dropped(self, intent_id: int) -> None:
+        """It was refused, or never left."""
+        self._sent.pop(intent_id, None)
+
+    def accepted(self, intent_id: int, now_ms: int, *, at_once: bool = False) -> Loop | None:
+        """The exchange took it. Returns the loop when this makes it one, once. `at_once`: it was one before."""
+        sent = self._sent.pop(intent_id, None)
+        if sent is None:
+            return None
+        place = (sent.action.account, sent.action.symbol)
+        key = (place, sent.decision, sent.inputs)
+        known = self._passes.get(key)
+        if known is None or now_ms - known.last_ms > _FORGOTTEN_MS:
+            self._forget(now_ms)
+            self._passes[key] = _Passes(1, now_ms, now_ms, sent.seq)
+            return None
+        moving = _moves(sent.action)
+        if not moving or sent.seq != known.seq:  # what filled nothing waits for its price: that is no loop
+            known.times += 1
+        known.last_ms, known.seq = now_ms, sent.seq
+        if (place, sent.decision) in self._loops or not _is_loop(known, moving=moving, at_once=at_once):
+            return None
+        held_back = sent.action.priority in (Priority.TARGET, Priority.ENTRY)
+        plan = self._plans.get(place, ())
+        loop = Loop(*place, told(sent.action), known.times, known.since_ms, held_back, plan)
+        self._loops[(place, sent.decision)] = loop
+        return loop
+
+    def hold_back(self, plan: SymbolPlan) -> None:
+        """Take out of a plan what turned out to be a loop, and name it. Stops, reductions and cancels go on."""
+        place = (plan.account, plan.symbol)
+        if not any(where == place for where, _ in self._loops):
+            return
+        going = []
+        for item in plan.actions:
+            loop = self._loops.get((place, decision_of(item.action)))
+            if loop is None or not loop.held_back:
+                going.append(item)
+            else:
+                plan.missing.append(f"{loop.what}: {loop.times} times without effect, not tried any more")
+        plan.actions[:] = going
+
+    def knows(self, account: str, symbol: str) -> bool:
+        """Whether a loop was found there since the start."""
+        return any(place == (account, symbol) for place, _ in self._loops)
+
+    def loops(self) -> Iterable[Loop]:
+        """Every loop that was found and not ended."""
+        return self._loops.values()
+
+    def release(self, account: str | None, symbol: str | None) -> None:
+        """The trader says try again (`resume`). None: of every account or symbol."""
+        chosen = [key for key in self._loops if account in (None, key[0][0]) and symbol in (None, key[0][1])]
+        for key in chosen:
+            del self._loops[key]
+        self._passes = {
+            key: passes
+            for key, passes in self._passes.items()
+            if not (account in (None, key[0][0]) and symbol in (None, key[0][1]))
+        }
+
+    def _forget(self, now_ms: int) -> None:
+        if len(self._passes) > _KEPT:
+            self._passes = {
+                key: passes for key, passes in self._passes.items() if now_ms - passes.last_ms <= _FORGOTTEN_MS
+            }
+
+
+def decision_of(action: Action) -> Hashable:
+    """What makes two actions the same decision: everything but their reason, and which attempt they are."""
+    if isinstance(action, PlaceOrder):
+        link = parse(action.link_id)
+        whose = None if link is None or action.role in _MOVING else (link.role, link.leg, link.step)
+        price = None if action.role in _MOVING else action.price
+        return ("place", action.role, whose, action.side, action.qty, price, action.trigger_price, action.stop_loss)
+    if isinstance(action, AmendOrder):
+        changes = (action.qty, action.price, action.trigger_price, action.stop_loss)
+        return ("amend", _order_of(action), *changes)
+    if isinstance(action, CancelOrder):
+        return ("cancel", _order_of(action))
+    if isinstance(action, SetLeverage):
+        return ("leverage", action.leverage)
+    bound = (action.stop_loss, action.take_profit, action.trailing_stop, action.active_price)
+    return ("stop", action.position_idx, *bound)
+
+
+def _order_of(action: AmendOrder | CancelOrder) -> Hashable:
+    link = parse(action.link_id)
+    return action.order_id if link is None else link.intent
+
+
+def _moves(action: Action) -> bool:
+    """Whether it is to change the size at once, so that a fill shows whether it did."""
+    return isinstance(action, PlaceOrder) and action.role in _MOVING
+
+
+def _is_loop(passes: _Passes, *, moving: bool, at_once: bool) -> bool:
+    if at_once:
+        return passes.times > 1
+    if moving:
+        return passes.times >= TURNS
+    return passes.times >= BURST or (passes.times >= PASSES and passes.last_ms - passes.since_ms >= SPAN_MS)
+
+
+def _main_state(main: AccountView, symbol: str, own: AccountView) -> Hashable:
+    """What main holds and wants of a symbol, as far as others make it: on main itself our own orders are no input."""
+    rows = tuple(
+        (row.side, row.size, row.stop_loss, row.take_profit, row.trailing_stop, row.seq)
+        for row in (main.position(symbol, side) for side in PositionSide)
+        if row is not None
+    )
+    orders = _foreign(main, symbol) if main is own else _orders(main, symbol, ours=True)
+    return (rows if main is not own else tuple(row[:2] for row in rows), main.row_seq(symbol), orders)
+
+
+def _foreign(view: AccountView, symbol: str) -> Hashable:
+    """The orders of others that stand on a symbol."""
+    return _orders(view, symbol, ours=False)
+
+
+def _orders(view: AccountView, symbol: str, *, ours: bool) -> frozenset[tuple[str, Decimal, Decimal | None]]:
+    return frozenset(
+        (order.order_id, order.qty, order.price or order.trigger_price)
+        for order in view.orders(symbol)
+        if not order.stop_kind.position_bound and (ours or parse(order.link_id) is None)
+    )

@@ -1,0 +1,84 @@
+"""What is in doubt for longer than is stated: its symbol is parked on its account until an answer settles it (A47).
+
+Nothing is sent again and nothing is taken for lost: entries stop there, what is open stays protected, the trader is
+told once, and the exchange is asked on. The park ends by itself with the doubt, or by `resume`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.parks import IN_DOUBT, remedy, told
+from mirrorctl.core.engine.effects import question_of
+from mirrorctl.core.engine.ports import ReadPosition
+from mirrorctl.core.engine.records import Intent, Severity, StandingKind
+from mirrorctl.core.engine.state import EngineState
+
+
+def tend_doubts(state: EngineState, now_ms: int, *, acts: bool) -> None:
+    """Park what has been in doubt for too long, and end the parks of settled doubts; without `acts` neither."""
+    if not acts:
+        return
+    for intent in state.book.overdue():
+        symbol = intent.action.symbol
+        reason = f"{IN_DOUBT}: {_what(intent)}: {_why(state, intent)}"
+        if not state.standings.set(StandingKind.PARK, intent.account, symbol, reason, now_ms):
+            continue
+        text = f"{reason}; entries stop there, stops and reductions go on"
+        about = str(intent.intent_id)
+        state.outbox.tell(now_ms, Severity.CRITICAL, "in-doubt", intent.account, symbol, text, about)
+        if intent.account in state.accounts:
+            state.mark(state.accounts[intent.account], symbol)
+    for park in state.standings.parked():
+        if not park.reason.startswith(IN_DOUBT) or _in_doubt(state, park.account, park.symbol):
+            continue
+        state.standings.end(park)
+        text = f"not in doubt any more, and not parked: {park.reason.removeprefix(IN_DOUBT + ': ')}"
+        state.outbox.tell(now_ms, Severity.INFO, "in-doubt", park.account, park.symbol, text, f"over:{park.since_ms}")
+        if park.account in state.accounts:
+            state.mark(state.accounts[park.account], park.symbol)
+
+
+def doubts_json(state: EngineState) -> list[dict[str, Any]]:
+    """Everything that was sent and whose outcome is not known: account, symbol, what, since, why, remedy."""
+    return [
+        {
+            "account": intent.account,
+            "symbol": intent.action.symbol,
+            "what": told(intent.action),
+            "since": _utc(intent.created_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "why": _why(state, intent),
+            "remedy": remedy(IN_DOUBT, intent.account, intent.action.symbol)
+            if state.standings.is_parked(intent.account, intent.action.symbol)
+            else "none needed: the exchange is being asked",
+        }
+        for intent in state.book.in_doubt()
+    ]
+
+
+def _in_doubt(state: EngineState, account: str, symbol: str) -> bool:
+    return any(intent.state is IntentState.DOUBT for intent in state.book.of_symbol(account, symbol))
+
+
+def _what(intent: Intent) -> str:
+    return f"{told(intent.action)}, sent {_utc(intent.created_ms):%H:%M:%S} UTC"
+
+
+def _why(state: EngineState, intent: Intent) -> str:
+    """What keeps it from being settled, as far as it is known."""
+    account = state.accounts.get(intent.account)
+    if account is None:
+        return "the account cannot be read"
+    questions = (question_of(intent.action), ReadPosition(intent.action.symbol))
+    failed = next((account.read_errors[query] for query in questions if query in account.read_errors), "")
+    if failed:
+        return failed.removeprefix(f"{account.name}: ")
+    if not state.is_known(account):
+        return account.error or "the account is not read now"
+    return intent.message or "no read shows what became of it"
+
+
+def _utc(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)

@@ -1,0 +1,73 @@
+"""Whether the accounts can be reached: told once when it lasts, and in `status` with what rate limits leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.outbox import Outbox
+from mirrorctl.core.engine.ports import BreakerState, Budget
+from mirrorctl.core.engine.records import Severity
+
+_LASTING_MS = 10_000
+
+
+class ReachWatch:
+    """Tells of an account that cannot be reached for a while, and of its return. Times in ms on the engine's clock."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._since: dict[str, int] = {}
+        self._told: set[str] = set()
+
+    def look(self, accounts: Iterable[Account], now_ms: int) -> None:
+        """Look at every account; a short trouble is nobody's news."""
+        for account in accounts:
+            trouble = "" if account.reach is None else account.reach.trouble()
+            if trouble:
+                self._troubled(account.name, trouble, now_ms)
+            elif (since := self._since.pop(account.name, None)) is not None and account.name in self._told:
+                self._told.discard(account.name)
+                text = f"reached again after {(now_ms - since) / 1000:.0f} s"
+                self._outbox.tell(now_ms, Severity.INFO, "reached", account.name, "", text, str(since))
+
+    def _troubled(self, name: str, trouble: str, now_ms: int) -> None:
+        since = self._since.setdefault(name, now_ms)
+        if name not in self._told and now_ms - since >= _LASTING_MS:
+            self._told.add(name)
+            text = f"cannot be reached since {(now_ms - since) / 1000:.0f} s: {trouble}"
+            self._outbox.tell(now_ms, Severity.WARNING, "unreachable", name, "", text, str(since))
+
+
+def reach_json(account: Account, *, unread: bool) -> dict[str, Any]:
+    """Breaker and budgets of one account. Where nobody can tell, one that is `unread` counts as cut off."""
+    if account.reach is None:
+        state = BreakerState.OPEN if unread else BreakerState.CLOSED
+        return {"breaker": state.value, "next_try_s": None, "budget": None}
+    health = account.reach.health()
+    return {
+        "breaker": health.breaker.value,
+        "next_try_s": round(health.next_try_s, 1),
+        "budget": [_budget_json(row) for row in health.budgets],
+    }
+
+
+def address_json(accounts: Iterable[Account]) -> dict[str, Any] | None:
+    """What this machine's address may still send, for all accounts together; None where nobody knows."""
+    reach = next((account.reach for account in accounts if account.reach is not None), None)
+    if reach is None:
+        return None
+    health = reach.health()
+    return {**_budget_json(health.address), "silent_s": round(health.silent_s, 1)}
+
+
+def _budget_json(budget: Budget) -> dict[str, Any]:
+    """`wait_s`: how long an entry that needs it waits now."""
+    return {
+        "group": budget.name,
+        "limit": budget.limit,
+        "window_s": budget.window_s,
+        "left": budget.left,
+        "wait_s": round(budget.wait_s, 1),
+    }
