@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test check format docs audit-deps simulate soak clean
+.PHONY: demo test check format docs audit-deps simulate mutants soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mirrorctl demo
@@ -29,6 +29,10 @@ docs: $(VENV)/.installed
 SECONDS ?= 60
 simulate: $(VENV)/.installed
 	$(BIN)/python -m tools.simulate --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+# Takes each safety rule out of a copy of the code and sees the simulation fail.
+mutants: $(VENV)/.installed
+	$(BIN)/python -m tools.mutants --workers $(WORKERS)
 
 # Known vulnerabilities of what mirrorctl installs, by PyPI's advisories; one that cannot be looked up fails too.
 audit-deps: $(VENV)/audit/bin/pip-audit

@@ -58,7 +58,7 @@ class StuckError(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try every mutation and print the table. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.splitlines()[0])
-    parser.add_argument("--schedules", type=int, default=100, help="how many a mutation may survive (100)")
+    parser.add_argument("--schedules", type=int, default=300, help="how many a mutation may survive (300)")
     parser.add_argument("--first", type=int, default=0, help="seed of the first schedule (0)")
     parser.add_argument("--workers", type=int, default=2, help="processes side by side (2)")
     parser.add_argument("--only", nargs="*", default=(), help="names of mutations")

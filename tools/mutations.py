@@ -38,8 +38,8 @@ class Mutation:
     edits: tuple[Edit, ...]
 
 
-def _one(name: str, what: str, path: str, old: str, new: str) -> Mutation:
-    return Mutation(name, what, (Edit(path, old, new),))
+def _one(name: str, what: str, path: str, old: str, new: str, *more: Edit) -> Mutation:
+    return Mutation(name, what, (Edit(path, old, new), *more))
 
 
 _IMPORT_REPLACE = Edit(
@@ -48,13 +48,33 @@ _IMPORT_REPLACE = Edit(
     "from collections.abc import Sequence\nfrom dataclasses import replace\n",
 )
 
+_IMPORT_CANCEL = Edit(
+    f"{DOMAIN}/planner.py",
+    "from mirrorctl.core.domain.actions import Priority\n",
+    "from mirrorctl.core.domain.actions import CancelOrder, Priority\n"
+    "from mirrorctl.core.domain.scene import Planned\n",
+)
+
 NAMED = (
-    _one(
+    Mutation(
         "journal",
         "remove the journal write",
-        f"{ENGINE}/intents.py",
-        "self._store.record_intent(item.action, now_ms, item.main_order_id, item.main_filled) for item in planned",
-        "-1 - len(self._by_id) - n for n, item in enumerate(planned)",
+        (
+            Edit(
+                f"{ENGINE}/intents.py",
+                "self._store.record_intent(item.action, now_ms, item.main_order_id, item.main_filled) "
+                "for item in planned",
+                "-(now_ms << 8) - n for n, item in enumerate(planned)",
+            ),
+            Edit(
+                f"{ENGINE}/guarded_store.py",
+                """        self._write("update_intent", intent)
+""",
+                """        if intent.intent_id > 0:
+            self._write("update_intent", intent)
+""",
+            ),
+        ),
     ),
     _one(
         "new-id",
@@ -166,8 +186,8 @@ FURTHER = (
             ),
             Edit(
                 f"{DOMAIN}/scene.py",
-                "first = LinkId(self.tag, copy.tag, role, 0, step, 0)\n        earlier",
-                "first = LinkId(self.tag, copy.tag, role, 0, step_tag(step, str(self.now_ms)), 0)\n        earlier",
+                "first = LinkId(self.tag, copy.tag, role, leg, step, 0)\n        earlier",
+                "first = LinkId(self.tag, copy.tag, role, leg, step_tag(step, str(self.now_ms)), 0)\n        earlier",
             ),
         ),
     ),
@@ -273,26 +293,21 @@ FURTHER = (
         "no-stop",
         "never set a mirror's stop",
         f"{DOMAIN}/protection.py",
-        '    if wanted is None or "stop" in scene.busy:\n',
-        "    if wanted is None or scene.now_ms > 0:\n",
+        "if wanted is None or (wanted == row.stop_loss and not _differs(stop_by, actual_by)):",
+        "if wanted is None or scene.now_ms > 0:",
     ),
     _one(
         "foreign-order",
-        "take every resting order for one of ours",
-        f"{ENGINE}/attempts.py",
-        """    link = parse(order.link_id)
-    if link is None:
-        return None""",
-        """    link = parse(order.link_id) or parse("m1-aaaaa-aaaaaaa-w0-aaaaaaaa-0")
-    if link is None or order.stop_kind.position_bound:
-        return None""",
-    ),
-    _one(
-        "foreign-position",
-        "trade on a symbol that holds somebody else's position",
-        f"{ENGINE}/reconcile.py",
-        'return "foreign position"',
-        "continue",
+        "clean up what other hands have resting",
+        f"{DOMAIN}/planner.py",
+        """    \"\"\"Entries of ours on a side that follows no cycle of main any more.\"\"\"
+""",
+        """    for order in scene.mirror.orders(scene.symbol):
+        if not order.link_id.startswith("m1-") and not order.stop_kind.position_bound:
+            change = CancelOrder(scene.account, scene.symbol, order.order_id, order.link_id, "not ours")
+            plan.actions.append(Planned(change))
+""",
+        _IMPORT_CANCEL,
     ),
     _one(
         "seen-twice",
@@ -327,31 +342,11 @@ FURTHER = (
         "return self is not ExecutionKind.OTHER",
     ),
     _one(
-        "rung-twice",
-        "place a target that was filled once more",
-        f"{ENGINE}/keeper.py",
-        """        if order.status is not OrderStatus.FILLED:
-            return
-        rung = rung_of(order)
-""",
-        """        if order.status is not OrderStatus.FILLED or order.filled_qty:
-            return
-        rung = rung_of(order)
-""",
-    ),
-    _one(
-        "forget-flight",
-        "forget at a start what was in flight",
-        f"{ENGINE}/intents.py",
-        "for intent in self._store.open_intents():",
-        "for intent in self._store.open_intents()[:0]:",
-    ),
-    _one(
         "quiet",
         "set a stop that stands already",
         f"{DOMAIN}/protection.py",
-        "if wanted == row.stop_loss and not _differs(stop_by, actual_by):\n        return\n",
-        "if wanted == row.stop_loss and not _differs(stop_by, actual_by) and scene.now_ms % 7:\n        return\n",
+        "if wanted is None or (wanted == row.stop_loss and not _differs(stop_by, actual_by)):",
+        "if wanted is None or (wanted == row.stop_loss and scene.now_ms % 7):",
     ),
 )
 """Further rules, each of which keeps money from being lost."""

@@ -24,7 +24,6 @@ _SHOWN_BREACHES = 8
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0 where no rule was broken, 1 where one was."""
     asked = _parsed(arguments)
-    logging.disable(logging.CRITICAL)
     began, busy = time.monotonic(), time.process_time()
     reports: list[Report] = []
     seed = asked.seed
@@ -92,4 +91,5 @@ def _say(*lines: str) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)
     raise SystemExit(main())

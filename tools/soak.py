@@ -31,6 +31,7 @@ from rich.table import Table
 from mirrorctl.core.domain.errors import MirrorctlError
 from mirrorctl.core.domain.policy import Follow
 from mirrorctl.core.paper.exchange import PaperExchange
+from mirrorctl.core.paper.instruments import CATALOGUE, Instrument
 from mirrorctl.core.simulation.ports import CountedStore, Port
 from mirrorctl.core.simulation.session import SimulatedSession
 from mirrorctl.core.simulation.stage import Stage, copying
@@ -40,7 +41,8 @@ from mirrorctl.core.store.retention import Retention
 from mirrorctl.core.store.sqlite import SqliteStore
 
 HOUR_MS = 3_600_000
-SYMBOLS = {"BTCUSDT": ("0.02", Decimal(60_000)), "ETHUSDT": ("0.4", Decimal(3_000)), "SOLUSDT": ("8", Decimal(150))}
+NOTIONAL = 1_200
+CONTRACTS = {item.symbol: item for item in CATALOGUE}
 SLACK = 1.15
 """How much more than in the middle third of the day may be there in the last third: samples are taken at any moment."""
 _CODE = (ModuleType, type, FunctionType, BuiltinFunctionType, MethodType)
@@ -93,7 +95,9 @@ class Soaked:
 class Soak:
     """A world with a store on disk, and the traders who keep it busy."""
 
-    def __init__(self, folder: Path, *, seed: int, retention: Retention | None = None, **policy: Any) -> None:
+    def __init__(
+        self, folder: Path, *, seed: int, symbols: int = 12, retention: Retention | None = None, **policy: Any
+    ) -> None:
         follow = Follow(max_slippage_bps=Decimal(1_000), max_exit_slippage_bps=Decimal(1_000))
         mirrors = (copying("half", "0.5", follow=follow), copying("quarter", "0.25", follow=follow))
         balances = dict.fromkeys(("main", "half", "quarter"), Decimal(1_000_000))
@@ -103,6 +107,7 @@ class Soak:
         self.stage.world.store = self.store
         self.trades = self.restarts = self.orders = 0
         self._random = random.Random(seed)
+        self._symbols = list(CONTRACTS)[:symbols]
         self._retention = retention
 
     def run(self, hours: float, trades: int, samples: int, tell: Callable[[Sample], None] = lambda _: None) -> Soaked:
@@ -115,7 +120,7 @@ class Soak:
         kinds = (self._by_hand, self._by_hand, self._resting, self._by_command)
         taken: list[Sample] = []
         for number in range(trades):
-            symbol = self._random.choice(list(SYMBOLS))
+            symbol = self._random.choice(self._symbols)
             try:
                 kinds[number % len(kinds)](symbol)
             except (Refusal, MirrorctlError) as error:
@@ -142,7 +147,7 @@ class Soak:
         self.orders += len(world.sent)
         world.sent.clear()
         world.calls.clear()
-        objects, size = weigh(engine)
+        objects, weight = weigh(engine)
         found = self.store.verify()
         files = [self.path, self.path.with_name(f"{self.path.name}-wal")]
         return Sample(
@@ -150,7 +155,7 @@ class Soak:
             self.trades,
             sum(file.stat().st_size for file in files if file.exists()),
             objects,
-            size,
+            weight,
             len(engine.book.ids()),
             found.rows,
             len(self.store.alerts(1_000_000)),
@@ -160,46 +165,46 @@ class Soak:
 
     def _by_hand(self, symbol: str) -> None:
         """In at market with a stop, moved once; out by hand, by the target or by the stop."""
-        qty, price = SYMBOLS[symbol]
+        item = CONTRACTS[symbol]
         sign = self._random.choice((1, -1))
         order = self.stage.main.buy if sign > 0 else self.stage.main.sell
-        order(qty, symbol, stop=at(price, -sign * 3), target=at(price, sign * 2))
+        order(size(item), symbol, stop=at(item, -sign * 3), target=at(item, sign * 2))
         self.stage.run(1_500)
-        self.stage.main.protect(stop=at(price, -sign * 2), symbol=symbol)
+        self.stage.main.protect(stop=at(item, -sign * 2), symbol=symbol)
         self.stage.run(800)
         end = self._random.randrange(3)
         if end:
-            self.stage.price(at(price, sign * 2.5 if end == 1 else -sign * 2.5), symbol)
+            self.stage.price(at(item, sign * 2.5 if end == 1 else -sign * 2.5), symbol)
             self.stage.run(800)
 
     def _resting(self, symbol: str) -> None:
         """An entry that rests, is moved, and fills in part or is cancelled."""
-        qty, price = SYMBOLS[symbol]
-        placed = self.stage.main.bid(qty, at(price, -1), symbol)
+        item = CONTRACTS[symbol]
+        placed = self.stage.main.bid(size(item), at(item, -1), symbol)
         self.stage.run(800)
-        self.stage.main.amend(placed, symbol, price=at(price, -0.5))
+        self.stage.main.amend(placed, symbol, price=at(item, -0.5))
         self.stage.run(800)
         if self._random.randrange(2):
-            self.stage.price(at(price, -0.6), symbol)
+            self.stage.price(at(item, -0.6), symbol)
             self.stage.run(1_000)
         else:
             self.stage.main.cancel(placed, symbol)
 
     def _by_command(self, symbol: str) -> None:
         """A trade with a ladder; its first target fills."""
-        qty, price = SYMBOLS[symbol]
-        targets = [{"price": at(price, percent), "percent": "50"} for percent in (1, 2)]
+        item = CONTRACTS[symbol]
+        targets = [{"price": at(item, percent), "percent": "50"} for percent in (1, 2)]
         self.stage.command(
             "trade.open",
             symbol=symbol,
             side="long",
-            qty=qty,
-            stop=at(price, -3),
+            qty=size(item),
+            stop=at(item, -3),
             targets=targets,
             client_id=f"soak-{self.trades}",
             wait_s="1",
         )
-        self.stage.price(at(price, 1.2), symbol)
+        self.stage.price(at(item, 1.2), symbol)
         self.stage.run(1_000)
 
     def _flat(self, symbol: str) -> None:
@@ -210,7 +215,7 @@ class Soak:
         if main.position(symbol):
             main.close(symbol)
         self.stage.run(500)
-        self.stage.price(at(SYMBOLS[symbol][1], 0), symbol)
+        self.stage.price(at(CONTRACTS[symbol], 0), symbol)
 
     def _restart(self) -> None:
         self.restarts += 1
@@ -221,9 +226,15 @@ class Soak:
         self.stage.settle()
 
 
-def at(price: Decimal, percent: float) -> str:
-    """A price so many percent away."""
-    return str((price * (1 + Decimal(str(percent)) / 100)).quantize(Decimal("0.1")))
+def at(item: Instrument, percent: float) -> str:
+    """A price so many percent away from where it begins."""
+    price = item.start_price * (1 + Decimal(str(percent)) / 100)
+    return item.price(price // item.tick * item.tick)
+
+
+def size(item: Instrument) -> str:
+    """A quantity of about NOTIONAL."""
+    return item.qty(NOTIONAL / item.start_price // item.step * item.step)
 
 
 def weigh(root: object) -> tuple[int, int]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from mirrorctl.bootstrap.paper import need_paper
 from mirrorctl.core.bybit.address import shared_address
 from mirrorctl.core.bybit.environments import Endpoints, endpoints_for
+from mirrorctl.core.bybit.link import wall_ms
 from mirrorctl.core.bybit.rest import BybitRest
+from mirrorctl.core.bybit.silence import SilenceFile
 from mirrorctl.core.domain.account import Identity
 from mirrorctl.core.domain.errors import ExchangeError, IdentityChanged, Refused
 from mirrorctl.core.domain.policy import MAIN
@@ -45,6 +48,12 @@ def endpoints_of(profile: Profile, home: Home) -> Endpoints:
     )
 
 
+def silence_of(endpoints: Endpoints, home: Home) -> SilenceFile:
+    """Where every process of this user notes how long the exchange wants no requests from here."""
+    where = urlsplit(endpoints.rest).netloc.replace(":", "-")
+    return SilenceFile(home.locks_dir / f"silence-{where}", wall_ms)
+
+
 def clients(
     profile: Profile,
     home: Home,
@@ -58,7 +67,7 @@ def clients(
     With `disabled` those that are named, in use or not.
     """
     endpoints = endpoints_of(profile, home)
-    address = shared_address(endpoints.rest)
+    address = shared_address(endpoints.rest, silence_of(endpoints, home))
     made = {}
     for account in profile.accounts:
         if not (account.enabled or disabled) or (names is not None and account.name not in names):
@@ -127,7 +136,9 @@ def check_pin(store: Store, account: Connected, roles: Collection[str]) -> None:
 
 def note_roles(store: Store, names: Iterable[str]) -> None:
     """Write down which accounts the profile uses now: pins of others are of the past, and make no ring."""
-    store.set_fact(ROLES, " ".join(names))
+    roles = " ".join(names)
+    if store.fact(ROLES) != roles:  # a start on a full disk needs no write
+        store.set_fact(ROLES, roles)
 
 
 def forget_pins(store: Store, names: Iterable[str]) -> dict[str, str]:

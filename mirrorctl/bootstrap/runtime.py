@@ -241,7 +241,7 @@ class Runtime:
         if not self._sends:
             return SqliteStore.scratch(path)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return SqliteStore(path)
+        return SqliteStore.for_daemon(path)
 
     def _check_rings(self, connected: Sequence[Connected]) -> None:
         """No command that may open something runs in a ring of profiles; one that only closes or looks does."""

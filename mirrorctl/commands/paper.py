@@ -160,6 +160,7 @@ def reset(context: typer.Context, as_json: JsonOption = False, profile: ProfileO
             clear_paper(found, home)
         else:
             _post(session, "/paper/reset", {})
+            _end_silence(session)
         clear_store(found, home)
     _done(session, {"reset": True}, "the paper exchange begins anew")
 
@@ -193,6 +194,7 @@ def fault(
         raise UsageError("give one of --count, --for and --forever")
     if clear:
         _post(session, "/paper/fault/clear", {})
+        _end_silence(session)
         _done(session, {"cleared": True}, "no fault stands")
     elif kind is None:
         rows = _request(session, "GET", "/paper/fault", None)["list"]
@@ -291,6 +293,13 @@ def _request(session: Session, method: str, path: str, body: Body | None) -> Bod
     if response.status_code != requests.codes.ok:
         raise UsageError(f"the paper exchange refused: {answer.get('error', response.status_code)}")
     return answer
+
+
+def _end_silence(session: Session) -> None:
+    """Its bans are over: nobody has to wait for the ten minutes that Bybit would ask for."""
+    from mirrorctl.bootstrap.accounts import endpoints_of, silence_of
+
+    silence_of(endpoints_of(session.profile, session.home), session.home).clear()
 
 
 def _done(session: Session, document: Body, text: str) -> None:

@@ -37,9 +37,11 @@ def status(document: Document) -> RenderableType:
     if document["held"]:
         parts.append(held(document["held"]))
     parts += [_parked(row) for row in document["parked"] or ()]
+    parts += [_missing(row) for row in document.get("missing") or ()]
     parts += [
-        Text(f"not placed: {row['account']} {row['symbol']}: {row['what']}", "yellow")
-        for row in document.get("missing") or ()
+        Text(f"again and again: {row['account']} {row['symbol']}: {row['what']}, {row['times']} times", "yellow")
+        for row in document.get("loops") or ()
+        if not row["held_back"]  # what is held back is parked, with the same words
     ]
     parts += [_pause(row) for row in document["pauses"] or ()]
     parts += _days(document["accounts"])
@@ -50,7 +52,7 @@ def status(document: Document) -> RenderableType:
     for row in document["alerts"] or ():
         where = " ".join(part for part in (row["account"], row["symbol"]) if part)
         what = f"stream down: {row['text']}" if row["kind"] == "stream-down" else row["text"]
-        parts.append(Text(f"{row['at']}  {row['severity']}: {where}: {what}", "dim"))
+        parts.append(Text(f"{row['at']}  {': '.join(part for part in (row['severity'], where, what) if part)}", "dim"))
     if document["alerts_waiting"]:
         parts.append(Text(f"alerts waiting: {document['alerts_waiting']}"))
     return Group(*parts)
@@ -106,12 +108,21 @@ def _in_step(document: Document) -> Text:
     if document["in_sync"]:
         held_back = len(document["held"] or ())
         return Text(f"in step: yes, but for {held_back} held back" if held_back else "in step: yes", "green")
-    if any(document[name] for name in ("drift", "parked", "in_doubt")):
+    undone = any("since" in row for row in document.get("missing") or ())
+    if undone or any(document[name] for name in ("drift", "parked", "in_doubt")):
         return Text("in step: no", "red")
     unread = [row["account"] for row in document["accounts"] if row["state"] in (UNKNOWN, "stale")]
     if unread:
         return Text(f"in step: unknown (not read now: {', '.join(unread)})", "red")
     return Text("in step: no (something is on its way, or not decided yet)", "yellow")
+
+
+def _missing(row: Document) -> Text:
+    """What should be there and is not; a stop, reduction or cancel that is late says since when."""
+    where = f"{row['account']} {row['symbol']}"
+    if "since" in row:
+        return Text(f"not done since {row['since']}: {where}: {row['what']}", "bold red")
+    return Text(f"not placed: {where}: {row['what']}", "yellow")
 
 
 def _monitors(counts: Document) -> Text:

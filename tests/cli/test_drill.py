@@ -169,7 +169,7 @@ def test_the_bar_shows_how_far_it_is_and_ctrl_c_prints_the_score(program: Progra
 
 
 def read_until(fd: int, done: Callable[[str], bool]) -> str:
-    text, until = "", time.monotonic() + 30
+    text, until = "", time.monotonic() + 50
     while not done(text):
         assert select.select([fd], [], [], max(until - time.monotonic(), 0))[0], text
         text += os.read(fd, 4096).decode(errors="replace")

@@ -169,6 +169,19 @@ def test_in_step_says_what_is_held_back_and_what_is_not_known(capsys: pytest.Cap
     assert status_line(capsys, "stale", in_sync=False, drift=drift) == "in step: no"
 
 
+def test_a_stop_that_is_late_is_not_in_step_and_says_since_when(capsys: pytest.CaptureFixture[str]) -> None:
+    what = "the stop of main could not be set: not sent: rate limit; wanted 59500, standing 58000"
+    late = {"account": "mirror", "symbol": "BTCUSDT", "what": what, "since": "2026-01-02T03:04:05.678Z"}
+    assert status_line(capsys, "fresh", in_sync=False, missing=[late]) == "in step: no"
+    row = account("mirror", stream="up", last_event_at=None, paused=False, monitors=1)
+    document = {**QUIET, "accounts": [row], "in_sync": False, "missing": [late]}
+    shown = " ".join(printed(status_tables.status(document), capsys).split())
+    assert f"not done since 2026-01-02T03:04:05.678Z: mirror BTCUSDT: {what}" in shown
+    refused = {name: text for name, text in late.items() if name != "since"}
+    shown = " ".join(printed(status_tables.status({**document, "missing": [refused]}), capsys).split())
+    assert f"not placed: mirror BTCUSDT: {what}" in shown
+
+
 def test_a_stream_that_went_down_is_not_told_as_a_position_that_was_closed(capsys: pytest.CaptureFixture[str]) -> None:
     alert = {"at": "2026-01-02T03:04:05.678Z", "severity": "warning", "kind": "stream-down", "account": "mirror"}
     row = account("mirror", stream="down", last_event_at=None, paused=False, monitors=1)

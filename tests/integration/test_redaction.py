@@ -27,6 +27,8 @@ from mirrorctl.core.engine.command_wire import VERSION, encode, make_token, take
 from tests import forkserver
 from tests.integration.stage import eventually
 
+pytestmark = pytest.mark.timeout(180)  # one long life, set up by whichever test comes first
+
 LOUD = "tests.integration.loud_program"
 ENVIRONMENT = {
     "MARKED_KEY": "KyMainQx7Zp2LmVt",

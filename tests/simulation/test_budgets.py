@@ -59,6 +59,23 @@ def test_four_mirrors_of_15_new_positions_stay_within_every_limit_of_the_exchang
     assert (stage.world.gateway.rates.bans, stage.world.gateway.rates.exceeded) == (0, 0)
 
 
+def test_a_grid_of_45_entries_is_placed_at_the_pace_of_the_exchange_and_nothing_is_taken_back() -> None:
+    """A spent rate holds what is not placed yet; a twin that rests goes on resting."""
+    stage = Stage(copying("half", "0.5", limits=UNLIMITED))
+    stage.main.buy("0.1", stop="58000")
+    stage.settle()
+    before = len(stage.sent("half"))
+    for n in range(45):
+        stage.main.bid("0.02", str(59_900 - 10 * n), stop="58000")
+    stage.world.gateway.rates.rules = RateRules()
+    stage.settle(60_000)
+    twins = [order for order in stage.of("half").orders() if order["orderType"] == "Limit"]
+    assert len(twins) == 45
+    sent = [one.action for one in stage.sent("half")[before:]]
+    assert [action for action in sent if not isinstance(action, PlaceOrder)] == []
+    assert stage.status()["in_sync"]
+
+
 @pytest.mark.proves("A29")
 def test_while_entries_wait_for_their_rate_a_stop_is_moved_and_nothing_storms() -> None:
     stage = Stage(copying("half", "0.5"))

@@ -15,7 +15,7 @@ from mirrorctl.core.paper.model import Order
 from mirrorctl.core.simulation.stage import Stage, copying
 from mirrorctl.core.simulation.trader import SYMBOL
 
-TEN_MINUTES_MS = 600_000
+FOUR_MINUTES_MS = 240_000
 
 
 def with_ladder() -> Stage:
@@ -55,7 +55,7 @@ def test_a_rung_that_the_exchange_takes_off_for_a_hand_made_order_is_given_up_an
     stage = with_ladder()
     by_hand = stage.main.offer("0.2", "61000", reduceOnly=True)
     take_off(stage, "main", lambda order: order.price == Decimal(65_000))
-    stage.run(TEN_MINUTES_MS)
+    stage.run(FOUR_MINUTES_MS)
     tries = [order for order in stage.placed("main") if order.price == Decimal(65_000)]
     assert len(tries) <= 8
     [park] = [row for row in stage.status()["parked"] if row["account"] == "main"]
@@ -83,7 +83,7 @@ def test_a_rung_that_the_exchange_takes_off_for_a_hand_made_order_is_given_up_an
 def test_a_mirrors_rung_that_never_stays_parks_the_symbol_there_and_nothing_else() -> None:
     stage = with_ladder()
     take_off(stage, "half", lambda order: order.reduce_only and order.price == Decimal(64_000))
-    stage.run(TEN_MINUTES_MS)
+    stage.run(FOUR_MINUTES_MS)
     tries = [order for order in stage.placed("half") if order.price == Decimal(64_000)]
     assert len(tries) <= 8
     assert [text.split(":")[0] for text in stage.parked("half")] == ["loop"]
@@ -109,7 +109,7 @@ def test_a_change_that_is_taken_and_never_shows_is_given_up() -> None:
 
     each_step(stage, undo)
     stage.main.amend(order, price="59400")
-    stage.run(TEN_MINUTES_MS)
+    stage.run(FOUR_MINUTES_MS)
     assert len(stage.sent("half", AmendOrder)) <= 8
     assert stage.parked("half")[0].startswith("loop: change of ")
     assert stage.of("half").orders() == [], "no entry stands where main has none"
@@ -122,9 +122,9 @@ def test_a_stop_that_never_shows_is_tried_on_told_once_and_parks_nothing() -> No
     stage.settle()
     stage.world.fault(FaultKind.RET_CODE, "half", "/v5/position/trading-stop", count=None, code=34040, message="same")
     stage.main.protect(stop="58500")
-    stage.run(TEN_MINUTES_MS)
+    stage.run(FOUR_MINUTES_MS)
     tries = stage.sent("half", SetTradingStop)
-    assert 15 <= len(tries) <= 40, "paced, and never given up"
+    assert 8 <= len(tries) <= 20, "paced, and never given up"
     assert len(stage.alerts("half", "loop: stop to 58500")) == 1
     assert looped(stage, "half") == ["stop to 58500"]
     assert stage.parked("half") == []
@@ -137,13 +137,13 @@ def test_a_stop_that_never_shows_is_tried_on_told_once_and_parks_nothing() -> No
 def test_a_resume_tries_again_and_after_a_restart_one_more_time_is_enough() -> None:
     stage = with_ladder()
     take_off(stage, "half", lambda order: order.reduce_only and order.price == Decimal(64_000))
-    stage.run(TEN_MINUTES_MS)
+    stage.run(FOUR_MINUTES_MS)
     before = len(stage.placed("half"))
     stage.restart()
-    stage.run(TEN_MINUTES_MS)
+    stage.run(FOUR_MINUTES_MS)
     assert len(stage.placed("half")) - before <= 2
     stage.command("resume", account="half")
-    stage.run(TEN_MINUTES_MS)
+    stage.run(2 * FOUR_MINUTES_MS)
     assert 4 <= len(stage.placed("half")) - before <= 10
     assert stage.parked("half") != []
 
@@ -188,12 +188,47 @@ def test_an_honest_long_day_is_never_taken_for_a_loop() -> None:
     assert half.position() == Decimal("0.1")
 
 
+@pytest.mark.proves("A57")
+def test_a_fight_with_another_program_over_a_size_ends_and_is_told() -> None:
+    """Somebody sells on the mirror whatever is bought back there: a dozen times are enough."""
+    stage = Stage(copying("half", "0.5"))
+    half = stage.of("half")
+    stage.main.buy("0.2", stop="58000")
+    stage.settle()
+    for _ in range(40):
+        if half.position() >= Decimal("0.1"):
+            half.sell("0.04", reduceOnly=True)
+        stage.run(3_500)
+    bought = [order for order in stage.placed("half") if order.role is Role.CORRECTION]
+    assert 10 <= len(bought) <= 16
+    assert stage.parked("half")[0].startswith("loop: place buy 0.04")
+    assert len(stage.alerts("half", "loop: ")) == 1
+    stage.main.close()
+    stage.run(2_000)
+    assert half.held() == {}
+
+
+def test_a_target_moved_to_and_fro_by_command_is_the_traders_word_and_no_loop() -> None:
+    stage = Stage(copying("half", "0.5"))
+    opened = {"symbol": SYMBOL, "side": "long", "qty": "0.4", "stop": "58000"}
+    stage.command("trade.open", **opened, targets=[{"price": "65000"}])
+    stage.settle()
+    for number in range(14):
+        price = ("64000", "65000")[number % 2]
+        answer = stage.command("trade.target", symbol=SYMBOL, targets=[{"price": price}])
+        stage.run(6_000)
+        assert answer["standing"] is True
+        assert [row[2] for row in stage.main.book() + stage.of("half").book()] == [Decimal(price)] * 2
+    assert stage.status()["loops"] == []
+    assert stage.status()["parked"] == []
+
+
 def test_a_market_that_stays_beyond_the_slippage_bound_is_no_loop() -> None:
     stage = Stage(copying("half", "0.5"))
     stage.world.exchange.set_depth(SYMBOL, Decimal(1), 1)
     stage.main.buy("0.1")
     stage.price("61000")
-    stage.run(TEN_MINUTES_MS)
+    stage.run(FOUR_MINUTES_MS)
     assert stage.status()["loops"] == []
     assert stage.parked("half") == []
     roles = {order.role for order in stage.placed("half")}

@@ -285,3 +285,27 @@ def test_drift_is_never_shown_as_held() -> None:
     assert {
         row.action.reduce_only for row in stage.sent("half", PlaceOrder)[1:] if isinstance(row.action, PlaceOrder)
     } == {True}
+
+
+@pytest.mark.proves("A76", "A20")
+@pytest.mark.parametrize("first", ["the twin", "the target"])
+def test_an_own_exit_beside_a_twin_that_filled_first_is_not_bought_back(first: str) -> None:
+    """What the twin bought ahead of main's order is not what the target left: the target's part stays sold."""
+    stage = Stage(copying("half", "0.5"))
+    half = stage.of("half")
+    stage.main.buy("0.1", stop="55000")
+    bid = stage.main.bid("0.05", "59900")
+    stage.main.offer("0.05", "60100", reduceOnly=True)
+    stage.settle()
+    [twin] = [row for row in half.orders() if row["side"] == "Buy"]
+    [rung] = [row for row in half.orders() if row["side"] == "Sell"]
+    for order in (twin, rung) if first == "the twin" else (rung, twin):
+        half.fill(order["orderId"], "0.025")
+        stage.run(1_000)
+    assert half.position() == Decimal("0.05"), "0.025 sold by its own target, 0.025 ahead of main"
+    stage.main.fill(bid, "0.05")
+    stage.settle()
+    stage.run(10_000)
+    stage.settle()
+    assert half.volume()[0] == Decimal("0.075")
+    assert half.position() == Decimal("0.05")

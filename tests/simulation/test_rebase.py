@@ -12,6 +12,7 @@ from mirrorctl.commands import sync, tables
 from mirrorctl.core.domain.actions import PlaceOrder
 from mirrorctl.core.domain.errors import Refused
 from mirrorctl.core.domain.policy import Limits, MirrorPolicy, Sizing, SizingMode
+from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.service import steps
 from mirrorctl.core.simulation.stage import Stage, copying
 from tests.cli.test_tables import printed
@@ -184,7 +185,12 @@ def test_killed_at_any_call_each_ratio_is_the_old_one_or_the_new(after: bool) ->
         under(stage, by(SizingMode.PROPORTION, "0.8"))
         world = stage.world
         kills, world.crash_at, world.crash_after = world.kills, len(world.calls) + crash, after
-        stage.engine.tasks.start(steps(stage.engine, "sync", {"rebase": True}, lambda _e: None), lambda _r, _e: None)
+        engine = stage.engine
+
+        def ask(engine: Engine = engine) -> None:
+            engine.tasks.start(steps(engine, "sync", {"rebase": True}, lambda _e: None), lambda _r, _e: None)
+
+        world.alive(ask)
         stage.run(20_000)
         stage.settle()
         if world.kills == kills:

@@ -13,7 +13,7 @@ from mirrorctl.core.simulation.schedule import Deed, Schedule, Step, Trouble, dr
 from mirrorctl.core.simulation.shrink import shrink
 from tools.simulate import failure, main
 
-SCHEDULES, BLOCK = 20, 20
+SCHEDULES, BLOCK = 500, 20
 EVENTS, KINDS = 40, 3
 
 

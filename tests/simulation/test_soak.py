@@ -33,7 +33,7 @@ BOUNDS = (
 def test_memory_and_store_reach_a_plateau(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, bound in BOUNDS:
         monkeypatch.setattr(module, bound, 12)
-    soak = Soak(tmp_path, seed=1, retention=SMALL, tick_s=Decimal(60), relist_s=Decimal(600))
+    soak = Soak(tmp_path, seed=1, symbols=3, retention=SMALL, tick_s=Decimal(60), relist_s=Decimal(600))
     soaked = soak.run(hours=5, trades=48, samples=24)
     assert soaked.orders > 400
     assert soaked.restarts == 1

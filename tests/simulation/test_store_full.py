@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from mirrorctl.core.domain.actions import PlaceOrder, Priority, SetTradingStop
-from mirrorctl.core.domain.errors import StoreError
+from mirrorctl.core.domain.errors import MirrorctlError, PartlyDone, StoreError
 from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.policy import OnUnprotected
+from mirrorctl.core.engine.service import steps
+from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import Stage, copying
 from mirrorctl.core.store.sqlite import SqliteStore
 
@@ -35,7 +39,9 @@ def journal(stage: Stage) -> SqliteStore:
 @pytest.mark.proves("A29")
 def test_stops_and_reductions_go_on_and_entries_are_held_until_it_can_be_written() -> None:
     stage = following()
-    before = len(entries(stage))
+    stage.main.bid("0.04", "50000")
+    stage.settle()
+    before, rests = len(entries(stage)), stage.of("half").book()
     stage.world.store_full = True
     stage.main.protect(stop="59000")
     stage.run(3_000)
@@ -49,6 +55,7 @@ def test_stops_and_reductions_go_on_and_entries_are_held_until_it_can_be_written
     assert len(entries(stage)) == before
     assert any("disk is full" in reason for reason in stage.held("half"))
     assert stage.drift("half") == []
+    assert stage.of("half").book() == rests, "what rests is written down: it goes on resting"
     status = stage.status()["store"]
     assert (status["writable"], status["hint"]) == (False, "free space")
     assert status["waiting"] > 0
@@ -117,6 +124,24 @@ def test_a_trade_is_refused_with_what_to_do_and_nothing_of_it_is_left(at_commit:
     assert stage.of("half").position() == Decimal("0.05")
 
 
+def test_a_disk_that_fills_up_with_the_trade_itself_sends_nothing_of_it() -> None:
+    stage = Stage(copying("half", "0.5"))
+    errors: list[MirrorctlError | None] = []
+
+    def told(event: dict[str, object]) -> None:
+        stage.world.store_full_at_commit = event["event"] == "preview"  # the last that comes before the journal
+
+    order = {"symbol": "BTCUSDT", "side": "long", "qty": "0.1", "stop": "58000"}
+    stage.engine.tasks.start(steps(stage.engine, "trade.open", order, told), lambda _, error: errors.append(error))
+    stage.run(5_000)
+    assert [type(error) for error in errors] == [StoreError]
+    assert stage.sent("main") == []
+    assert stage.engine.trades.all() == []
+    stage.world.store_full_at_commit = False
+    stage.settle()
+    assert {intent.state for intent in journal(stage).recent_intents(0)} == {IntentState.ABSENT}
+
+
 def test_what_closes_for_the_trader_goes_on() -> None:
     stage = following()
     stage.world.store_full = True
@@ -174,3 +199,92 @@ def test_a_disk_that_is_full_in_turns_tells_once_a_minute() -> None:
         stage.run(1_500)
     stage.settle()
     assert len(stage.alerts(containing="no entries until")) <= 2
+
+
+def lost(stage: Stage) -> None:
+    """The process dies before the disk takes what waited; the next one starts on a disk with room, and is resumed."""
+    stage.world.store_full = False
+    stage.restart()
+    stage.run(3_000)
+    reason = "writes of the last run were lost: look what stands, then `mirrorctl resume`"
+    assert [row["reason"] for row in stage.status()["pauses"]] == [reason]
+    assert stage.alerts(containing="writes of the last run were lost")
+    stage.restart()
+    stage.run(3_000)
+    assert stage.status()["pauses"], "it is written down by now"
+    stage.command("resume")
+    stage.settle()
+
+
+@pytest.mark.proves("A76", "A72")
+def test_what_was_flattened_is_not_bought_back_after_a_kill() -> None:
+    stage = following()
+    stage.world.store_full = True
+    assert stage.command("flatten", account="half")["partial"] is False
+    assert stage.of("half").position() == 0
+    lost(stage)
+    assert stage.of("half").position() == 0
+    stage.main.buy("0.1")
+    stage.run(3_000)
+    assert stage.of("half").position() == 0
+    assert any("flatten" in reason for reason in stage.held("half"))
+
+
+@pytest.mark.proves("A76", "A26")
+def test_what_was_closed_for_want_of_a_stop_is_not_bought_back_after_a_kill() -> None:
+    unprotected = replace(copying("half", "0.5"), on_unprotected=OnUnprotected.CLOSE)
+    stage = Stage(unprotected)
+    stage.main.buy("0.1", stop="58000")
+    stage.settle()
+    fault = stage.world.fault(FaultKind.RET_CODE, "half", "/v5/position/trading-stop", count=None, code=10_001)
+    stage.of("half").protect(stop="0")
+    stage.world.store_full = True
+    stage.until(lambda: stage.of("half").position() == 0)
+    stage.world.gateway.faults.clear(fault)
+    lost(stage)
+    assert stage.of("half").position() == 0
+    assert any("closed by mirrorctl" in reason for reason in stage.held("half"))
+
+
+def test_a_pause_that_cannot_be_written_says_so_and_holds_after_a_kill() -> None:
+    stage = following()
+    stage.world.store_full = True
+    stage.run(2_000)
+    with pytest.raises(PartlyDone, match="not written down") as caught:
+        stage.command("pause")
+    assert caught.value.exit_code == 5
+    stage.world.store_full = False
+    stage.restart()
+    stage.main.buy("0.1")
+    stage.run(5_000)
+    assert stage.of("half").position() == Decimal("0.05")
+
+
+@pytest.mark.parametrize(
+    ("command", "args"),
+    [
+        ("trade.target", {"symbol": "BTCUSDT", "targets": [{"price": "62000", "percent": "50"}]}),
+        ("resume", {}),
+        ("sync", {}),
+        ("monitors.add", {"symbol": "BTCUSDT"}),
+        ("monitors.remove", {"symbol": "BTCUSDT"}),
+    ],
+)
+def test_what_would_be_forgotten_is_refused(command: str, args: dict[str, object]) -> None:
+    stage = following()
+    stage.world.store_full = True
+    stage.run(2_000)
+    with pytest.raises(StoreError, match="disk is full"):
+        stage.command(command, **args)
+
+
+def test_what_was_written_in_time_is_no_reason_to_pause() -> None:
+    stage = following()
+    stage.world.store_full = True
+    stage.main.protect(stop="59000")
+    stage.run(3_000)
+    stage.world.store_full = False
+    stage.settle()
+    stage.restart()
+    stage.settle()
+    assert stage.status()["pauses"] == []

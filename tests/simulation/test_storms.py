@@ -18,7 +18,7 @@ from mirrorctl.core.simulation.stage import Stage, copying
 CREATE, CANCEL, AMEND = "/v5/order/create", "/v5/order/cancel", "/v5/order/amend"
 STOP, LEVERAGE = "/v5/position/trading-stop", "/v5/position/set-leverage"
 TEN_MINUTES_MS = 600_000
-FIVE_MINUTES_MS = 300_000
+THREE_MINUTES_MS = 180_000
 
 MARGIN, RATE, CLOCK, SLOT = 110007, 10006, 10002, 110009
 REDUCING, PERMISSION, OLD, SERVER, DOUBLE = 110023, 10005, 110001, 10000, 110072
@@ -53,6 +53,8 @@ def test_an_entry_that_is_refused_waits_or_parks_and_everything_else_goes_on(cod
     assert questions(stage, since) <= 120
     assert [row["reason"] for row in status["parked"] + status["held"] if row["account"] == "half"], "it is visible"
     assert bool(stage.parked("half")) is (code in PARKING)
+    if code in (SERVER, DOUBLE):
+        assert stage.parked("half") == ["sent without an answer 5 times, and never on the exchange"]
     assert len(stage.alerts("half")) <= 6
     assert stage.of("half").held() == {}
     assert stage.of("calm").held() == {"BTCUSDT": Decimal("0.025")}
@@ -67,6 +69,28 @@ def test_an_entry_that_is_refused_waits_or_parks_and_everything_else_goes_on(cod
     stage.run(5_000)
     assert stage.parked("half") == []
     assert stage.of("half").position() == Decimal("0.05") or stage.held("half") != []
+
+
+@pytest.mark.proves("A57", "A2")
+@pytest.mark.parametrize("path", [CREATE, AMEND])
+def test_a_twin_that_is_refused_for_good_or_cannot_be_changed_parks_its_symbol(path: str) -> None:
+    stage = Stage(copying("half", "0.5"), copying("calm", "0.25"))
+    if path == CREATE:
+        refuse(stage, REDUCING, path)
+    resting = stage.main.bid("0.05", "59500")
+    stage.run(2_000)
+    if path == AMEND:
+        refuse(stage, REDUCING, path)
+        stage.main.amend(resting, price="59400")
+    stage.run(TEN_MINUTES_MS)
+    assert stage.parked("half")[0].startswith("refused by the exchange (110023): ")
+    assert len(stage.sent("half")) <= 3
+    assert stage.of("half").orders() == [], "no entry stands where main has none"
+    assert len(stage.of("calm").book()) == 1
+    stage.world.gateway.faults.clear()
+    stage.command("resume")
+    stage.settle()
+    assert stage.of("half").book() == [("Buy", Decimal("0.025"), stage.main.book()[0][2])]
 
 
 @pytest.mark.proves("A57", "A29")
@@ -86,10 +110,10 @@ def test_what_is_open_is_protected_at_a_steady_pace_whatever_is_refused(code: in
     stage.main.cancel(gone)
     stage.main.protect(stop="58500")
     stage.main.sell("0.1", reduceOnly=True)
-    stage.run(FIVE_MINUTES_MS)
+    stage.run(THREE_MINUTES_MS)
     sent = stage.sent("half")[before:]
-    assert len(sent) <= 300
-    assert questions(stage, since) <= 400
+    assert len(sent) <= 200
+    assert questions(stage, since) <= 300
     late = [row.action for row in sent if row.at_ms > stage.world.now_ms() - 70_000]
     assert any(isinstance(action, SetTradingStop) for action in late), "its stop is tried on"
     assert any(isinstance(action, PlaceOrder) and action.reduce_only for action in late), "and its reduction"
@@ -102,3 +126,16 @@ def test_what_is_open_is_protected_at_a_steady_pace_whatever_is_refused(code: in
     stage.run(62_000)
     stage.settle()
     assert (half.position(), half.stop()) == (Decimal("0.05"), Decimal(58_500))
+
+
+def test_a_target_that_found_nothing_to_reduce_is_placed_again() -> None:
+    """The position closed while it was on its way (110017); main opens anew, with the same order standing."""
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.2", stop="58000")
+    stage.settle()
+    message = "current position is zero, cannot fix reduce-only order qty"
+    stage.world.fault(FaultKind.RET_CODE, "half", CREATE, code=110017, message=message)
+    stage.main.offer("0.1", "62000", reduceOnly=True)
+    stage.run(5_000)
+    assert stage.of("half").book() == [("Sell", Decimal("0.05"), Decimal(62_000))]
+    assert stage.parked("half") == []

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from mirrorctl.core.bybit.quotas import Urgency
+from mirrorctl.core.bybit.silence import Silence
 
 WINDOW_S = 5.0
 _ROUNDING = 1e-9
@@ -30,8 +31,16 @@ class Address:
     """
 
     def __init__(
-        self, *, burst: int = 100, per_s: float = 50.0, protective: int = 20, settling: int = 20, stop_s: float = 600.0
+        self,
+        *,
+        burst: int = 100,
+        per_s: float = 50.0,
+        protective: int = 20,
+        settling: int = 20,
+        stop_s: float = 600.0,
+        silence: Silence | None = None,
     ) -> None:
+        """`silence` is where a 403 is remembered: in memory, or in a file for every process of this machine."""
         self.burst = burst
         self.per_s = per_s
         self.stop_s = stop_s
@@ -39,7 +48,7 @@ class Address:
         self._lock = threading.Lock()
         self._level: float = burst
         self._at = -inf
-        self._silent_until = -inf
+        self._silence = silence or Silence()
         self._sent: deque[float] = deque()
 
     @property
@@ -72,11 +81,12 @@ class Address:
     def block(self, now: float) -> None:
         """HTTP 403: be silent for `stop_s`."""
         with self._lock:
-            self._silent_until = max(self._silent_until, now + self.stop_s)
+            self._silence.begin(now, self.stop_s)
 
     def silent_s(self, now: float) -> float:
         """Seconds of silence that are left; 0 when requests may flow."""
-        return max(0.0, self._silent_until - now)
+        with self._lock:
+            return self._silence.left_s(now)
 
     def _fill(self, now: float) -> None:
         if now > self._at:
@@ -95,11 +105,11 @@ _SHARED: WeakValueDictionary[str, Address] = WeakValueDictionary()
 _SHARING = threading.Lock()
 
 
-def shared_address(rest: str) -> Address:
+def shared_address(rest: str, silence: Silence | None = None) -> Address:
     """The process's one budget towards the exchange at the address `rest`, as long as anything uses it."""
     where = urlsplit(rest).netloc
     with _SHARING:
         address = _SHARED.get(where)
         if address is None:
-            address = _SHARED[where] = Address()
+            address = _SHARED[where] = Address(silence=silence)
         return address

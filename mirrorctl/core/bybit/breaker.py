@@ -50,7 +50,7 @@ class Breaker:
         *,
         after: int = 3,
         first_s: float = 0.5,
-        longest_s: float = 30.0,
+        longest_s: float = 10.0,
         protective_every_s: float = 2.0,
         lease_s: float = 30.0,
     ) -> None:

@@ -120,18 +120,19 @@ class BybitRest:
     # --- reads -----------------------------------------------------------------------------------------------------
 
     def relist(self, executions_since_ms: int | None = None) -> RelistAnswer:
-        """All open orders, then all positions, the wallet, and executions since a time (exchange clock).
+        """All open orders, then all positions, executions since a time (exchange clock), and the wallet.
 
         A wallet that alone cannot be read is unknown: it keeps entries away, and stops and reductions need none (A29).
+        It is read last: failing again and again it opens the breaker, and nothing of the relist may come after that.
         """
         orders = self.open_orders()
         positions = self.positions()
+        executions = () if executions_since_ms is None else self.executions_since(executions_since_ms)
         wallet, error = None, ""
         try:
             wallet = self.wallet()
         except ExchangeError as failed:
             error = f"the wallet cannot be read: {failed.message}"
-        executions = () if executions_since_ms is None else self.executions_since(executions_since_ms)
         return RelistAnswer(orders, positions, wallet, executions, error)
 
     def open_orders(self) -> tuple[Order, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -134,10 +135,28 @@ class Execution:
         """What it adds to a one-way position."""
         return self.qty * self.side.sign if self.kind.moves_position else ZERO
 
+    def adds_to(self, side: PositionSide) -> Decimal:
+        """What it opened on a side, less what it closed of it."""
+        if not self.kind.moves_position:
+            return ZERO
+        return self.qty - self.closed_qty if self.side is side.entry else -self.closed_qty
+
     def hedge_leg(self) -> int:
         """positionIdx it belongs to in hedge mode: an opening buy or a closing sell is the long leg."""
         closing = self.closed_qty > 0
         return 1 if (self.side is Side.BUY) != closing else 2
+
+
+def size_after(row: Position | None, executions: Sequence[Execution], side: PositionSide) -> Decimal:
+    """What is held on `side`: a row of its leg and executions that are newer. Never negative.
+
+    What one of them closed was held, so where it is not known an execution is still on its way, and what this one
+    opened counts alone (A85).
+    """
+    signed = sum((execution.signed for execution in executions), row.signed if row is not None else ZERO)
+    held = row.size if row is not None and row.side is side else ZERO
+    opened = sum((execution.adds_to(side) for execution in executions), held)
+    return max(min(signed * side.sign, opened), ZERO)
 
 
 @dataclass(frozen=True, slots=True)

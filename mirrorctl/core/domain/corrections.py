@@ -13,9 +13,10 @@ from mirrorctl.core.domain import own_stop
 from mirrorctl.core.domain.actions import PlaceOrder
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.delay import ripe_part
+from mirrorctl.core.domain.due import reduction_due
 from mirrorctl.core.domain.growth import NO_STOP, entry_wait, quantity_block, standing_block, stop_wait
 from mirrorctl.core.domain.hand_edit import awaits_execution
-from mirrorctl.core.domain.ids import Role, step_tag
+from mirrorctl.core.domain.ids import OUT_LEG, Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.own_approach import entry_block, wanted
@@ -51,8 +52,9 @@ from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, 
 _EXIT_REPEAT_MS = 500
 _PRICE_WAIT_MS = 1_000
 _PASSING_WAIT_MS = 2_000
-_OFTEN = 20
+_OFTEN = 10
 _OFTEN_WAIT_MS = 10_000
+_SELDOM_WAIT_MS = 30_000
 _LASTING_WAIT_MS = 60_000
 _LOST_TOLD = 3
 _LONGEST_SLIPPAGE_WAIT_MS = 30_000
@@ -104,13 +106,14 @@ def _reduce(
 ) -> None:
     began = scene.since_ms(plan, f"excess {side}")
     _name_late_exit(scene, plan, side, began)
-    if any(order.is_reducing and order.side is side.exit for order in scene.ours):
-        return
     qty = scene.instrument.floor_qty(have - want - lead)
     if qty <= 0 or (want and awaits_execution(scene, plan, side)):
         return
+    reduction_due(scene, plan, side, have, want + lead, f"excess {side}")
     step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
-    link = scene.link(copy, Role.REDUCTION, step)
+    link = scene.link(copy, Role.REDUCTION, step, OUT_LEG if copy.out else 0)
+    if any(order.side is side.exit and order.delays(link, closes=not want) for order in scene.ours):
+        return
     attempts = scene.attempts(link)
     if lost(attempts) >= _LOST_TOLD:
         plan.late_exits.append(f"the {side} is not reduced: {NO_ANSWER} {lost(attempts)} times, tried on")
@@ -178,9 +181,8 @@ def _exit_retry_ms(attempts: list[OurOrder]) -> int:
     if refusal is not None:
         passing = _PASSING_WAIT_MS if len(attempts) < _OFTEN else _OFTEN_WAIT_MS
         return retry_at_ms(attempts, passing if heals(refusal.code, refusal.message) else _LASTING_WAIT_MS)
-    return max(
-        attempts[-1].ended_ms + _EXIT_REPEAT_MS, min(lost_until_ms(attempts), attempts[-1].ended_ms + _OFTEN_WAIT_MS)
-    )
+    ended, longest = attempts[-1].ended_ms, _OFTEN_WAIT_MS if lost(attempts) < _OFTEN else _SELDOM_WAIT_MS
+    return max(ended + _EXIT_REPEAT_MS, min(lost_until_ms(attempts), ended + longest))
 
 
 def _grow(

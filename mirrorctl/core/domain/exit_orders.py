@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mirrorctl.core.domain.account import Execution, Order
-from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.ids import OUT_LEG, Role, parse
 from mirrorctl.core.domain.trade import order_key
 from mirrorctl.core.domain.values import ExecutionKind, OrderType, StopKind
 
@@ -30,6 +30,19 @@ def rung_of(order: Order) -> str:
     against = order.is_exit or order.position_idx == 0  # on a one-way main an order against the position is an exit
     resting = against and order.stop_kind is StopKind.NONE and order.order_type is OrderType.LIMIT
     return key_of(order) if resting or order.stop_kind is StopKind.PARTIAL_TAKE_PROFIT else ""
+
+
+def put_out(execution: Execution) -> str:
+    """Why a closing execution of ours ended the cycle for its mirror; "" where its id does not say so.
+
+    It was decided by the process before this one, and what that wrote down may be lost.
+    """
+    link = parse(execution.link_id)
+    if link is None:
+        return ""
+    if link.role is Role.FLATTEN:
+        return "flatten"
+    return "closed by mirrorctl" if link.role is Role.REDUCTION and link.leg == OUT_LEG else ""
 
 
 def own_exit(execution: Execution) -> tuple[bool, str]:

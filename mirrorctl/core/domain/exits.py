@@ -13,11 +13,12 @@ from decimal import Decimal
 
 from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder
+from mirrorctl.core.domain.due import cancel_due
 from mirrorctl.core.domain.ids import LinkId, Role, parse
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
 from mirrorctl.core.domain.ladder import RungOrder
 from mirrorctl.core.domain.ours import OurOrder
-from mirrorctl.core.domain.refusals import heals, last_refusal, retry_at_ms
+from mirrorctl.core.domain.refusals import NOTHING_TO_REDUCE, heals, last_refusal, retry_at_ms
 from mirrorctl.core.domain.scene import Planned, SymbolPlan
 from mirrorctl.core.domain.trade import order_key
 from mirrorctl.core.domain.values import OrderType, PositionSide, TimeInForce
@@ -131,9 +132,12 @@ def is_moving(now_ms: int, touched_ms: int, since_ms: int, plan: SymbolPlan) -> 
 
 def cancel_target(holding: Holding, plan: SymbolPlan, rung: Rested, reason: str) -> None:
     """Cancel what stands for a rung, unless its cancel is on the way."""
-    if rung.order is None or f"cancel:{rung.order.order_id}" in holding.busy:
+    if rung.order is None:
         return
     order = rung.order
+    cancel_due(plan, order.order_id, order.link_id, f"target: {reason}")
+    if f"cancel:{order.order_id}" in holding.busy:
+        return
     plan.actions.append(
         Planned(CancelOrder(holding.account, holding.symbol, order.order_id, order.link_id, f"target: {reason}"))
     )
@@ -215,7 +219,8 @@ def _reason(target: RungOrder) -> str:
 def _place(holding: Holding, plan: SymbolPlan, target: RungOrder, attempts: Sequence[OurOrder]) -> bool:
     """Place a rung; False while an earlier attempt that brought nothing has to be waited for, or stays refused."""
     refusal = last_refusal(attempts)
-    if refusal is not None and not heals(refusal.code, refusal.message):
+    heals_later = refusal is None or refusal.code == NOTHING_TO_REDUCE or heals(refusal.code, refusal.message)
+    if refusal is not None and not heals_later:
         plan.missing.append(f"target at {plain(target.price)} refused ({refusal.code}): {refusal.message}")
         return False
     if refusal is not None:  # also while it is tried again: what is tried is not placed yet

@@ -22,6 +22,10 @@ _PATTERN = re.compile(
 _REMEMBERED = 4096  # a pass asks for the same few ids again and again
 
 
+OUT_LEG = 1
+"""The leg of a reduction whose mirror is out of its cycle: the id says so where nothing else remembers it."""
+
+
 class Role(StrEnum):
     """What an order of ours is for; the letter stands in the link id."""
 

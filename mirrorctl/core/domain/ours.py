@@ -33,7 +33,8 @@ class OurOrder:
     """One attempt of ours on one account.
 
     `main_order_id` and `main_filled` are of a twin: the order it stands for and what that had filled when the twin was
-    made. `by_us`: we asked for its cancel. `overdue`: in doubt for longer than is stated. Quantities in base coin.
+    made. `by_us`: we asked for its cancel. `overdue`: in doubt for longer than it could take to arrive. Quantities in
+    base coin.
     """
 
     link: LinkId
@@ -60,10 +61,19 @@ class OurOrder:
     def is_reducing(self) -> bool:
         """Whether a reduction is under way: another one waits for it.
 
-        One that is overdue keeps nothing waiting. It was sent to execute at once, so it rests nowhere, and reduce-only,
-        so a second one cannot take more than there is (rule 5).
+        One that is overdue keeps nothing waiting. It was sent to execute at once, so it rests nowhere, and the position
+        was read after it could have arrived.
         """
         return self.is_live and self.is_reduction and not self.overdue
+
+    def delays(self, link: LinkId, *, closes: bool) -> bool:
+        """Whether the reduction named `link` waits for this one.
+
+        A close of everything does not wait for another decision's reduction in doubt: reduce-only, it cannot take more
+        than there is, whatever became of that one (A29).
+        """
+        doubtful = self.state is IntentState.DOUBT and self.link.intent != link.intent
+        return self.is_reducing and not (closes and doubtful)
 
     @property
     def open_qty(self) -> Decimal:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from mirrorctl.core.domain.account import Order, Position
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder, SetTradingStop
 from mirrorctl.core.domain.breakeven import better, breakeven
+from mirrorctl.core.domain.due import cancel_due, keep_time, stop_due
 from mirrorctl.core.domain.exits import Holding, Rested, differ, is_moving, plan_targets, rested
 from mirrorctl.core.domain.ids import LinkId, Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
@@ -33,6 +34,12 @@ _UNOPENED_MS = 60_000
 
 def plan_trade(scene: TradeScene) -> TradePlan:
     """Everything to do now about one managed trade on main. The view must be known; the caller sees to that."""
+    decided = _decide(scene)
+    keep_time(scene, decided.plan)
+    return decided
+
+
+def _decide(scene: TradeScene) -> TradePlan:
     plan = SymbolPlan(scene.account, scene.symbol)
     decided = TradePlan(plan, scene.trade, stood_seq=scene.stood_seq)
     if not scene.view.is_settled(scene.symbol):
@@ -192,23 +199,8 @@ def _plan_stop(scene: TradeScene, decided: TradePlan, row: Position) -> None:
         if _is_naked(scene, decided, stop):
             return
     by = bound_trigger(scene.view, scene.symbol, row.idx, StopKind.STOP_LOSS) or TriggerBy.LAST
-    if row.stop_loss != stop and "stop" not in scene.busy:
-        ticker = scene.fresh_ticker()  # where none can be had the exchange itself says whether the price has passed
-        passed = ticker is not None and (trigger_value(ticker, by) - stop) * scene.side.sign <= 0
-        if row.stop_loss is not None and row.stop_loss == decided.trade.stood and awaits_price(scene, decided.plan):
-            pass  # what stands protects meanwhile
-        elif row.stop_loss is not None and passed:
-            decided.plan.missing.append(f"stop {plain(stop)} is passed by the price: {plain(row.stop_loss)} stays")
-            watch_price(scene, decided.plan)
-        else:
-            what = "restored" if row.stop_loss is None else f"{plain(row.stop_loss)} → {plain(stop)}"
-            decided.plan.actions.append(
-                Planned(
-                    SetTradingStop(
-                        scene.account, scene.symbol, row.idx, f"stop {what}", stop_loss=stop, stop_loss_by=by
-                    )
-                )
-            )
+    if row.stop_loss != stop:
+        _move_stop(scene, decided, row, stop, by)
     for order in trade_entries(scene):
         price = order.price or order.trigger_price or ZERO
         busy = {f"amend:{order.order_id}", f"cancel:{order.order_id}"} & scene.busy
@@ -228,6 +220,26 @@ def _plan_stop(scene: TradeScene, decided: TradePlan, row: Position) -> None:
                     )
                 )
             )
+
+
+def _move_stop(scene: TradeScene, decided: TradePlan, row: Position, stop: Decimal, by: TriggerBy) -> None:
+    plan, stands = decided.plan, row.stop_loss
+    ticker = scene.fresh_ticker()  # where none can be had the exchange itself says whether the price has passed
+    passed = ticker is not None and (trigger_value(ticker, by) - stop) * scene.side.sign <= 0
+    passed = passed and stands is not None
+    stop_due(plan, "stop", scene.side, "the stop", (stop, stands), _NAKED_BOUND_MS, named=passed)
+    if "stop" in scene.busy:
+        return
+    if stands is not None and stands == decided.trade.stood and awaits_price(scene, plan):
+        return  # what stands protects meanwhile
+    if passed and stands is not None:
+        plan.missing.append(f"stop {plain(stop)} is passed by the price: {plain(stands)} stays")
+        watch_price(scene, plan)
+        return
+    what = "restored" if stands is None else f"{plain(stands)} → {plain(stop)}"
+    plan.actions.append(
+        Planned(SetTradingStop(scene.account, scene.symbol, row.idx, f"stop {what}", stop_loss=stop, stop_loss_by=by))
+    )
 
 
 def _vanished(scene: TradeScene, trade: Trade, intended: Decimal) -> Decimal:
@@ -370,5 +382,6 @@ def _close(scene: TradeScene, plan: SymbolPlan, reason: str) -> None:
 
 
 def _cancel(scene: TradeScene, plan: SymbolPlan, order: Order, reason: str) -> None:
+    cancel_due(plan, order.order_id, order.link_id, reason)
     if f"cancel:{order.order_id}" not in scene.busy:
         plan.actions.append(Planned(CancelOrder(scene.account, scene.symbol, order.order_id, order.link_id, reason)))

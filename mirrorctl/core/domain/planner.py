@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 from mirrorctl.core.domain.actions import Priority
 from mirrorctl.core.domain.corrections import plan_side
+from mirrorctl.core.domain.due import keep_time, undecided_reductions
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.own_ladder import settle_own
 from mirrorctl.core.domain.protection import plan_protection
@@ -33,15 +34,19 @@ def plan_symbol(scene: Scene) -> SymbolPlan:
         _standings_only(scene, plan)
         if scene.misfit:
             _take_entries_off(scene, plan, "the profile follows main in another way now")
+            keep_time(scene, plan)
         return plan
     if _undecided(scene, plan):
         for side, copy in scene.copies.items():
             if not copy.ended:
                 plan_protection(scene, plan, side, copy)
+        undecided_reductions(scene, plan)
+        keep_time(scene, plan)
         plan.since = {**scene.since, **plan.since}  # time goes on for what nothing could be decided about
         return plan
     if _both_legs(scene):
         _freeze(scene, plan)
+        keep_time(scene, plan)
         return plan
     for side in PositionSide:
         followed = scene.copies.get(side)
@@ -60,7 +65,9 @@ def plan_symbol(scene: Scene) -> SymbolPlan:
             plan_protection(scene, plan, side, followed)
         plan_ladder(scene, plan, side, followed, rungs)
     _cancel_strays(scene, plan)
+    _await_last_fill(scene, plan)
     plan.missing += scene.unmirrored
+    keep_time(scene, plan)
     plan.actions.sort(key=lambda planned: planned.action.priority)
     return plan
 
@@ -108,12 +115,24 @@ def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:
     if not ahead:
         return False
     plan.blocked = f"the position of {' and '.join(ahead)} is ahead of its executions"
+    _look_for_executions(scene, plan, ahead)
+    return True
+
+
+def _await_last_fill(scene: Scene, plan: SymbolPlan) -> None:
+    """A copy that is over and flat goes once every fill is known: what is missing is looked for, or it stays (A66)."""
+    over = any(copy.ended and not scene.mirror.size(scene.symbol, side) for side, copy in scene.copies.items())
+    if over and scene.mirror.is_ahead(scene.symbol):
+        _look_for_executions(scene, plan, [scene.account])
+
+
+def _look_for_executions(scene: Scene, plan: SymbolPlan, accounts: Sequence[str]) -> None:
+    """They follow at once, or in the end the orders are read."""
     until = scene.since_ms(plan, "ahead") + AHEAD_WAIT_MS
     if scene.now_ms < until:
         plan.wake_at(until)
     else:
-        plan.needs += [Need(NeedKind.ORDERS, account, scene.symbol) for account in ahead]
-    return True
+        plan.needs += [Need(NeedKind.ORDERS, account, scene.symbol) for account in accounts]
 
 
 def _both_legs(scene: Scene) -> bool:

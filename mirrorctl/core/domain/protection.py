@@ -14,6 +14,7 @@ from mirrorctl.core.domain.account import Order, Position, Ticker
 from mirrorctl.core.domain.actions import SetTradingStop
 from mirrorctl.core.domain.breakeven import better, breakeven
 from mirrorctl.core.domain.cycle import Copy
+from mirrorctl.core.domain.due import stop_due
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.own_approach import rungs_filled
 from mirrorctl.core.domain.policy import Breakeven, OnUnprotected
@@ -27,6 +28,7 @@ _ROW_WAIT_MS = 300
 _NAKED_LOOK_MS = 500
 _WATCH_MS = 1_000
 _TRAILING_WAIT_MS = 2_000
+_TARGET_BOUND_MS = 10_000
 
 
 def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> None:
@@ -43,8 +45,8 @@ def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Co
         _wait_for_rows(scene, plan, side)
         return
     _plan_stop(scene, plan, side, row, own)
-    _plan_profit(scene, plan, main, row, copy.own_target)
-    _plan_trailing(scene, plan, main, row)
+    _plan_profit(scene, plan, side, main, row, copy.own_target)
+    _plan_trailing(scene, plan, side, main, row)
 
 
 def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position, own: Decimal | None) -> None:
@@ -56,14 +58,17 @@ def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position
     first, first_by = (wanted, stop_by or TriggerBy.LAST) if scene.policy.max_stop_bps else (stop, stop_by)
     if first is not None and row.stop_loss is None and _is_naked(scene, plan, side, first, first_by):
         return
-    if wanted is None or "stop" in scene.busy:
-        return
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.STOP_LOSS)
-    if wanted == row.stop_loss and not _differs(stop_by, actual_by):
+    if wanted is None or (wanted == row.stop_loss and not _differs(stop_by, actual_by)):
         return
     mine = wanted != stop
     improves = mine and not (first == wanted and row.stop_loss is None)
-    if improves and _is_passed(scene.fresh_ticker(), wanted, stop_by or TriggerBy.LAST, side):
+    passed = improves and _is_passed(scene.fresh_ticker(), wanted, stop_by or TriggerBy.LAST, side)
+    whose = "its own stop" if mine or scene.needs_stop else "the stop of main"
+    stop_due(plan, "stop", side, whose, (wanted, row.stop_loss), scene.policy.naked_bound_ms, named=passed)
+    if "stop" in scene.busy:
+        return
+    if passed:
         name = "stop of its own" if scene.policy.max_stop_bps else "breakeven"
         plan.missing.append(f"{name} {plain(wanted)} is passed by the price: the stop stays")
         watch_price(scene, plan)
@@ -104,12 +109,18 @@ def _own_breakeven(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Cop
     )
 
 
-def _plan_profit(scene: Scene, plan: SymbolPlan, main: Position, row: Position, own: Decimal | None) -> None:
+def _plan_profit(
+    scene: Scene, plan: SymbolPlan, side: PositionSide, main: Position, row: Position, own: Decimal | None
+) -> None:
     """Main's take-profit; while it has none, the one that an adopted position came with (A63)."""
     profit = main.take_profit or own
     profit_by = bound_trigger(scene.main, scene.symbol, main.idx, StopKind.TAKE_PROFIT)
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.TAKE_PROFIT)
     moved = profit != row.take_profit or (profit is not None and _differs(profit_by, actual_by))
+    if moved:
+        bound = (profit, row.take_profit)
+        named = "its own take-profit" if scene.needs_stop else "the take-profit of main"
+        stop_due(plan, "target", side, named, bound, _TARGET_BOUND_MS)
     if moved and "target" not in scene.busy:
         whose = _whose(scene, "main's stop")
         _set(
@@ -122,11 +133,15 @@ def _plan_profit(scene: Scene, plan: SymbolPlan, main: Position, row: Position, 
         )
 
 
-def _plan_trailing(scene: Scene, plan: SymbolPlan, main: Position, row: Position) -> None:
+def _plan_trailing(scene: Scene, plan: SymbolPlan, side: PositionSide, main: Position, row: Position) -> None:
     """The same distance as main's, from the same price on. Removed only where a stop of main's takes its place."""
-    if main.trailing_stop == row.trailing_stop or "trailing" in scene.busy:
+    if main.trailing_stop == row.trailing_stop:
         return
     if main.trailing_stop is None and (main.stop_loss is None or row.stop_loss is None):
+        return
+    bound = (main.trailing_stop, row.trailing_stop)
+    stop_due(plan, "trailing", side, "the trailing stop of main", bound, _TARGET_BOUND_MS)
+    if "trailing" in scene.busy:
         return
     active = None
     order = _bound(scene.main, scene.symbol, main.idx, StopKind.TRAILING_STOP)

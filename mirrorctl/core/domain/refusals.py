@@ -22,6 +22,8 @@ WRONG_MODE = "positionIdx does not fit the position mode"
 RATE_LIMIT = "rate limit"  # begins the reason of what waits for its turn, not for anybody's decision
 _FIRST_MS = 1_000
 _LONGEST_MS = 60_000
+# Of an exit: there was no position when it came. One that is wanted later is another one's, and may be placed.
+NOTHING_TO_REDUCE = 110017
 FORGIVEN = "nowhere; tried again after `resume`"
 """What an attempt that was lost says when it counts no longer."""
 NO_ANSWER = "sent without an answer"
@@ -45,9 +47,12 @@ def refused_text(order: OurOrder) -> str:
 
 
 def lost(attempts: Sequence[OurOrder]) -> int:
-    """How many of the last attempts in a row were in doubt and then nowhere on the exchange."""
+    """How many of the last attempts in a row were in doubt, then nowhere or still not found; the newest may live."""
     count = 0
     for order in reversed(attempts):
+        if order.is_live:
+            count += order.overdue
+            continue
         if order.state is not IntentState.ABSENT or order.code or order.filled or order.message == FORGIVEN:
             break
         count += 1

@@ -14,6 +14,7 @@ from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.delay import ripe_part
+from mirrorctl.core.domain.due import cancel_due
 from mirrorctl.core.domain.growth import other_side_block
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import ZERO, plain
@@ -134,7 +135,10 @@ def _lags_since_ms(scene: Scene, ours: OurOrder) -> int:
 def cancel_entry(scene: Scene, plan: SymbolPlan, ours: OurOrder, reason: str) -> None:
     """Cancel an entry that stands on the book, unless its cancel is on the way."""
     placed = scene.mirror.by_link(str(ours.link))
-    if placed is None or not placed.is_open or f"cancel:{placed.order_id}" in scene.busy:
+    if placed is None or not placed.is_open:
+        return
+    cancel_due(plan, placed.order_id, placed.link_id, reason)
+    if f"cancel:{placed.order_id}" in scene.busy:
         return
     plan.actions.append(Planned(CancelOrder(scene.account, scene.symbol, placed.order_id, placed.link_id, reason)))
 

@@ -80,7 +80,10 @@ def plan_ladder(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, 
     wanted = [
         replace(rung, open_qty=rung.open_qty + balance.waiting.get(key, ZERO)) for key, rung in balance.wanted.items()
     ]
-    passing = (ours.is_live and ours.is_growth_correction and not is_resting(scene, ours) for ours in scene.ours)
+    passing = (
+        ours.is_live and ours.is_growth_correction and not (ours.overdue or is_resting(scene, ours))
+        for ours in scene.ours
+    )
     growing = any(passing) or any(
         isinstance(item.action, PlaceOrder) and item.action.role is Role.CORRECTION for item in plan.actions
     )

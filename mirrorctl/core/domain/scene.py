@@ -18,7 +18,7 @@ from mirrorctl.core.domain.ours import OurOrder
 from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.refusals import RATE_LIMIT
 from mirrorctl.core.domain.sight import Sight
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import PositionSide, Side
 from mirrorctl.core.domain.view import AccountView
 
 TICKER_FRESH_MS = 3_000
@@ -146,6 +146,28 @@ class Skipped:
     main_size: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A stop, reduction or cancel that is wanted and that the exchange does not show, whatever keeps it (rule 5).
+
+    `kind` is its name in `Scene.busy`, or "reduction"; `side` of a reduction: its order's. `what` and `state` say in
+    words what is not done and what stands instead, `done` that it was. Its time runs from `since_ms`, kept in
+    `SymbolPlan.since` under `clock`; past `bound_ms` it is told, unless that is None. `named`: `missing` says why it is
+    not even tried.
+    """
+
+    kind: str
+    clock: str
+    what: str
+    state: str
+    done: str
+    bound_ms: int | None
+    critical: bool = True
+    side: Side | None = None
+    named: bool = False
+    since_ms: int = 0
+
+
 @dataclass(slots=True)
 class SymbolPlan:
     """What one decision comes to. `blocked` says why no decision could be made (unknown views, unsettled fills).
@@ -156,7 +178,8 @@ class SymbolPlan:
     `own_ladders` the places of its own rungs. `guarded`: sides with a position, and the stop that shall stand.
     `late_exits`: reductions that found no price within their bound. `skipped` and `raised`: what is left out, and
     sizes raised to, because an entry was under the minimum; to be written down before anything is sent. `settling`:
-    what waits for something under way and ends by itself; until then the plan is not done.
+    what waits for something under way and ends by itself; until then the plan is not done. `due`: stops, reductions
+    and cancels that are wanted and do not show yet, by what they are about: "stop long", "reduction long", ….
     """
 
     account: str
@@ -179,6 +202,7 @@ class SymbolPlan:
     guarded: dict[PositionSide, Decimal] = field(default_factory=dict)
     skipped: dict[PositionSide, Skipped] = field(default_factory=dict)
     raised: dict[PositionSide, Decimal] = field(default_factory=dict)
+    due: dict[str, Due] = field(default_factory=dict)
     wake_ms: int | None = None
     since: dict[str, int] = field(default_factory=dict)
 
@@ -281,10 +305,10 @@ class Scene(Moment):
         found = [order for order in self.ours if order.link.intent == link.intent]
         return sorted(found, key=lambda order: order.link.attempt)
 
-    def link(self, copy: Copy, role: Role, step: str) -> LinkId:
+    def link(self, copy: Copy, role: Role, step: str, leg: int = 0) -> LinkId:
         """The id of the next attempt at a decision: one higher only when the earlier ones are known (rule 3)."""
-        first = LinkId(self.tag, copy.tag, role, 0, step, 0)
+        first = LinkId(self.tag, copy.tag, role, leg, step, 0)
         earlier = self.attempts(first)
         if not earlier:
             return first
-        return LinkId(self.tag, copy.tag, role, 0, step, earlier[-1].link.attempt + 1)
+        return LinkId(self.tag, copy.tag, role, leg, step, earlier[-1].link.attempt + 1)

@@ -7,6 +7,7 @@ ordered. Nothing is ever ordered beside a live twin for what the twin stands for
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context, Decimal
 
@@ -24,6 +25,7 @@ from mirrorctl.core.domain.protection import attached_stop
 from mirrorctl.core.domain.refusals import heals, last_refusal, parks, refused_text, retry_at_ms
 from mirrorctl.core.domain.resting import cancel_entry, catch_up_late, hold_resting, lost_wait, stay
 from mirrorctl.core.domain.scene import Held, Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionSide
 
 _ROUNDED_DOWN = Context(rounding=ROUND_FLOOR)  # r × (a base that is too high) would floor a twin to a step less
@@ -51,9 +53,9 @@ def plan_twins(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -
     resting = {order.order_id: order for order in entry_orders(scene.main, scene.symbol, side)}
     other = other_side_block(scene, side)
     block = entry_block(scene, copy) or other
-    by_order = _group(scene, side)
+    by_order = _group(scene.main, scene.symbol, side, scene.ours)
     if not other:
-        balance.lead = sum((_lead(scene, copy, order, by_order.get(key, [])) for key, order in resting.items()), ZERO)
+        balance.lead = _leads(scene.main, copy, resting, by_order)
     want = copy.want(scene.main.size(scene.symbol, side), scene.instrument)
     short = scene.instrument.floor_qty(want + balance.lead - scene.mirror.size(scene.symbol, side))
     for order_id, order in resting.items():
@@ -74,30 +76,40 @@ def plan_twins(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -
     return balance
 
 
-def _group(scene: Scene, side: PositionSide) -> dict[str, list[OurOrder]]:
+def lead_of(main: Sight, symbol: str, copy: Copy, ours: Sequence[OurOrder]) -> Decimal:
+    """What the twins of one side hold that main's resting orders have not filled yet. Base coin."""
+    resting = {order.order_id: order for order in entry_orders(main, symbol, copy.side)}
+    return _leads(main, copy, resting, _group(main, symbol, copy.side, ours))
+
+
+def _group(main: Sight, symbol: str, side: PositionSide, ours: Sequence[OurOrder]) -> dict[str, list[OurOrder]]:
     """Our twins of one side by the main order they stand for; a twin of an unknown order under its own link id."""
-    steps = {twin_step(order.order_id): order.order_id for order in scene.main.orders(scene.symbol)}
+    steps = {twin_step(order.order_id): order.order_id for order in main.orders(symbol)}
     groups: dict[str, list[OurOrder]] = {}
-    for ours in sorted(scene.ours, key=lambda order: order.link.attempt):
-        if ours.link.role is Role.TWIN and ours.side is side.entry and not ours.reduce_only:
-            order_id = ours.main_order_id or steps.get(ours.link.step) or str(ours.link)
-            groups.setdefault(order_id, []).append(ours)
+    for our in sorted(ours, key=lambda order: order.link.attempt):
+        if our.link.role is Role.TWIN and our.side is side.entry and not our.reduce_only:
+            order_id = our.main_order_id or steps.get(our.link.step) or str(our.link)
+            groups.setdefault(order_id, []).append(our)
     return groups
 
 
-def _matched(scene: Scene, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
+def _matched(main: Sight, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
     """r × what main's order has filled beyond the twin's base: what the twin should have filled by now."""
     if twin.main_filled is None:  # found on the exchange with a new store: its quantity tells what it was made for
-        return max(twin.qty - copy.ratio * scene.main.leaves(order), ZERO)
-    return copy.ratio * (scene.main.filled(order) - twin.main_filled)
+        return max(twin.qty - copy.ratio * main.leaves(order), ZERO)
+    return copy.ratio * (main.filled(order) - twin.main_filled)
 
 
-def _lead(scene: Scene, copy: Copy, order: Order, attempts: list[OurOrder]) -> Decimal:
+def _leads(main: Sight, copy: Copy, resting: Mapping[str, Order], by_order: Mapping[str, list[OurOrder]]) -> Decimal:
+    return sum((_lead(main, copy, order, by_order.get(key, [])) for key, order in resting.items()), ZERO)
+
+
+def _lead(main: Sight, copy: Copy, order: Order, attempts: list[OurOrder]) -> Decimal:
     """What the twins of a resting order filled before it did."""
     if not attempts:
         return ZERO
-    ahead = attempts[-1].filled - _matched(scene, copy, order, attempts[-1])
-    return min(max(ahead, ZERO), copy.ratio * scene.main.leaves(order))
+    ahead = attempts[-1].filled - _matched(main, copy, order, attempts[-1])
+    return min(max(ahead, ZERO), copy.ratio * main.leaves(order))
 
 
 def _behind(scene: Scene, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
@@ -106,7 +118,7 @@ def _behind(scene: Scene, copy: Copy, order: Order, twin: OurOrder) -> Decimal:
     Rounded up, for the twin's next step is partly for what main has filled: what the side lacks is the bound. More
     than it has open when main's order grew: the twin is amended and stands for all of it.
     """
-    return max(scene.instrument.ceil_qty(_matched(scene, copy, order, twin)) - twin.filled, ZERO)
+    return max(scene.instrument.ceil_qty(_matched(scene.main, copy, order, twin)) - twin.filled, ZERO)
 
 
 def _keep(
@@ -119,7 +131,7 @@ def _keep(
     if behind and _gives_way(scene, plan, copy, twin, behind):
         cancel_entry(scene, plan, twin, f"main filled, the twin lags by {plain(behind)}: catch up")
         return
-    matched = _matched(scene, copy, order, twin)
+    matched = _matched(scene.main, copy, order, twin)
     needless = max(scene.instrument.floor_qty(matched) - twin.filled - behind, ZERO)
     qty = scene.instrument.floor_qty(copy.ratio * scene.main.leaves(order) + matched) - needless
     if qty <= twin.filled:
@@ -249,7 +261,7 @@ def _place(
         if kept_off:
             _hold(scene, plan, side, copy, order, block or kept_off)
         return
-    lead = _lead(scene, copy, order, attempts)
+    lead = _lead(scene.main, copy, order, attempts)
     qty = scene.instrument.floor_qty(copy.ratio * scene.main.leaves(order) - lead)
     price = order.price if order.price is not None else order.trigger_price
     if qty <= 0 or price is None:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mirrorctl.core.domain.account import Execution, Order, Position, Wallet
+from mirrorctl.core.domain.account import Execution, Order, Position, Wallet, size_after
 from mirrorctl.core.domain.fills import OrderFills
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.losses import Losses
@@ -97,8 +97,8 @@ class AccountView:
         pending = self._pending.get(symbol)
         if not pending:  # asked thousands of times a second, and nearly always so
             return row.size if row is not None and row.side is side else ZERO
-        newer = (execution.signed for execution in pending.values() if self._leg(execution, mode) == idx)
-        return max(sum(newer, row.signed if row else ZERO) * side.sign, ZERO)
+        newer = [execution for execution in pending.values() if self._leg(execution, mode) == idx]
+        return size_after(row, newer, side)
 
     def newer_executions(self, symbol: str) -> Iterable[Execution]:
         """Executions that the symbol's rows do not hold yet."""

@@ -108,10 +108,12 @@ class Account:
         """Why entries wait for a moment although nothing speaks against them; empty when they do not."""
         return self.entries_held if now_ms < self.hold_entries_until_ms else ""
 
-    def note_opener(self, execution: Execution) -> None:
-        """Remember whose execution grew the position last; executions come in the order of their time."""
-        side = PositionSide.grown_by(execution.side)
-        self.openers[(execution.symbol, side)] = execution.link_id
+    def note_opener(self, execution: Execution) -> bool:
+        """Remember whose execution grew the position last. False where it grew none."""
+        grew = execution.kind.moves_position and execution.qty > execution.closed_qty
+        if grew:
+            self.openers[(execution.symbol, PositionSide.grown_by(execution.side))] = execution.link_id
+        return grew
 
     def ask(self, query: Query, now_ms: int, *, every_ms: int = 0) -> None:
         """Ask the reader once: not while the same question is open, before its retry time, or within `every_ms`."""

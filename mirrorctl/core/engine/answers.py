@@ -20,14 +20,13 @@ from mirrorctl.core.domain.actions import (
 )
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.parks import REFUSED, told
-from mirrorctl.core.domain.refusals import heals
+from mirrorctl.core.domain.refusals import NOTHING_TO_REDUCE, heals
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.loops import note_accepted
 from mirrorctl.core.engine.ports import FindOrder, ReadPosition, SendDone
 from mirrorctl.core.engine.records import Severity, StandingKind
 from mirrorctl.core.engine.state import EngineState
 
-_NOTHING_TO_REDUCE = 110017
 _CANCELS = 3
 
 
@@ -88,5 +87,5 @@ def _is_race(action: Action, outcome: RejectedOutcome) -> bool:
     What is wrong after that is told by who finds it: a position without its stop, for one.
     """
     if isinstance(action, PlaceOrder):
-        return outcome.code == _NOTHING_TO_REDUCE and action.reduce_only
+        return outcome.code == NOTHING_TO_REDUCE and action.reduce_only
     return outcome.overtaken

@@ -54,7 +54,7 @@ def attempt_of(
         by_us=intent.by_us,
         code=intent.code,
         message=intent.message,
-        ended_ms=intent.updated_ms if intent.state.is_over else 0,
+        ended_ms=intent.updated_ms if intent.state.is_over or overdue else 0,
         overdue=overdue,
     )
     return Attempt(intent, shown, seen, overdue, order)

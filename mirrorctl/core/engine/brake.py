@@ -21,6 +21,7 @@ from mirrorctl.core.domain.scene import SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.records import Intent
+from mirrorctl.core.engine.trades import TradeBook
 
 PASSES = 6
 """How often a decision may come to nothing, when that takes as long as `SPAN_MS` at least."""
@@ -28,7 +29,9 @@ SPAN_MS = 60_000
 BURST = 20
 """How often at most, however quickly."""
 TURNS = 3
-"""How often the same size may be bought, or sold, again."""
+"""How often the same size may be bought, or sold, again when nobody else did anything."""
+RESTORES = 12
+"""How often it may be when somebody else undoes it each time."""
 _FORGOTTEN_MS = 120_000
 _KEPT = 500
 _ACTIONS_TOLD = 5
@@ -67,15 +70,18 @@ class _Sent:
     action: Action
     decision: Hashable
     inputs: Hashable
+    mains: Hashable
     seq: int
 
 
 class Brake:
     """Counts decisions by account and symbol. All calls on the engine's thread; nothing of it outlives the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, trades: TradeBook | None = None) -> None:
+        """`trades`: what the trader intends on main, which is an input of everything that follows it."""
+        self._trades = trades
         self._versions: dict[Place, int] = {}
-        self._states: dict[tuple[Place, Place], Hashable] = {}
+        self._states: dict[tuple[str, Place], tuple[int, Hashable]] = {}
         self._sent: dict[int, _Sent] = {}
         self._passes: dict[tuple[Place, Hashable, Hashable], _Passes] = {}
         self._loops: dict[tuple[Place, Hashable], Loop] = {}
@@ -96,18 +102,33 @@ class Brake:
 
     def _sent_one(self, intent_id: int, action: Action, main: AccountView, there: str, own: AccountView) -> None:
         here, followed = (action.account, action.symbol), (main.account, there)
-        state = (_main_state(main, there, own), _foreign(own, action.symbol))
-        if self._states.get((here, followed)) != state:
-            self._states[(here, followed)] = state
-            self.outside(*here)
-        inputs = (
-            self._versions.get(here, 0),
+        sizes = tuple(own.size(action.symbol, side) for side in PositionSide)
+        mains = (
+            self._version_of("main", here, (_main_state(main, there, own), self._word(there))),
             self._versions.get(followed, 0),
-            tuple(own.size(action.symbol, side) for side in PositionSide),
+            sizes,
         )
-        self._sent[intent_id] = _Sent(action, decision_of(action), inputs, own.row_seq(action.symbol))
+        others = (self._version_of("others", here, _foreign(own, action.symbol)), self._versions.get(here, 0))
+        seq = own.row_seq(action.symbol)
+        self._sent[intent_id] = _Sent(action, decision_of(action), (mains, others), mains, seq)
         if len(self._sent) > _KEPT:
             del self._sent[next(iter(self._sent))]
+
+    def _word(self, symbol: str) -> Hashable:
+        """The trader's intent on a symbol of main."""
+        trades = () if self._trades is None else (trade for trade in self._trades.all() if trade.symbol == symbol)
+        return tuple(
+            (trade.side, trade.tag, trade.revision, trade.stop, tuple((t.price, t.percent) for t in trade.targets))
+            for trade in trades
+        )
+
+    def _version_of(self, what: str, place: Place, state: Hashable) -> int:
+        """How often a state has been another one than the time before."""
+        version, known = self._states.get((what, place), (0, None))
+        if known != state:
+            version += 1
+            self._states[(what, place)] = (version, state)
+        return version
 
     def dropped(self, intent_id: int) -> None:
         """It was refused, or never left."""
@@ -119,23 +140,31 @@ class Brake:
         if sent is None:
             return None
         place = (sent.action.account, sent.action.symbol)
-        key = (place, sent.decision, sent.inputs)
-        known = self._passes.get(key)
-        if known is None or now_ms - known.last_ms > _FORGOTTEN_MS:
-            self._forget(now_ms)
-            self._passes[key] = _Passes(1, now_ms, now_ms, sent.seq)
-            return None
         moving = _moves(sent.action)
-        if not moving or sent.seq != known.seq:  # what filled nothing waits for its price: that is no loop
-            known.times += 1
-        known.last_ms, known.seq = now_ms, sent.seq
-        if (place, sent.decision) in self._loops or not _is_loop(known, moving=moving, at_once=at_once):
+        passes = self._count((place, sent.decision, sent.inputs), sent, now_ms)
+        found = passes if _is_loop(passes, moving=moving, at_once=at_once) else None
+        if moving:
+            restores = self._count((place, sent.decision, sent.mains), sent, now_ms)
+            found = restores if found is None and restores.times >= RESTORES else found
+        if found is None or (place, sent.decision) in self._loops:
             return None
         held_back = sent.action.priority in (Priority.TARGET, Priority.ENTRY)
         plan = self._plans.get(place, ())
-        loop = Loop(*place, told(sent.action), known.times, known.since_ms, held_back, plan)
+        loop = Loop(*place, told(sent.action), found.times, found.since_ms, held_back, plan)
         self._loops[(place, sent.decision)] = loop
         return loop
+
+    def _count(self, key: tuple[Place, Hashable, Hashable], sent: _Sent, now_ms: int) -> _Passes:
+        """One more of the same; what is to change the size counts only where something filled since the last."""
+        known = self._passes.get(key)
+        if known is None or now_ms - known.last_ms > _FORGOTTEN_MS:
+            self._forget(now_ms)
+            known = self._passes[key] = _Passes(1, now_ms, now_ms, sent.seq)
+            return known
+        if not _moves(sent.action) or sent.seq != known.seq:  # what fills nothing waits for its price: that is no loop
+            known.times += 1
+        known.last_ms, known.seq = now_ms, sent.seq
+        return known
 
     def hold_back(self, plan: SymbolPlan) -> None:
         """Take out of a plan what turned out to be a loop, and name it. Stops, reductions and cancels go on."""
@@ -148,7 +177,7 @@ class Brake:
             if loop is None or not loop.held_back:
                 going.append(item)
             else:
-                plan.missing.append(f"{loop.what}: {loop.times} times without effect, not tried any more")
+                plan.missing.append(f"{loop.what}: {loop.times} times and it does not last, not tried any more")
         plan.actions[:] = going
 
     def knows(self, account: str, symbol: str) -> bool:

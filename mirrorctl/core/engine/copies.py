@@ -100,14 +100,16 @@ class Copies:
         for cycle in self.cycles.values():
             lens = self.lens(mirror.name)
             here = lens.here(cycle.key)
-            if not lens.follows(cycle.symbol) or (mirror.name, *here) in self.copies:
+            known = self.copies.get((mirror.name, *here))
+            ours = bool(mirror.view.size(*here)) and opened_by_us(mirror, here)
+            if not lens.follows(cycle.symbol) or (known is not None and (known.opened or not ours)):
                 continue
             done = self._done_since(mirror.name, here, cycle.started_ms) if cycle.opened else ()
             copy = new_copy(cycle, policy, lens)
             if cycle.opened:
                 is_old = policy.adopt is Adopt.NEW_ONLY and (old is None or cycle.key in old)
                 copy = _adopted(copy, policy, mirror, self.main_size(copy, main), NEW_ONLY if is_old else NEW_STORE)
-            elif mirror.view.size(*here) and opened_by_us(mirror, here):  # what it followed is over, or leads its order
+            elif ours:  # what it followed is over, or leads its order
                 copy = replace(copy, held=NEW_STORE, opened=True)
             opened = copy.opened or _has_twins(mirror, here)
             self._begin_copy(replace(copy, done=done, opened=opened))

@@ -24,13 +24,16 @@ def tend_doubts(state: EngineState, now_ms: int, *, acts: bool) -> None:
     for intent in state.book.overdue():
         symbol = intent.action.symbol
         reason = f"{IN_DOUBT}: {_what(intent)}: {_why(state, intent)}"
-        if not state.standings.set(StandingKind.PARK, intent.account, symbol, reason, now_ms):
+        if not _is_news(state, intent.account, symbol, reason, now_ms):
             continue
-        text = f"{reason}; entries stop there, stops and reductions go on"
+        readable = intent.account in state.accounts and state.is_known(state.accounts[intent.account])
+        then = "entries stop there, stops and reductions go on"
+        text = f"{reason}; {then if readable else 'nothing is done there until it can be read'}"
         about = str(intent.intent_id)
         state.outbox.tell(now_ms, Severity.CRITICAL, "in-doubt", intent.account, symbol, text, about)
         if intent.account in state.accounts:
             state.mark(state.accounts[intent.account], symbol)
+    state.doubted = {place for place in state.doubted if _in_doubt(state, *place)}
     for park in state.standings.parked():
         if not park.reason.startswith(IN_DOUBT) or _in_doubt(state, park.account, park.symbol):
             continue
@@ -39,6 +42,18 @@ def tend_doubts(state: EngineState, now_ms: int, *, acts: bool) -> None:
         state.outbox.tell(now_ms, Severity.INFO, "in-doubt", park.account, park.symbol, text, f"over:{park.since_ms}")
         if park.account in state.accounts:
             state.mark(state.accounts[park.account], park.symbol)
+
+
+def _is_news(state: EngineState, account: str, symbol: str, reason: str, now_ms: int) -> bool:
+    """Park the symbol. Whether its doubt was not told yet: also where it is parked for something else."""
+    if state.standings.set(StandingKind.PARK, account, symbol, reason, now_ms):
+        state.doubted.add((account, symbol))
+        return True
+    known = state.standings.park_of(account, symbol)
+    if (account, symbol) in state.doubted or known.startswith(IN_DOUBT):
+        return False
+    state.doubted.add((account, symbol))
+    return True
 
 
 def doubts_json(state: EngineState) -> list[dict[str, Any]]:
@@ -52,7 +67,7 @@ def doubts_json(state: EngineState) -> list[dict[str, Any]]:
             "why": _why(state, intent),
             "remedy": remedy(IN_DOUBT, intent.account, intent.action.symbol)
             if state.standings.is_parked(intent.account, intent.action.symbol)
-            else "none needed: the exchange is being asked",
+            else "nothing to do: the exchange is being asked",
         }
         for intent in state.book.in_doubt()
     ]

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from mirrorctl.core.domain.approach import CONSERVATIVE as USUAL
 from mirrorctl.core.domain.breakeven import DEFAULT_TAKER
+from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.lens import PLAIN, Lens
 from mirrorctl.core.domain.policy import Policy
@@ -23,12 +25,14 @@ from mirrorctl.core.domain.trade_scene import TradePlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.baseline import Baseline, Sightings, old_cycles
+from mirrorctl.core.engine.bereft import keep_stops
 from mirrorctl.core.engine.doubts import tend_doubts
 from mirrorctl.core.engine.foreign import adopt_foreign
 from mirrorctl.core.engine.halts import Halts
 from mirrorctl.core.engine.handover import advance_cycles, take_over
 from mirrorctl.core.engine.intake import Intake
 from mirrorctl.core.engine.interrupted import finish_interrupted
+from mirrorctl.core.engine.late import LateWatch
 from mirrorctl.core.engine.modes import tend_modes
 from mirrorctl.core.engine.ports import (
     Clock,
@@ -78,9 +82,11 @@ class Engine(EngineState):
         self._intake = Intake(self, decode)
         self._halts = Halts(self)
         self._reach = ReachWatch(self.outbox)
+        self._late = LateWatch(self)
         self.store_care = StoreCare(self)
         self._housekeeping_ms = 0
         self.sizer = Sizer(self)
+        self.keeper.lead = self._lead
         for account in accounts:
             if not account.is_main:
                 self._add_pass(account)
@@ -132,6 +138,11 @@ class Engine(EngineState):
             approach=self.policy.approach_of(account.name),
         )
 
+    def _lead(self, copy: Copy) -> Decimal:
+        """What a copy's twins filled ahead of main's orders."""
+        mirror, instrument = self.passes.get(copy.account), self.instruments.get(copy.symbol)
+        return ZERO if mirror is None or instrument is None else mirror.lead(copy, instrument)
+
     def relist_all(self) -> None:
         """Ask every account for a whole relist now."""
         for account in self.accounts.values():
@@ -150,7 +161,7 @@ class Engine(EngineState):
         while self.tasks.run(now):
             self._decide(now)
         self._housekeep(now)
-        if self.store_care.tend(now):
+        if self._sends and self.store_care.tend(now):
             for mirror in self.passes.values():
                 self.dirty[mirror.mirror.name] |= self.all_symbols(mirror)
 
@@ -176,6 +187,10 @@ class Engine(EngineState):
                 self._pass(mirror, now)
             if work:
                 self.pass_ms = self.now_ms() - now
+        else:
+            keep_stops(self, now, acts=self._sends)
+        if self._sends:
+            self._late.look(now)
 
     def plan_main(self, symbols: set[str], now: int, *, keep: bool = True) -> list[TradePlan]:
         """Plans of the managed trades on main, with nothing sent; without `keep` nothing is remembered either."""
@@ -208,17 +223,19 @@ class Engine(EngineState):
             for text in decided.told:
                 self.outbox.tell(now, Severity.INFO, "trade", self.main.name, decided.plan.symbol, text, str(now))
             self.outbox.tell_plan(decided.plan, now)
-            self._measure_naked(self.main, decided.plan, now, (decided.trade.side,))
+            self.measure_naked(self.main, decided.plan, now, (decided.trade.side,))
         if self._sends:
             self.main_pass.execute(plans, now)
 
     def plan_mirror(self, mirror: MirrorPass, symbols: set[str], now: int, *, keep: bool = True) -> list[SymbolPlan]:
         """Plans of one mirror with nothing sent; without `keep` nothing is remembered either."""
+        # what rests goes on resting: neither a store that is full nor a spent rate says anything against it
+        mirror.entry_wait = self.store.error or mirror.mirror.growth_held(now)
         return mirror.plan(
             symbols,
             self.instruments,
             self.tickers,
-            lambda symbol: self.growth_block(mirror, symbol, now),
+            lambda symbol: self.growth_block(mirror, symbol),
             self.breakeven_terms,
             now,
             day=self.day_of(mirror.mirror),
@@ -263,7 +280,7 @@ class Engine(EngineState):
         elif plan.needs:
             plan.wake_at(now + UNSETTLED_WAIT_MS)
 
-    def _measure_naked(
+    def measure_naked(
         self, account: Account, plan: SymbolPlan, now: int, sides: Iterable[PositionSide] = PositionSide
     ) -> None:
         """Measure how long a position stands without the stop it shall have (A21)."""
@@ -294,7 +311,7 @@ class Engine(EngineState):
             if self.keeper.end_here(plan.account, plan.symbol, side, reason):
                 self.outbox.tell(now, Severity.CRITICAL, "stop-passed", plan.account, plan.symbol, reason, str(now))
                 self.mark(mirror.mirror, plan.symbol)
-        self._measure_naked(mirror.mirror, plan, now)
+        self.measure_naked(mirror.mirror, plan, now)
         if plan.park:
             self.standings.set(StandingKind.PARK, plan.account, plan.symbol, plan.park, now)
         self.outbox.tell_plan(plan, now)
@@ -314,16 +331,14 @@ class Engine(EngineState):
         for side, size in plan.raised.items():
             self.keeper.raise_to(plan.account, plan.symbol, side, size, mirror.sight.size(plan.symbol, side))
 
-    def growth_block(self, mirror: MirrorPass, symbol: str, now: int) -> str:
+    def growth_block(self, mirror: MirrorPass, symbol: str) -> str:
         """Why entries of this mirror on this symbol are held whatever their size."""
         if not self.policy.mirroring:
             return "mirroring is disabled (ENABLE_MIRROR_TRADING)"
-        if self.store.error:
-            return self.store.error
         for named in {symbol, mirror.sight.lens.symbol_there(symbol)}:  # by its own name, or by main's
             if standing := self.standings.growth_block(mirror.mirror.name, named):
                 return standing
-        return mirror.mirror.growth_held(now)
+        return ""
 
     def _advance_cycles(self, now: int) -> None:
         for symbol in self.keeper.unproven(self.main.view):

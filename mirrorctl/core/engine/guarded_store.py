@@ -32,7 +32,19 @@ from mirrorctl.core.engine.records import (
 )
 
 _WRITTEN = "store.written"
-_JOURNAL = frozenset(("record_intent", "update_intent"))
+_DECISIONS = frozenset(
+    (
+        "save_standing",
+        "drop_standing",
+        "save_trade",
+        "drop_trade",
+        "save_copy",
+        "drop_copy",
+        "save_cycle",
+        "end_cycle",
+    )
+)
+"""What a restart cannot find on the exchange, as it finds the orders of the journal."""
 _Read = TypeVar("_Read")
 
 log = logging.getLogger(__name__)
@@ -51,16 +63,20 @@ class _Write:
 class GuardedStore:
     """A records.Store over another one. No write of it raises StoreError, and a read only where nothing is known.
 
-    `error` is why writes wait, "" while each is durable when it returns; `hint` says what to do about it.
+    `error` is why writes wait, "" while each is durable when it returns; `hint` says what to do about it. `failures`
+    counts how often they began to wait.
     """
 
     def __init__(self, store: Store) -> None:
-        self.error = ""
-        self.hint = ""
+        self.error = store.error
+        self.hint = store.hint
         self._store = store
+        self.failures = 0
+        self._marked = False
+        self.was_waiting = store.was_waiting
         self._waiting: list[_Write] = []
         self._batch: list[_Write] | None = None
-        self._facts: dict[str, str] = {}
+        self._facts: dict[str, str] = {}  # as they were last read, for when they cannot be
         self._row = store.newest_row()
 
     # --- what is asked -----------------------------------------------------------------------------------------
@@ -75,8 +91,9 @@ class GuardedStore:
         return len(self._waiting)
 
     def fact(self, key: str) -> str | None:
-        if self.error and key in self._facts:
-            return self._facts[key]
+        for write in reversed([*self._waiting, *(self._batch or [])] if self.error else []):
+            if write.method == "set_fact" and write.args[0] == key:
+                return str(write.args[1])
         found = self._known(lambda: self._store.fact(key), self._facts.get(key))
         if found is not None:
             self._facts[key] = found
@@ -155,11 +172,9 @@ class GuardedStore:
         elif outer is not None:  # it failed midway
             self._leave(outer, StoreError(self.error))
         if self.error:
-            self._waiting += staged
+            self._keep(staged)
 
     def set_fact(self, key: str, value: str, at_ms: int = 0) -> None:
-        if self.error or not at_ms:  # what is forgotten one day is not kept here
-            self._facts[key] = value
         self._write("set_fact", key, value, at_ms)
 
     def save_cycle(self, cycle: Cycle) -> None:
@@ -244,9 +259,19 @@ class GuardedStore:
             except StoreError as error:
                 log.warning("%s; tried again in a minute", error.message)
 
+    def note_waiting(self, waiting: bool) -> None:
+        self._store.note_waiting(waiting)
+
     def keep_file(self) -> str:
         """As the store's."""
         return "" if self.error else str(self._tried(self._store.keep_file) or "")
+
+    def can_write(self, now_ms: int) -> bool:
+        """Try a write: a full disk, or one with room again, shows with nothing else."""
+        if self.error:
+            return self.catch_up(now_ms)
+        self.set_fact(_WRITTEN, str(now_ms))
+        return not self.error
 
     def catch_up(self, now_ms: int) -> bool:
         """Try to write down what waits. Whether every write is durable again."""
@@ -263,6 +288,9 @@ class GuardedStore:
             return False
         self._waiting.clear()
         self.error = self.hint = ""
+        if self._marked:
+            self._marked = False
+            self._store.note_waiting(False)
         self._row = self._known(self._store.newest_row, self._row)
         return True
 
@@ -279,8 +307,15 @@ class GuardedStore:
             except StoreError as error:
                 self._fail(error)
         if self._batch is None:
-            self._waiting.append(write)
+            self._keep([write])
         return None
+
+    def _keep(self, writes: list[_Write]) -> None:
+        """Let writes wait. Where one carries a decision, a kill must not make it forgotten unnoticed."""
+        self._waiting += writes
+        if not self._marked and any(write.method in _DECISIONS for write in writes):
+            self._marked = True
+            self._store.note_waiting(True)
 
     def _begun(self) -> AbstractContextManager[None] | None:
         """The store's own transaction, begun; None where there is none."""
@@ -314,6 +349,8 @@ class GuardedStore:
             return otherwise
 
     def _fail(self, error: StoreError) -> None:
+        if not self.error:
+            self.failures += 1
         self.error, self.hint = error.message, error.hint
 
     def _of(self, method: str) -> list[Any]:

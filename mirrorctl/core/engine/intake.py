@@ -9,8 +9,10 @@ from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wa
 from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.instruments import Instrument
+from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
 from mirrorctl.core.engine.answers import take_answer
+from mirrorctl.core.engine.copies import opened_by_us
 from mirrorctl.core.engine.events import Events
 from mirrorctl.core.engine.hand_edits import respect_hand
 from mirrorctl.core.engine.ports import (
@@ -106,6 +108,7 @@ class Intake:
         elif isinstance(value, Execution):
             news = account.view.apply_execution(value, now)
             if news:
+                self._note_opener(account, value)
                 self._on_execution(account, value, live=True)
         else:
             news = account.view.apply_position(value, now)
@@ -129,6 +132,15 @@ class Intake:
         early, self._early = self._early, []
         for account, execution, live in early:
             self._on_mirror_execution(account, execution, live=live)
+
+    def _note_opener(self, account: Account, execution: Execution) -> None:
+        """Whose a position is may be known only now, for a list can lie: then it is looked at as for the first time."""
+        if not account.note_opener(execution) or account.name not in self._state.passes:
+            return
+        key = (execution.symbol, PositionSide.grown_by(execution.side))
+        copy = self._state.keeper.copies.get((account.name, *key))
+        if (copy is None or not copy.opened) and opened_by_us(account, key):
+            self._state.passes[account.name].sighted = False
 
     def _on_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
         if parse(execution.link_id) is None:
@@ -307,9 +319,7 @@ class Intake:
             news = view.apply_execution(execution, self._state.now_ms())
         else:
             news = view.note_execution(execution)
-        grown = execution.qty > execution.closed_qty
-        if grown and execution.kind.moves_position:
-            account.note_opener(execution)
+        self._note_opener(account, execution)
         if news:
             self._on_execution(account, execution, live=False)
 
@@ -335,6 +345,7 @@ class Intake:
         fresh = [e for e in executions if not account.view.has_seen(e.exec_id)]
         account.view.apply_order_executions(order_id, executions, self._state.now_ms())
         for execution in fresh:
+            self._note_opener(account, execution)
             self._on_execution(account, execution, live=False)
 
     def _attributed(self, account: Account, query: FindOrder) -> None:

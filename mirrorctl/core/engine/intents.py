@@ -34,7 +34,7 @@ from mirrorctl.core.engine.attempts import attempt_of, attempt_on_book
 from mirrorctl.core.engine.changes import Changes, Refusals
 from mirrorctl.core.engine.effects import BOUND, busy_key, effect_seen
 from mirrorctl.core.engine.limits import Growth, OrderRate, growth_of
-from mirrorctl.core.engine.looks import CONFIRM_MS, FIRST_LOOK_MS, Tracked, is_lasting
+from mirrorctl.core.engine.looks import CONFIRM_MS, FIRST_LOOK_MS, Tracked, as_of, is_lasting, is_superseded
 from mirrorctl.core.engine.ports import Query
 from mirrorctl.core.engine.records import Intent, Store
 
@@ -67,11 +67,11 @@ class IntentBook:
 
         `since_ms`: how far back ended intents still matter (the oldest open cycle).
         """
-        for intent in self._store.recent_intents(min(since_ms, now_ms - _KEPT_MS)):
+        for intent in (as_of(i, now_ms) for i in self._store.recent_intents(min(since_ms, now_ms - _KEPT_MS))):
             self._note_placement(intent.action, intent.created_ms)
             if intent.state.is_over and (is_lasting(intent) or intent.updated_ms > now_ms - _KEPT_MS):
                 self._track(Tracked(intent, intent.created_ms, answered_ms=intent.updated_ms))
-        for intent in self._store.open_intents():
+        for intent in (as_of(i, now_ms) for i in self._store.open_intents()):
             tracked = Tracked(intent, now_ms, look_ms=now_ms)  # sent at the latest when the process before died
             self._track(tracked)
             if intent.state is not IntentState.LIVE:
@@ -168,6 +168,7 @@ class IntentBook:
         for tracked in list(self._open(account, symbol)):
             action = tracked.intent.action
             if isinstance(action, PlaceOrder):
+                tracked.note_position(read_ms)
                 if tracked.gone_ms and read_ms > tracked.gone_ms:
                     self._update(tracked, now_ms, state=IntentState.ABSENT, message="nowhere on the exchange")
                 continue
@@ -179,11 +180,7 @@ class IntentBook:
                 tracked.busy_until_ms = now_ms + self._changes.done(action, busy_key(action), now_ms)
 
     def on_absent(self, account: str, link_id: str, requested_ms: int, now_ms: int) -> None:
-        """A look-up over realtime, history and executions found nothing.
-
-        Those lists may lag. So an order counts as never placed only after the exchange could no longer accept it,
-        several looks in vain, and a read of the position after them: what it filled is then in the position.
-        """
+        """A look-up over realtime, history and executions found nothing; those lists may lag (looks.note_absent)."""
         tracked = self._by_link.get((account, link_id))
         if tracked is None or tracked.intent.state.is_over or tracked.gone_ms:
             return
@@ -205,7 +202,7 @@ class IntentBook:
         for tracked in self._by_symbol.get((account, symbol), {}).values():
             intent, before = tracked.intent, tracked.attempt
             if isinstance(intent.action, PlaceOrder):
-                overdue = intent.intent_id in self._overdue
+                overdue = tracked.passed or intent.intent_id in self._overdue
                 tracked.attempt = attempt_of(intent, intent.action, view, overdue=overdue, before=before)
                 found.append(tracked.attempt.order)
         found += [
@@ -223,11 +220,11 @@ class IntentBook:
             action = tracked.intent.action
             if isinstance(action, PlaceOrder):
                 continue
-            waiting = now_ms < tracked.busy_until_ms
-            if not tracked.intent.state.is_over or waiting:
+            busy, until_ms = tracked.keeps_busy(now_ms)
+            if busy:
                 keys.add(busy_key(action))
-            if tracked.intent.state.is_over and waiting:
-                wake = tracked.busy_until_ms if wake is None else min(wake, tracked.busy_until_ms)
+            if until_ms is not None:
+                wake = until_ms if wake is None else min(wake, until_ms)
         return frozenset(keys), wake
 
     def refused(self, account: str, symbol: str) -> dict[str, tuple[int, str]]:
@@ -284,7 +281,11 @@ class IntentBook:
         for tracked in list(self._unsettled.values()):
             if not tracked.look_ms or now_ms < tracked.look_ms:
                 continue
-            if tracked.is_overdue(now_ms) and tracked.intent.intent_id not in self._overdue:
+            intent, overdue = tracked.intent, tracked.is_overdue(now_ms)
+            if overdue and is_superseded(tracked, self._by_symbol[(intent.account, intent.action.symbol)].values()):
+                self._update(tracked, now_ms, state=IntentState.ABSENT, message="not found, and another one was sent")
+                continue
+            if overdue and intent.intent_id not in self._overdue:
                 self._overdue.add(tracked.intent.intent_id)
                 self._update(tracked, now_ms, state=IntentState.DOUBT)  # accepted and never seen is in doubt as well
             yield tracked.intent.account, tracked.question(now_ms)

@@ -100,7 +100,9 @@ class Keeper(OwnExits):
             if cycle is None and (size or entries):
                 origin = self.openers.get(key) if size else None
                 row = main.position(symbol, side)  # with a new store the position may have begun long ago
-                began_ms = min(row.opened_ms, now_ms) if row is not None and row.opened_ms else now_ms
+                stamped = row.opened_ms if row is not None else 0
+                placed_ms = max([now_ms, *(order.created_ms for order in entries)])  # whatever our clock says
+                began_ms = min(stamped, now_ms) if stamped else now_ms if size else placed_ms
                 began_ms = (begun or {}).get(side) or began_ms
                 first = entries[0].order_id if entries else f"position-{began_ms}"
                 self._start(key, origin or first, bool(size), mirrors, began_ms)

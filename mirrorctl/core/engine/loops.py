@@ -17,7 +17,7 @@ def note_accepted(state: EngineState, account: str, symbol: str, intent_id: int,
     loop = state.brake.accepted(intent_id, now_ms, at_once=before_start)
     if loop is None:
         return
-    reason = f"{LOOP}: {loop.what}: {loop.times} times in {(now_ms - loop.since_ms) // 1000} s without effect"
+    reason = f"{LOOP}: {loop.what}: {loop.times} times in {(now_ms - loop.since_ms) // 1000} s and it does not last"
     reason += f"; plan: {', '.join(loop.plan)}"
     if loop.held_back or not _is_bound(loop):
         state.standings.set(StandingKind.PARK, account, symbol, reason, now_ms)

@@ -5,13 +5,14 @@ Executions and the position row may come in any order; the row says what the exi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution
 from mirrorctl.core.domain.cycle import Copy, CycleKey
-from mirrorctl.core.domain.exit_orders import own_exit
+from mirrorctl.core.domain.exit_orders import own_exit, put_out
+from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.lens import Lens
 from mirrorctl.core.domain.values import ExecutionKind, PositionSide
@@ -21,6 +22,7 @@ from mirrorctl.core.engine.copies import Copies, CopyKey
 from mirrorctl.core.engine.records import Store
 
 _COUNTED_KEPT = 200
+_ONE_MOVE_MS = 50  # one move of the price may close main, open it again and reach a target of the position before
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,10 @@ class _Measured:
 
 
 class OwnExits(Copies):
-    """Copies, and what their mirrors' executions make of them."""
+    """Copies, and what their mirrors' executions make of them.
+
+    `lead` tells what a copy's twins filled ahead of main's orders: an own exit did not leave that.
+    """
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class OwnExits(Copies):
         self._begun: dict[CycleKey, int] = {}
         self._flat_ms: dict[CycleKey, int] = {}
         self._leftover: dict[CopyKey, int | None] = {}
+        self.lead: Callable[[Copy], Decimal] = lambda _copy: ZERO
 
     def on_mirror_execution(
         self, account: str, execution: Execution, view: AccountView, main: AccountView, *, live: bool
@@ -68,11 +74,14 @@ class OwnExits(Copies):
         copy = self.copies.get((account, execution.symbol, side))
         if copy is None or not self.is_uncounted(copy, execution, live=live) or self._is_leftover(copy, execution):
             return None
+        if reason := put_out(execution):
+            return None if copy.out else self.count(replace(copy, out=reason, cap=ZERO), execution)
         own, out = own_exit(execution)
         if not own:
             return None
         main_size = self.main_size(copy, main)
-        after = copy.after_own_exit(view.size(execution.symbol, side), execution.closed_qty, main_size, out)
+        left = view.size(execution.symbol, side) - (ZERO if out else self.lead(copy))
+        after = copy.after_own_exit(max(left, ZERO), execution.closed_qty, main_size, out)
         changed = after is not copy
         after = self.count(after, execution)
         if not changed:
@@ -105,9 +114,15 @@ class OwnExits(Copies):
     def _is_leftover(self, copy: Copy, execution: Execution) -> bool:
         """Whether an exit sold what the cycle before left, while main has not filled anything of this one yet.
 
-        Main's close and a stop at the same price fire at once: the stop may be told after the new cycle began.
+        Main's close and a stop at the same price fire at once: the stop may be told after the new cycle began. The same
+        move may open main again; then the id of a target of ours says which cycle it was placed for.
         """
         cycle = self.cycles.get(copy.source)
+        link = parse(execution.link_id)
+        if cycle is not None and link is not None and link.role is Role.TARGET and link.trade != copy.tag:
+            began_ms = self._begun.get(cycle.key) or cycle.started_ms
+            if execution.time_ms <= began_ms + _ONE_MOVE_MS:
+                return True
         if cycle is None or cycle.opened or copy.key not in self._leftover:
             return False
         until = self._leftover[copy.key]
@@ -135,6 +150,7 @@ class OwnExits(Copies):
         copy, measured = self.copies.get(key), self._measured[key]
         if copy is not None and not copy.ended:
             before = replace(copy, cap=measured.cap, main_size=measured.main_size)
+            left = max(left - (ZERO if measured.out else self.lead(copy)), ZERO)
             after = before.after_own_exit(left, measured.sold, self.main_size(copy, main), measured.out)
             if after != copy:
                 self._save_copy(after)

@@ -20,17 +20,19 @@ _DOUBLINGS = 8
 class Pace:
     """The pauses of one account, by priority. Times in ms on the engine's clock."""
 
-    __slots__ = ("_tries", "_until_ms")
+    __slots__ = ("_tries", "_until_ms", "_why")
 
     def __init__(self) -> None:
         self._tries: dict[Priority, int] = {}
         self._until_ms: dict[Priority, int] = {}
+        self._why: dict[Priority, str] = {}
 
     def not_sent(self, priority: Priority, outcome: NotSent, now_ms: int) -> None:
         """Something of this priority did not leave: everything of it waits, longer with every time in a row.
 
         What was on its way together counts once: a burst that finds no room is not a row of tries in vain.
         """
+        self._why[priority] = outcome.reason
         tries = self._tries.get(priority, 0)
         if now_ms >= self.until_ms(priority):
             self._tries[priority] = tries + 1
@@ -45,13 +47,17 @@ class Pace:
 
     def sent(self, priority: Priority) -> None:
         """Something of this priority reached the exchange, whatever came of it."""
-        self._tries.pop(priority, None)
-        self._until_ms.pop(priority, None)
+        for known in (self._tries, self._until_ms, self._why):
+            known.pop(priority, None)
 
     def reset(self) -> None:
         """The account can be reached again."""
-        self._tries.clear()
-        self._until_ms.clear()
+        for known in (self._tries, self._until_ms, self._why):
+            known.clear()
+
+    def why(self, priority: Priority) -> str:
+        """Why the last of this priority was not sent; "" where it was."""
+        return self._why.get(priority, "")
 
     def until_ms(self, priority: Priority) -> int:
         """Until when nothing of this priority is sent; 0: it may be."""

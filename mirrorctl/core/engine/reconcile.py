@@ -18,6 +18,7 @@ from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.planner import apply_brake, plan_symbol
 from mirrorctl.core.domain.policy import Limits, MirrorPolicy
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.twins import lead_of
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.brake import Brake
@@ -33,7 +34,10 @@ _BRAKE_WINDOW_MS = 60_000
 
 
 class MirrorPass:
-    """Everything a pass over one mirror needs, and what it remembers between passes."""
+    """Everything a pass over one mirror needs, and what it remembers between passes.
+
+    `entry_wait` is why no entry may be sent for now, "" for nothing.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class MirrorPass:
         self.mirror = mirror
         self.plans: dict[str, SymbolPlan] = {}
         self.sighted = False
+        self.entry_wait = ""
         self._main = main
         self._keeper = keeper
         self._book = book
@@ -137,6 +142,11 @@ class MirrorPass:
         found = {side: self._keeper.copies.get((self.mirror.name, symbol, side)) for side in PositionSide}
         return {side: copy for side, copy in found.items() if copy is not None}
 
+    def lead(self, copy: Copy, instrument: Instrument) -> Decimal:
+        """What this mirror's twins hold of a copy that main's resting orders have not filled yet."""
+        ours = self._book.ours(self.mirror.name, copy.symbol, self.mirror.view)
+        return lead_of(self.sight.of(copy.symbol, instrument), copy.symbol, copy, ours)
+
     def _claim(self, item: Planned) -> None:
         """Before an entry goes out it is written down that the position it makes is ours."""
         action = item.action
@@ -197,7 +207,9 @@ class MirrorPass:
             ticker=ticker,
             limit=limit,
             clock_offset_ms=self._main.clock_offset_ms or 0,
-            entry_waits=self._wishes.waits(self.mirror.name, symbol, sight.lens),
+            entry_waits=dict.fromkeys(PositionSide, self.entry_wait)
+            if self.entry_wait
+            else self._wishes.waits(self.mirror.name, symbol, sight.lens),
             ripening=self._sizes.ripening(
                 self.policy, copies, now_ms + (self._main.clock_offset_ms or 0), sight.joined_sizes(symbol)
             ),

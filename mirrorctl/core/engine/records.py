@@ -233,6 +233,14 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def was_waiting(self) -> bool:
+        """Whether writes of the process before this one waited in memory when it died."""
+        ...
+
+    def note_waiting(self, waiting: bool) -> None:
+        """Note, where a kill leaves it, that writes wait in memory, or that none does any more."""
+
     def keep_file(self) -> str:
         """Look after the file: one that was deleted or replaced is written anew. Says what was done, "" for nothing."""
         ...

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from mirrorctl.core.domain.errors import UsageError
+from mirrorctl.core.domain.errors import PartlyDone, StoreError, UsageError
 from mirrorctl.core.domain.lens import PLAIN
 from mirrorctl.core.domain.scene import NeedKind, Planned, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
@@ -43,6 +43,8 @@ def steps(engine: Engine, name: str, args: Args, progress: Progress) -> Steps:
     command = _COMMANDS.get(name)
     if command is None:
         raise UsageError(f"the daemon knows no command {name!r}", "is it of another version? restart `mirrorctl run`")
+    if name in _WRITTEN_FIRST and not engine.store.can_write(engine.now_ms()):
+        raise StoreError(f"{name.replace('.', ' ')} is not done: {engine.store.error}", engine.store.hint)
     return command(engine, args, progress)
 
 
@@ -194,6 +196,11 @@ def _pause(engine: Engine, args: Args, _progress: Progress) -> Steps:
     _known_account(engine, account)
     engine.standings.set(StandingKind.PAUSE, account, symbol, "by the trader", engine.now_ms())
     _mark_all(engine)
+    if engine.store.error:
+        raise PartlyDone(
+            f"paused, but it is not written down: {engine.store.error}",
+            f"it holds while this daemon runs, and the next one starts paused. {engine.store.hint}",
+        )
     return {"paused": {"account": account or "all", "symbol": symbol or "all"}}
 
 
@@ -264,5 +271,8 @@ _COMMANDS: dict[str, Callable[[Engine, Args, Progress], Steps]] = {
     "monitors.add": _add_monitor,
     "monitors.remove": _remove_monitor,
 }
+
+_WRITTEN_FIRST = frozenset(("trade.target", "resume", "sync", "monitors.add", "monitors.remove"))
+"""Commands that change what the trader wants, or let growth go on: nothing of it may be forgotten with the process."""
 
 READ_ONLY = frozenset(("status", "preview", "monitors"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mirrorctl.core.domain.parks import IN_DOUBT
 from mirrorctl.core.engine.records import Standing, StandingKind, Store
 
 
@@ -13,9 +14,13 @@ class Standings:
         self._rows = {(s.kind, s.account, s.symbol): s for s in store.standings()}
 
     def set(self, kind: StandingKind, account: str, symbol: str, reason: str, now_ms: int) -> bool:
-        """Begin a pause, a halt or a park; the first reason stays, and it is False that anything began."""
+        """Begin a pause, a halt or a park; the first reason stays, and it is False that anything began.
+
+        Only a doubt, which ends by itself, gives way to what does not.
+        """
         key = (kind, account, symbol)
-        if key in self._rows:
+        known = self._rows.get(key)
+        if known is not None and (not known.reason.startswith(IN_DOUBT) or reason.startswith(IN_DOUBT)):
             return False
         self._rows[key] = Standing(kind, account, symbol, reason, now_ms)
         self._store.save_standing(self._rows[key])
@@ -39,6 +44,11 @@ class Standings:
             if row.account in ("", account) and row.symbol in ("", symbol):
                 return f"{'parked' if row.kind is StandingKind.PARK else 'paused'}: {row.reason}"
         return ""
+
+    def park_of(self, account: str, symbol: str) -> str:
+        """Why a symbol is parked; "" when it is not."""
+        row = self._rows.get((StandingKind.PARK, account, symbol))
+        return row.reason if row is not None else ""
 
     def is_parked(self, account: str, symbol: str) -> bool:
         return (StandingKind.PARK, account, symbol) in self._rows

@@ -53,7 +53,7 @@ class EngineState:
         self.trades = TradeBook(store)
         self.main_taken = bool(store.fact(_TAKEN))
         self.standings = Standings(store)
-        self.brake = Brake()
+        self.brake = Brake(self.trades)
         self.outbox = Outbox(store)
         self.meter = CopyMeter(store)
         self.entry_fees = EntryFees()
@@ -71,6 +71,7 @@ class EngineState:
         self.relist_ms = int(policy.relist_s * 1000)
         self.dirty: dict[str, set[str]] = {}
         self.dirty_main: set[str] = set()
+        self.doubted: set[tuple[str, str]] = set()
         self.stale_cycles: set[str] = set()
         self._clock = clock
 

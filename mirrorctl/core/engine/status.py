@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import chain
 from typing import Any
 
 from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder, SetLeverage
@@ -17,7 +16,9 @@ from mirrorctl.core.domain.parks import remedy, told
 from mirrorctl.core.domain.scene import Held, Planned, Standing, SymbolPlan
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.doubts import doubts_json
+from mirrorctl.core.engine.effects import busy_key
 from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.late import late, late_json, plans_of
 from mirrorctl.core.engine.loops import loops_json
 from mirrorctl.core.engine.monitors import covered_positions, monitors, want_of
 from mirrorctl.core.engine.reach import address_json, reach_json
@@ -47,6 +48,8 @@ def snapshot(engine: Engine) -> dict[str, Any]:
     known = not engine.absent and all(engine.is_known(account) for account in engine.accounts.values())
     lacking = any(row["lacks"] for row in parked)
     in_doubt = len(engine.book.in_doubt())
+    missing = list(_missing(engine))
+    undone = in_doubt or any("since" in row for row in missing)
     unanswered = any(intent.state is IntentState.PENDING for intent in engine.book.open_intents())
     return {
         "mirroring": engine.policy.mirroring,
@@ -54,14 +57,14 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         + [_absent(name, error) for name, error in engine.absent.items()]
         + [disabled_json(mirror.name) for mirror in engine.policy.mirrors if not mirror.enabled],
         "monitors": counts(engine),
-        "in_sync": known and not drift and not lacking and not in_doubt and not unanswered and not _undecided(engine),
+        "in_sync": known and not drift and not lacking and not undone and not unanswered and not _undecided(engine),
         "drift": drift,
-        "held": [held_json(held) for plan in _plans(engine) for held in plan.holds()],
+        "held": [held_json(held) for plan in plans_of(engine) for held in plan.holds()],
         "parked": [{k: v for k, v in row.items() if k != "lacks"} for row in parked],
         "pauses": [pause_json(standing) for standing in engine.standings.pauses()],
         "unprotected": [
             {"account": plan.account, "symbol": plan.symbol, "side": side.value}
-            for plan in _plans(engine)
+            for plan in plans_of(engine)
             for side in plan.unprotected
         ],
         "naked": [
@@ -71,7 +74,7 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         "in_doubt": in_doubt,
         "doubts": doubts_json(engine),
         "loops": loops_json(engine),
-        "missing": list(_missing(engine)),
+        "missing": missing,
         "address": address_json(engine.accounts.values()),
         "alerts_waiting": 0,
         "store": store_json(engine),
@@ -102,7 +105,7 @@ def _last_alerts(engine: Engine) -> list[Alert]:
 def wants(engine: Engine) -> dict[str, dict[str, str]]:
     """{account: {"SYMBOL side": want}} of every mirror side that follows a cycle, after holds (A82)."""
     found: dict[str, dict[str, str]] = {}
-    for plan in _plans(engine):
+    for plan in plans_of(engine):
         for standing in plan.standings:
             want = want_of(plan, standing.side)
             if want is not None:
@@ -203,7 +206,8 @@ def converged(engine: Engine) -> bool:
         return False
     state = snapshot(engine)
     quiet = not engine.book.open_intents() or all(_rests(i.state.value) for i in engine.book.open_intents())
-    waiting = any(plan.actions or plan.needs or plan.blocked or plan.settling for plan in _plans(engine))
+    waiting = any(plan.actions or plan.needs or plan.blocked or plan.settling for plan in plans_of(engine))
+    waiting = waiting or any(not due.named for plan in plans_of(engine) for due in plan.due.values())
     return bool(state["in_sync"]) and quiet and not waiting and all(m.sighted for m in engine.passes.values())
 
 
@@ -215,14 +219,8 @@ def _undecided(engine: Engine) -> bool:
     """A pass that could not decide proves nothing about being in step, nor does an entry that waits for its turn."""
     return any(
         plan.blocked or plan.unprotected or plan.passed_stops or any(held.waiting for held in plan.held)
-        for plan in _plans(engine)
+        for plan in plans_of(engine)
     )
-
-
-def _plans(engine: Engine) -> Iterable[SymbolPlan]:
-    """The newest plan of every trade on main and of every symbol on every mirror."""
-    of_mirrors = (plan for mirror in engine.passes.values() for plan in mirror.plans.values())
-    return chain(engine.main_pass.plans.values(), of_mirrors)
 
 
 def _account(engine: Engine, account: Account) -> dict[str, Any]:
@@ -321,18 +319,23 @@ def drifting_since(engine: Engine, plan: SymbolPlan, standing: Standing) -> int 
 def _parked(engine: Engine) -> Iterable[dict[str, Any]]:
     for standing in engine.standings.parked():
         yield _park(standing.account, standing.symbol, standing.reason, lacks=True)
-    for plan in _plans(engine):
+    for plan in plans_of(engine):
         if plan.parked:
             lacks = any(s.want > s.have for s in plan.standings)
             yield _park(plan.account, plan.symbol, plan.parked, lacks=lacks)
 
 
 def _missing(engine: Engine) -> Iterable[dict[str, Any]]:
-    """Orders and changes that should be there, and that the exchange does not take (A28)."""
-    for plan in _plans(engine):
+    """Orders and changes that should be there and are not: of stops, reductions and cancels `since` when (A28)."""
+    for plan in plans_of(engine):
         for what in plan.missing:
             yield {"account": plan.account, "symbol": plan.symbol, "what": what}
+    overdue = list(late(engine))
+    yield from (late_json(engine, plan, due) for plan, due in overdue)
+    named = {(plan.account, plan.symbol, due.kind) for plan, due in overdue}
     for intent in engine.book.waiting(engine.now_ms()):
+        if (intent.account, intent.action.symbol, busy_key(intent.action)) in named:
+            continue
         what = f"{told(intent.action)}: refused ({intent.code}): {intent.message}"
         yield {"account": intent.account, "symbol": intent.action.symbol, "what": what}
 

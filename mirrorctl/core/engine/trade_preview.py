@@ -161,7 +161,7 @@ def _block(engine: Engine, mirror: MirrorPass, copy: Copy, seen: OpenPlan) -> st
         return f"own exit: {copy.out}"
     unchosen = selection_block(mirror.policy.filter, *copy.source, engine.exchange_now_ms())
     held = copy.held or unchosen or copy.unsized or approach_block(copy, engine.policy.approach_of(account.name))
-    held = held or engine.growth_block(mirror, symbol, engine.now_ms())
+    held = held or engine.growth_block(mirror, symbol) or account.growth_held(engine.now_ms())
     if held:
         return held
     if account.view.wallet is None:

@@ -22,7 +22,7 @@ from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.audit import is_settled, look, recorded_in
 from mirrorctl.core.engine.baseline import Sightings
 from mirrorctl.core.engine.engine import Engine
-from mirrorctl.core.engine.ports import Query, ReadDone, StreamUp
+from mirrorctl.core.engine.ports import ClockMeasured, Query, ReadDone, StreamUp
 
 if TYPE_CHECKING:
     from mirrorctl.core.simulation.world import World
@@ -35,7 +35,7 @@ class Auditor:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._now = world.now_ms()
+        self._now = world.clock.now_ms()
         self._asked: deque[tuple[_Eyes, Query]] = deque()
 
     def now_ms(self) -> int:
@@ -45,17 +45,20 @@ class Auditor:
         """Everything that is found now."""
         world = self._world
         address = Address()
-        accounts = [_Eyes(world, name, self._asked, address, self.now_ms).account() for name in world.uids]
+        eyes = [_Eyes(world, name, self._asked, address, self.now_ms) for name in world.uids]
+        accounts = [each.account() for each in eyes]
         store, baseline = world.store.snapshot(), Sightings(world.baseline.known)
         engine = Engine(world.policy, accounts, store, self, decode_frame, sends=False, baseline=baseline)
         began = self._now
         engine.start()
-        for account in accounts:
+        for account, each in zip(accounts, eyes, strict=True):
+            if world.clock.differs:
+                engine.handle(ClockMeasured(account.name, each.offset_ms()))
             engine.handle(StreamUp(account.name, 1))  # nothing is pushed while time stands still
         while not is_settled(engine, began) and self._now - began < _SETTLE_MS:
             while self._asked:
-                eyes, query = self._asked.popleft()
-                engine.handle(eyes.read(query, self._now))
+                asked, query = self._asked.popleft()
+                engine.handle(asked.read(query, self._now))
             engine.process()
             if not self._asked:
                 self._now = min(engine.next_wake_ms(), began + _SETTLE_MS)
@@ -77,6 +80,10 @@ class _Eyes:
         self._uid = world.uids[name]
         self._rest, _ = world.connect(name, address, clock_ms)
         self._asked = asked
+
+    def offset_ms(self) -> int:
+        """The exchange's clock less this one, as a live reader measures it with its first relist."""
+        return self._rest.measure_clock()
 
     def account(self) -> Account:
         return Account.create(self._name, self._uid, self, self)

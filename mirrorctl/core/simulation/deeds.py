@@ -18,7 +18,6 @@ from mirrorctl.core.domain.trade import Target, Trade
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.paper.model import Order, Position, Side
 from mirrorctl.core.simulation.ground import Ground
-from mirrorctl.core.simulation.incidents import HAND
 from mirrorctl.core.simulation.schedule import BURST, Deed
 from mirrorctl.core.simulation.stage import Stage
 from mirrorctl.core.simulation.trader import Refusal, Trader
@@ -217,27 +216,32 @@ class Hands:
     # --- the market ----------------------------------------------------------------------------------------------
 
     def _fill(self, symbol: str) -> str:
-        """The market takes a part of a resting order of main, or of the same order's twins on mirrors as well."""
+        """The price comes to a resting order of main, and the market takes a part of it, often of its twins as well."""
         order = self._open_order()
         if order is None or not order.resting:
             return self._rest(symbol)
-        part = self._part(order.symbol, order.leaves, self._chance.choice((Decimal("0.4"), Decimal(1))))
+        symbol, tick = order.symbol, self._state.instruments[order.symbol].tick
+        self._stage.price(str(order.price + (tick if order.side is Side.BUY else -tick)), symbol)
+        if self._state.orders_by_uid[self._uid].get(order.order_id) is not order:
+            return f"{symbol} comes to {order.price}, where it is filled"
+        part = self._part(symbol, order.leaves, self._chance.choice((Decimal("0.4"), Decimal(1))))
         self._main.fill(order.order_id, part)
-        told = f"main fills {part} {order.symbol}"
+        told = f"{symbol} comes to {order.price}, main fills {part}"
         for mirror in self._stage.mirrors.values():
             if self._chance.random() < 0.4:
-                told += self._fill_mirror(mirror)
+                told += self._fill_mirror(mirror, order)
+        self._world.run(self._chance.choice((0, 1, 40)))
+        self._calm(symbol)
         return told
 
-    def _fill_mirror(self, mirror: Trader) -> str:
-        live = self._state.live(self._world.uids[mirror.name])
-        resting = [order for order in live if order.resting and not order.link_id.startswith(HAND)]
-        if not resting:
+    def _fill_mirror(self, mirror: Trader, like: Order) -> str:
+        live = self._state.live(self._world.uids[mirror.name], like.symbol)
+        twins = [order for order in live if order.resting and order.price == like.price and order.side is like.side]
+        if not twins:
             return ""
-        order = self._chance.choice(resting)
-        part = self._part(order.symbol, order.leaves, self._chance.choice((Decimal("0.4"), Decimal(1))))
-        mirror.fill(order.order_id, part)
-        return f", {mirror.name} fills {part}"
+        part = self._part(like.symbol, twins[0].leaves, self._chance.choice((Decimal("0.4"), Decimal(1))))
+        mirror.fill(twins[0].order_id, part)
+        return f", {mirror.name} {part}"
 
     def _move(self, symbol: str) -> str:
         """The price goes somewhere near and stays."""
@@ -268,7 +272,11 @@ class Hands:
             stop = Decimal(self._away(leg.symbol, leg.side, -1, 150))
             self._main.protect(stop=str(stop), symbol=leg.symbol)
             self._world.run(self._chance.choice((0, 40, 400)))
-        return self._through(leg.symbol, stop, -1 if leg.side is Side.BUY else 1, "stop")
+        executed, sign = len(self._executions), -1 if leg.side is Side.BUY else 1
+        told = self._through(leg.symbol, stop, sign, "stop")
+        hit = any("StopLoss" in row.stop_type for row in islice(self._executions, executed, None))
+        moved = None if hit else self._main.bound(leg.symbol)[0]  # by an entry on the way that carried another
+        return told if moved is None else self._through(leg.symbol, moved, sign, "moved stop")
 
     def _take_profit(self, symbol: str) -> str:
         """The price goes through a target of what main holds; where none rests there is one first."""

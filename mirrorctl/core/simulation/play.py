@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from mirrorctl.core.domain.actions import NotSent, PlaceOrder
+from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.policy import MAIN, Follow, Policy
 from mirrorctl.core.paper.model import Execution
 from mirrorctl.core.simulation.deeds import Hands
@@ -25,7 +26,7 @@ _GRAINS_MS = (10, 20, 30)
 _AUDITED = 3  # one schedule of so many ends with an audit
 _ARRIVE_MS = 300
 _PATIENCE_MS = 12_000  # longer than twins may lag, and a lost request may still arrive
-_LOOK_MS = 250
+_LOOK_MS = 1_000
 _MINUTE_MS = 60_000
 _FOREIGN = "foreign position"
 _FOR_A_TIME = ("slippage", "limit ")
@@ -156,12 +157,18 @@ class _Play:
         """What waits for the trader gets it: foreign positions are closed, refusals end, a new store may grow again."""
         state = self._stage.status()
         for row in state["parked"]:
-            if row["reason"] == _FOREIGN:
+            if row["reason"] == _FOREIGN and self._is_foreign(row["account"], row["symbol"]):
                 self._stage.of(row["account"]).close(row["symbol"])
         if state["held"] or state["parked"]:
             self._stage.command("resume")
             self._stage.command("sync")
             self._until_converged(self._world.now_ms() + _CONVERGE_MS)
+
+    def _is_foreign(self, account: str, symbol: str) -> bool:
+        """Whether a position is somebody else's by the exchange's books: no order of ours grew it last."""
+        rows = self._world.exchange.state.history[self._world.uids[account]].executions
+        grown = [row for row in rows if row.symbol == symbol and row.exec_type == "Trade" and row.qty > row.closed_size]
+        return not grown or parse(grown[-1].link_id) is None
 
     def _wait_out(self) -> None:
         """Growth that a policy holds back for a time gets it: a delay, a twin that lags, main's fill that is young and

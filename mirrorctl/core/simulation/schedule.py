@@ -171,6 +171,8 @@ _SURE: tuple[Trouble, ...] = (
     Trouble.STORE_DELETED,
 )
 """Kinds that hardly ever come to nothing; what lies in wait on one path for one account does."""
+_LISTS_THAT_LIE = (Trouble.EMPTY, Trouble.TRUNCATED, Trouble.STALE_READ, Trouble.LAG_REALTIME)
+"""Not beside a lost store: of an order that neither a journal nor the exchange's list names nobody can know."""
 _OTHERS = tuple(kind for kind in Trouble if kind not in _SURE)
 _SPARE = 2
 _MOST_TIMES = 2
@@ -184,8 +186,10 @@ def draw(seed: int, *, events: int = 40, kinds: int = 3) -> Schedule:
     Deeds come in bursts, troubles among them, and prices go through stops and targets in each.
     """
     random_ = random.Random(seed)
-    sure, others = min(kinds + 1, len(_SURE)), min(kinds, len(_OTHERS))
-    chosen = random_.sample(_SURE, sure) + random_.sample(_OTHERS, others)
+    sure, others = min(kinds + 2, len(_SURE)), min(kinds, len(_OTHERS))
+    chosen = random_.sample(_SURE, sure)
+    hidden = _LISTS_THAT_LIE if Trouble.STORE_DELETED in chosen else ()
+    chosen += random_.sample([kind for kind in _OTHERS if kind not in hidden], others)
     what: list[Deed | Trouble] = [kind for kind in chosen for _ in range(random_.randint(1, _MOST_TIMES))]
     what += _deeds(random_, events)
     random_.shuffle(what)

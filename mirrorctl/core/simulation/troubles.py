@@ -70,8 +70,10 @@ class Mischief:
         self._world.doom = None
         if self._world.engine is None:
             self._world.start()
-        for name in tuple(self._world.cut):
-            self._world.stream_up(name)
+        for name in self._stage.world.uids:
+            self._give_up(name)
+            if name in self._world.cut:
+                self._world.stream_up(name)
 
     # --- requests, reads and pushes ------------------------------------------------------------------------------
 
@@ -126,15 +128,23 @@ class Mischief:
         name, silent_ms, life = self._account(), self._chance.randint(*_SILENCE_MS), self._world.life
         self._world.mute(name)
 
-        def give_up() -> None:
-            lost = self._world.unmute(name)
-            self._struck[Trouble.STREAM_SILENT] += bool(lost)
-            if life == self._world.life and name not in self._world.cut:
-                self._world.stream_down(name, "silent")
+        def back() -> None:
+            if self._give_up(name) and life == self._world.life:
                 self._stream_back(name, 100)
 
-        self._world.at(silent_ms, give_up)
+        self._world.at(silent_ms, back)
         return f"the stream of {name} says nothing for {silent_ms} ms"
+
+    def _give_up(self, name: str) -> bool:
+        """Whether a stream that stays silent was given up just now: only then it is known to be lost."""
+        lost = self._world.unmute(name)
+        if lost is None:
+            return False
+        connected = self._world.engine is not None and name not in self._world.cut
+        self._struck[Trouble.STREAM_SILENT] += bool(lost) or connected
+        if connected:
+            self._world.stream_down(name, "silent")
+        return True
 
     def _refuse_stream(self) -> str:
         """The stream is lost and the next connections are refused."""
@@ -202,7 +212,7 @@ class Mischief:
     def _step_clock(self) -> str:
         """The exchange's clock is set forward; or the machine's is set, which the next process sees."""
         if self._chance.random() < 0.5:
-            by_ms = self._chance.randint(300, 3_000)
+            by_ms = self._chance.randint(20, 150)  # as far as a measurement may be wrong
             self._world.step_exchange_clock(by_ms)
             self._struck[Trouble.CLOCK_STEP] += 1
             return f"the exchange's clock goes {by_ms} ms forward"

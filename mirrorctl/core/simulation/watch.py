@@ -21,7 +21,7 @@ from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.paper.model import Execution, WriteRecord
 from mirrorctl.core.simulation.stage import Stage
-from mirrorctl.core.simulation.watch_books import Books, Leg
+from mirrorctl.core.simulation.watch_books import Books, Leg, is_final
 from mirrorctl.core.simulation.watch_following import Following
 from mirrorctl.core.simulation.watch_news import News
 from mirrorctl.core.simulation.watch_orders import AMEND, CREATE, Orders
@@ -81,7 +81,7 @@ class Watch:
     def look(self) -> None:
         """Take in what happened since the last look."""
         self._news.look()
-        self._orders.note_trades()
+        self._orders.look()
         if self._world.store is not self._store:
             self._store = self._world.store
             self._books.loosen()
@@ -147,6 +147,7 @@ class Watch:
             self._orders.on_main_fill(row.order_id)
             return
         self._check_flip(name, row)
+        self._check_final(name, row)
         self._books.on_mirror_execution(name, row)
 
     def _check_flip(self, name: str, row: Execution) -> None:
@@ -160,6 +161,19 @@ class Watch:
             since = decided_ms - self._news.age_ms(name, decided_ms)
             if self._books.followed(name, leg).sizes.left(since, decided_ms) > 0:
                 self._found.tell(Rule.FLIP, name, f"{link} closed {row.closed_size} {leg}", row.order_id)
+
+    def _check_final(self, name: str, row: Execution) -> None:
+        """Only what stands without its stop, or is out already, is closed for good while main holds it (A24, A26)."""
+        link = parse(row.link_id)
+        leg = (row.symbol, self._books.side_closed(row))
+        followed = self._books.followed(name, leg)
+        if not is_final(link) or link is None or link.role is Role.FLATTEN or followed.out_ms is not None:
+            return
+        decided_ms = self._decided.get(row.link_id, 0)
+        since = decided_ms - self._news.age_ms(name, decided_ms)
+        held = min(self._books.asked(leg).sizes.since(since))
+        if held and not followed.loose and not followed.stopped_ms and not self._stops.is_naked(name, leg):
+            self._found.tell(Rule.OVERSOLD, name, f"{link} closed {row.closed_size} {leg} for good", row.order_id)
 
     def _judge(self, name: str, leg: Leg) -> None:
         """Sums of a mirror against sums of main."""

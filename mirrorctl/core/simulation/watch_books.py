@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import pairwise
 
-from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.ids import OUT_LEG, LinkId, Role, parse
 from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.paper.model import Execution, Side, WriteRecord
@@ -21,7 +21,7 @@ from mirrorctl.core.simulation.world import World
 
 ZERO = Decimal(0)
 _IDLE_MS = 5_000
-_ONE_MOVE_MS = 1_000
+_ONE_MOVE_MS = 50
 """One move of the price may close main, open it again and reach a mirror's stop: that ends the cycle before."""
 Leg = tuple[str, PositionSide]
 SYSTEM_EXITS = ("BustTrade", "AdlTrade")
@@ -29,7 +29,7 @@ SYSTEM_EXITS = ("BustTrade", "AdlTrade")
 
 @dataclass(slots=True)
 class Sizes:
-    """What one account held of a leg, and since when."""
+    """What there was of a leg on one account, and since when."""
 
     at_ms: list[int] = field(default_factory=lambda: [0])
     size: list[Decimal] = field(default_factory=lambda: [ZERO])
@@ -40,9 +40,10 @@ class Sizes:
         return self.size[-1]
 
     def change(self, by: Decimal, now: int) -> None:
-        """A fill."""
-        self.at_ms.append(now)
-        self.size.append(self.size[-1] + by)
+        """It is more by so much, or less."""
+        if by:
+            self.at_ms.append(now)
+            self.size.append(self.size[-1] + by)
 
     def since(self, at_ms: int) -> list[Decimal]:
         """Every size that it had at `at_ms` or later."""
@@ -74,16 +75,24 @@ class Asked:
     lowered: Decimal = ZERO
     turns: int = 0
     sizes: Sizes = field(default_factory=Sizes)
+    resting: Sizes = field(default_factory=Sizes)
+    asks: Sizes = field(default_factory=Sizes)
     flat_ms: int | None = 0
+
+    def most(self, since_ms: int) -> Decimal:
+        """What there was at `since_ms` and all that was asked for since: news of what was taken back may be late."""
+        before = self.sizes.since(since_ms)[0] + self.resting.since(since_ms)[0]
+        return before + self.asks.now - self.asks.since(since_ms)[0]
 
 
 @dataclass(slots=True)
 class Followed:
     """Sums of one leg of one mirror. `since` is what main's sums were when these began.
 
-    `out_ms`: when an own exit ended the cycle for it. `sold`: what its own targets sold since main was flat.
-    `foreign_ms`: since when somebody else's position stands; `unsure`: perhaps, for with a new store the last fill says
-    whose it is. `loose`: the ratio is not known to be the policy's.
+    `out_ms`: when an own exit ended the cycle for it; `stopped_ms`: the last one that ended any. `sold`: what its own
+    targets sold since main was flat, and `exited` what all its exits but reductions did. `foreign_ms`: since when
+    somebody else's position stands; `unsure`: perhaps, for with a new store the last fill says whose it is. `loose`:
+    the ratio is not known to be the policy's.
     """
 
     sizes: Sizes = field(default_factory=Sizes)
@@ -95,7 +104,9 @@ class Followed:
     lowered_before: Decimal = ZERO
     turns_before: int = 0
     out_ms: int | None = None
+    stopped_ms: int = 0
     sold: Decimal = ZERO
+    exited: Decimal = ZERO
     hand: bool = False
     foreign_ms: int | None = None
     unsure: bool = False
@@ -189,18 +200,17 @@ class Books:
 
     def _sync(self, symbol: str) -> None:
         """Main's orders as they are now: what they can still open, or did."""
-        for order_id, ask in list(self._asks.items()):
+        for order_id, ask in self._asks.items():
             if ask.leg[0] != symbol:
                 continue
             order = self.state.order(self._uid, order_id)
             leaves = order.leaves if order is not None else ZERO
             self._count(ask, ask.opened + (ZERO if self._is_exit(ask) else leaves))
-            if order is None or not order.is_open:
-                del self._asks[order_id]
         for side in PositionSide:
             leg = (symbol, side)
             asked = self.asked(leg)
             busy = bool(asked.sizes.now) or any(ask.leg == leg for ask in self._asks.values())
+            asked.resting.change(self.resting(leg) - asked.resting.now, self._world.now_ms())
             asked.flat_ms = None if busy else asked.flat_ms if asked.flat_ms is not None else self._world.now_ms()
             for name in self.mirrors:
                 self.touched.add((name, leg))
@@ -211,6 +221,7 @@ class Books:
         asked = self.asked(ask.leg)
         if more > ZERO:
             asked.raised += more
+            asked.asks.change(more, self._world.now_ms())
         elif more < ZERO:
             asked.lowered -= more
             asked.turns += 1
@@ -219,7 +230,9 @@ class Books:
         """A new cycle begins with whatever comes next."""
         for name in self.mirrors:
             followed = self.followed(name, leg)
-            followed.out_ms, followed.sold, followed.hand = None, ZERO, False
+            self._forgive(followed, leg, followed.exited)
+            followed.out_ms, followed.sold, followed.hand, followed.exited = None, ZERO, False, ZERO
+            followed.used = bool(followed.sizes.now or self.entries(name, leg))
 
     def _begin(self, leg: Leg) -> None:
         """Main asks again on a side: the sums of mirrors that have been idle begin anew, so that none goes stale."""
@@ -243,9 +256,20 @@ class Books:
                 followed.loose = True
                 followed.unsure = followed.unsure or bool(followed.grown_in_vain)
 
+    def _forgive(self, followed: Followed, leg: Leg, sold: Decimal) -> None:
+        """Main is flat and an entry of it still rests: what a twin filled ahead and was sold is due once more."""
+        if self.resting(leg):
+            followed.cut_otherwise += sold
+
     def settle(self) -> None:
         """Main's orders as they are now, after all that happened to them."""
-        for symbol in {ask.leg[0] for ask in self._asks.values()}:
+        symbols = {ask.leg[0] for ask in self._asks.values()}
+        for order_id in list(self._asks):
+            order = self.state.order(self._uid, order_id)
+            if order is None or not order.is_open:
+                ask = self._asks.pop(order_id)
+                self._count(ask, ask.opened)
+        for symbol in symbols:
             self._sync(symbol)
 
     def side_closed(self, row: Execution) -> PositionSide:
@@ -263,7 +287,7 @@ class Books:
             leg = (row.symbol, side.opposite)
             followed = self.followed(name, leg)
             followed.sizes.change(-row.closed_size, now)
-            self._on_closing(followed, leg, row, role)
+            self._on_closing(followed, leg, row, link)
             if not followed.sizes.now:
                 followed.foreign_ms, followed.unsure = None, False
             self.touched.add((name, leg))
@@ -273,7 +297,7 @@ class Books:
             if role is None:
                 followed.grown_in_vain += opened
                 followed.unsure = followed.unsure or followed.loose
-                if not followed.sizes.now and not followed.used and not self._is_followed(row.symbol):
+                if not followed.sizes.now and not followed.used:
                     followed.foreign_ms = now
             else:
                 followed.grown += opened
@@ -290,22 +314,32 @@ class Books:
                 found += order.leaves
         return found
 
-    def _on_closing(self, followed: Followed, leg: Leg, row: Execution, role: Role | None) -> None:
-        if role is Role.REDUCTION:
+    def _on_closing(self, followed: Followed, leg: Leg, row: Execution, link: LinkId | None) -> None:
+        role = link.role if link is not None else None
+        if role is not Role.REDUCTION:
+            followed.exited += row.closed_size
+            if not self.asked(leg).sizes.now:
+                self._forgive(followed, leg, row.closed_size)
+        if is_final(link):
+            followed.out_ms = self._world.now_ms() if self.asked(leg).sizes.now else followed.out_ms
+        elif role is Role.REDUCTION:
             followed.reduced += row.closed_size
         elif role is Role.TARGET or "TakeProfit" in row.stop_type:
             followed.sold += row.closed_size
         elif role is None and (row.stop_type not in ("", "Stop") or row.exec_type in SYSTEM_EXITS):
-            now = self._world.now_ms()
+            now = followed.stopped_ms = self._world.now_ms()
             if min(self.asked(leg).sizes.since(now - _ONE_MOVE_MS)):
                 followed.out_ms = now
         else:  # by hand, or by an entry that was on the book before main turned: it may be bought again
             followed.cut_otherwise += row.closed_size
             followed.hand = followed.hand or role is None
 
-    def _is_followed(self, symbol: str) -> bool:
-        """Whether main has anything to do with a symbol, so that a mirror may."""
-        return any(self.asked((symbol, side)).flat_ms is None for side in PositionSide)
+
+def is_final(link: LinkId | None) -> bool:
+    """Whether an order of ours closes for good: by `flatten`, or because nothing protects the position."""
+    if link is None:
+        return False
+    return link.role is Role.FLATTEN or (link.role is Role.REDUCTION and link.leg == OUT_LEG)
 
 
 def _grown(side: Side) -> PositionSide:

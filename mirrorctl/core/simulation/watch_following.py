@@ -18,6 +18,9 @@ from mirrorctl.core.domain.policy import (
 )
 from mirrorctl.core.simulation.world import World
 
+_MANY = 100
+"""So many orders a minute are no limit to what a schedule asks for."""
+
 
 class Following:
     """`same`: mirrors that hold main's symbols on main's side. `plain`: those of them whose ratio is a number of the
@@ -61,9 +64,9 @@ def _is_free(mirror: MirrorPolicy) -> bool:
         limits.max_position_notional,
         limits.max_total_notional,
         limits.max_open_positions,
-        limits.max_orders_per_minute,
         limits.max_daily_loss,
     )
     follow = mirror.follow
     unbound = all(bound is None for bound in bounds) and not limits.max_drawdown_pct
+    unbound = unbound and (limits.max_orders_per_minute or _MANY) >= _MANY
     return unbound and mirror.filter == Filter() and not follow.delay_s and follow.approach == MAIN

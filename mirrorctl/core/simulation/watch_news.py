@@ -18,6 +18,7 @@ USUAL_MS = 150
 _READ_MS = 3_000
 _RETRY_MS = 5_000
 _BANNED = 403
+_FEW = 50
 _HIDES = (FaultKind.PUSH_DROP, FaultKind.PUSH_REORDER, FaultKind.STREAM_SILENT)
 _HARMLESS = (FaultKind.PUSH_DOUBLE, FaultKind.PUSH_STALE, FaultKind.DOUBLE_FILLED, FaultKind.EVENT_FIRST)
 _WRITES = ("/v5/order/create", "/v5/order/amend", "/v5/order/cancel", "/v5/position/")
@@ -59,12 +60,14 @@ class News:
         for name, gap in self._gaps.items():
             if name in world.dead:
                 self._open(gap, now, _READ_MS)
-                gap.unreachable_ms = now if gap.unreachable_ms is None else gap.unreachable_ms
-            else:
-                gap.unreachable_ms = None
         if self._standing or world.gateway.faults.standing():
             for fault in self._struck():
                 self._take(fault, now)
+        for name, gap in self._gaps.items():
+            if name not in world.cut or not self._is_refused(name):
+                gap.unreachable_ms = None
+            elif gap.unreachable_ms is None:
+                gap.unreachable_ms = now
         self._looked_ms = now
 
     def age_ms(self, account: str, at_ms: int) -> int:
@@ -87,6 +90,14 @@ class News:
         if not isinstance(sent.outcome, Accepted):
             gap = self._gaps[sent.account]
             gap.hindered_ms = max(gap.hindered_ms, self._world.now_ms() + _RETRY_MS)
+
+    def _is_refused(self, account: str) -> bool:
+        """Whether every request of the account is refused, and goes on to be."""
+        return any(
+            fault.kind is FaultKind.REFUSE and not fault.target and fault.account in (None, account)
+            for fault, left in self._standing.values()
+            if left is None or left > _FEW
+        )
 
     def _struck(self) -> Iterator[Fault]:
         """The faults that something ran into since the last look, and those that stand for everything."""

@@ -18,6 +18,7 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.records import Intent
 from mirrorctl.core.paper.model import Order, Side, WriteRecord
 from mirrorctl.core.simulation.ports import Sent
+from mirrorctl.core.simulation.watch_amounts import Amounts
 from mirrorctl.core.simulation.watch_books import ZERO, Books, Leg
 from mirrorctl.core.simulation.watch_following import Following
 from mirrorctl.core.simulation.watch_news import News
@@ -28,8 +29,10 @@ from mirrorctl.core.simulation.world import World
 CREATE, AMEND, CANCEL = "/v5/order/create", "/v5/order/amend", "/v5/order/cancel"
 STOP, LEVERAGE = "/v5/position/trading-stop", "/v5/position/set-leverage"
 _EXITS = (Role.TARGET, Role.REDUCTION, Role.FLATTEN)
-_UNKNOWN_MS = 8_000
-"""So long after main could last be read nothing is decided any more (blind, main is read every two seconds)."""
+_UNKNOWN_MS = 500
+"""A stream that is lost makes its account unknown at once, until a read succeeds that was begun afterwards."""
+_FULL_MS = 2_000
+_TARGETS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Orders:
         self._calls: dict[int, tuple[str, int]] = {}
         self._store = world.store
         self._store_since_ms = world.now_ms()
+        self._amounts = Amounts(world, books, news, breaches, following)
+        self._full_ms = -_FULL_MS
         self._managed: set[str] = set()
         self._journaled: set[int] = set()
 
@@ -71,8 +76,10 @@ class Orders:
         """An order on main filled, in part or whole."""
         self._main_quiet[order_id] = self._world.now_ms()
 
-    def note_trades(self) -> None:
-        """Which symbols the trader has handed over on main: what may be touched there from then on."""
+    def look(self) -> None:
+        """What the trader has handed over on main, which may be touched from then on; and whether the disk is full."""
+        if self._world.store_full or self._world.store_full_at_commit:
+            self._full_ms = self._world.now_ms()
         if self._world.engine is not None:
             self._managed |= self._world.engine.trades.symbols()
 
@@ -100,6 +107,8 @@ class Orders:
             self._journaled.clear()
         if sent.decided_ms <= self._store_since_ms:
             return  # with the store before this one
+        if _rank(sent) < _TARGETS and sent.decided_ms <= self._full_ms + _FULL_MS:
+            return  # what protects goes on without
         if sent.intent_id not in self._journaled and not self._store.newest_intents(1, partial(self._is_of, sent)):
             self._tell(Rule.UNJOURNALED, sent.account, f"{sent.action}", str(sent.call))
 
@@ -134,8 +143,10 @@ class Orders:
         if order is None:
             return
         if link is None or link.account != account_tag(row.uid):
-            self._tell(Rule.DUPLICATE, sent.account, f"an order without an id of the account: {row.body}", row.order_id)
+            self._tell(Rule.IDENTITY, sent.account, f"no id of the account: {row.body}", row.order_id)
             return
+        if link.role is Role.TWIN and link.step not in self._twins:
+            self._tell(Rule.IDENTITY, sent.account, f"{link} is made from no order of main", str(link))
         self._check_attempts(sent, link, order)
         if link.role in _EXITS and not order.reduce_only:
             self._tell(Rule.NOT_REDUCE_ONLY, sent.account, f"{row.body}", str(link))
@@ -143,10 +154,11 @@ class Orders:
         if order.reduce_only:
             self._check_exit(sent, leg, order, link)
         elif sent.account != MAIN:
-            self._books.followed(sent.account, leg).used = True
+            self._books.touched.add((sent.account, leg))
             self._check_entry(sent, leg, order)
         if sent.account != MAIN:
-            self._check_parked(sent, leg)
+            self._check_parked(sent, leg, entry=not order.reduce_only)
+            self._amounts.check(sent, leg, link)
 
     def _check_attempts(self, sent: Sent, link: LinkId, order: Order) -> None:
         """One order at a time stands for a decision, and a correction that filled anything is another one then."""
@@ -192,11 +204,16 @@ class Orders:
         if asked > most:
             self._tell(Rule.EXIT_ABOVE_HOLDING, sent.account, f"{asked} {leg} over {most}: {link}", str(link))
 
-    def _check_parked(self, sent: Sent, leg: Leg) -> None:
+    def _check_parked(self, sent: Sent, leg: Leg, *, entry: bool) -> None:
+        """A position is somebody else's only where no entry of ours was on its way when it was made (A81)."""
         for side in PositionSide:
-            since = self._books.followed(sent.account, (leg[0], side)).foreign_ms
-            if since is not None and sent.decided_ms - since > self._news.age_ms(sent.account, sent.decided_ms):
+            followed = self._books.followed(sent.account, (leg[0], side))
+            since = followed.foreign_ms
+            known = since is not None and sent.decided_ms - since > self._news.age_ms(sent.account, sent.decided_ms)
+            if known:
                 self._tell(Rule.FOREIGN_POSITION, sent.account, f"{sent.action}", leg[0])
+            elif entry and side is leg[1]:
+                followed.used, followed.foreign_ms = True, None
 
     # --- changed -------------------------------------------------------------------------------------------------
 
@@ -217,6 +234,7 @@ class Orders:
             if order.reduce_only:
                 self._check_exit(sent, leg, order, link)
             elif "qty" in row.body:
+                self._books.touched.add((sent.account, leg))
                 self._check_out(sent, leg, f"amend to {order.qty} {order.symbol}")
         elif link.role is Role.TWIN and not order.reduce_only:
             self._check_cancel(sent, leg, link)
@@ -227,11 +245,13 @@ class Orders:
         followed = self._books.followed(sent.account, leg)
         if order is None or not order.is_open or sent.account not in self._following.free:
             return
-        if followed.loose or followed.out_ms is not None or followed.hand:
-            return
+        if followed.loose or followed.out_ms is not None or followed.hand or self._world.store.standings():
+            return  # what is paused, halted or parked has no entries resting
         opposite = (leg[0], leg[1].opposite)
         ages = [self._news.age_ms(name, sent.decided_ms) for name in (MAIN, sent.account)]
         since = sent.decided_ms - max(ages)
+        if followed.stopped_ms >= since or self._news.hindered_until(sent.account) >= sent.decided_ms:
+            return
         turned = any(self._books.asked(opposite).sizes.since(since))
         turned = turned or any(self._books.followed(sent.account, opposite).sizes.since(since))
         if not turned and not order.filled and self._main_quiet[order.order_id] < since:
@@ -268,9 +288,9 @@ def _rank(sent: Sent) -> int:
     if isinstance(action, AmendOrder):
         link = parse(action.link_id)
         target = link is not None and link.role is Role.TARGET
-        return 0 if action.protective else 3 if target else 4
+        return 0 if action.protective else _TARGETS if target else 4
     if isinstance(action, PlaceOrder):
         link = parse(action.link_id)
         role = link.role if link is not None else None
-        return 3 if role is Role.TARGET else 1 if role in _EXITS or action.reduce_only else 4
+        return _TARGETS if role is Role.TARGET else 1 if role in _EXITS or action.reduce_only else 4
     return 4

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import ROUND_DOWN, Decimal
 
-from mirrorctl.core.domain.actions import SetTradingStop
+from mirrorctl.core.domain.actions import RejectedOutcome, SetTradingStop
 from mirrorctl.core.domain.audit.findings import Code, Finding
 from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.domain.twins import twin_step
 from mirrorctl.core.domain.values import PositionSide, Severity
 from mirrorctl.core.simulation.ports import Sent
@@ -53,10 +54,12 @@ class Rest:
             self._check_audit()
 
     def check_silence(self, sent: Iterable[Sent]) -> None:
-        """Nothing was sent since `check`, but for growth that is tried again and shown as held."""
+        """Nothing was sent since `check`, but for what is tried again: growth that is held, stops that are refused."""
         self._note_held()
         for row in sent:
             about = (row.account, row.action.symbol)
+            if isinstance(row.outcome, RejectedOutcome) and isinstance(row.action, SetTradingStop):
+                continue  # what price has passed is tried ever more rarely
             keeps = isinstance(row.action, SetTradingStop) or getattr(row.action, "reduce_only", False)
             if keeps or about not in self._held or row.account in self._following.free:
                 self._tell(Rule.SILENCE, row.account, f"{row.action}", row.action.symbol)
@@ -76,7 +79,7 @@ class Rest:
             if have and not main and not lead and not excuse:
                 self._tell(Rule.SIZE, name, text, f"{leg}")
             return
-        if have > most and not excuse:
+        if have > most:
             self._tell(Rule.SIZE, name, text, f"{leg}")
         own = followed.sold + (step if followed.sold else ZERO)
         least = ZERO if followed.out_ms is not None or excuse else _floor(ratio * main, step) - own
@@ -126,11 +129,17 @@ class Rest:
     def _findings(self) -> dict[object, Finding]:
         """What is found and should not be; what was made by hand, or waits for the trader, should."""
         found = (finding for finding in self._stage.audit() if finding.severity is not Severity.INFO)
-        return {finding.key: finding for finding in found if not _is_known(finding)}
+        lost = bool(self._stage.world.stores_lost)
+        return {finding.key: finding for finding in found if not _is_known(finding, lost)}
 
 
-def _is_known(finding: Finding) -> bool:
-    """What was made by hand; and a better stop that price has passed, so that the standing one stays (A24)."""
+def _is_known(finding: Finding, lost: bool) -> bool:
+    """What was made by hand; a better stop that price has passed, so that the standing one stays (A24).
+
+    And the ladder on main of a trade whose intent was `lost` with the store: it is the trader's own now.
+    """
+    if finding.account == MAIN and finding.code is Code.TARGET_QTY and lost:
+        return True
     return finding.code in _BY_HAND or (finding.code is Code.NO_STOP and finding.severity is Severity.WARNING)
 
 

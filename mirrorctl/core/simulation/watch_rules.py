@@ -13,6 +13,8 @@ class Rule(StrEnum):
 
     DUPLICATE = "duplicate order"
     """A decision was sent again while an earlier order of it still stood, or after it had filled (A43, A47)."""
+    IDENTITY = "id that stands for nothing"
+    """A link id that is not made from the account and, of a twin, from main's order (rule 3)."""
     OVERBOUGHT = "more bought than main asked for"
     """All that a mirror bought and has resting exceeds its ratio times all that main ever asked for (A78, A85)."""
     OVERSOLD = "more sold than main gave up"

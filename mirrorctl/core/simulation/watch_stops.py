@@ -72,6 +72,10 @@ class Stops:
         guard = full_guard(state, state.position(uid, symbol, idx), "StopLoss")
         return guard.trigger_price if guard is not None else None
 
+    def is_naked(self, account: str, leg: Leg) -> bool:
+        """Whether a mirror's position stood without its stop when it was looked at last."""
+        return (account, leg) in self._naked
+
     def _measure(self, name: str, leg: Leg, wanted: bool, now: int) -> None:
         followed = self._books.mirrors[name].get(leg)
         if followed is None or not followed.sizes.now or not wanted or followed.is_foreign:

@@ -123,7 +123,7 @@ class World:
         self.after_step: Callable[[], None] | None = None
         self.restart_after_ms = 1_000
         self.silence_s = SILENCE_S
-        self._address = self._new_address()
+        self._address = Address(stop_s=self.silence_s)
         self.kills = 0
         self.cut: set[str] = set()
         self._muted: dict[str, int] = {}
@@ -135,8 +135,7 @@ class World:
         self._ahead_ms = 0
         self.clock = LocalClock(self.now_ms)
         self.stores_lost = 0
-        self.store_full = False
-        self.store_full_at_commit = False
+        self.store_full = self.store_full_at_commit = False
         self._heap: list[tuple[int, int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._life = 0
@@ -201,7 +200,7 @@ class World:
     def start(self, *, without: Collection[str] = ()) -> None:
         """Start the engine; its streams come up a moment later. Mirrors `without` keys that answer are absent."""
         self._life += 1
-        self._address = self._new_address()
+        self._address = Address(stop_s=self.silence_s)
         accounts = [self._account(name, self._life) for name in self.uids if name not in without]
         self.alive(lambda: self._begin(accounts))
         for account in accounts:
@@ -291,9 +290,9 @@ class World:
         """The stream of an account stays open and says nothing: what is pushed meanwhile is gone."""
         self._muted[name] = 0
 
-    def unmute(self, name: str) -> int:
-        """The stream could speak again; returns how many messages were lost."""
-        return self._muted.pop(name, 0)
+    def unmute(self, name: str) -> int | None:
+        """The stream could speak again; returns how many messages were lost, None where it was not silent."""
+        return self._muted.pop(name, None)
 
     @property
     def muted(self) -> Collection[str]:
@@ -347,10 +346,6 @@ class World:
         self.spread_pushes()
 
     # --- inside ----------------------------------------------------------------------------------------------
-
-    def _new_address(self) -> Address:
-        times = max(1, (len(self.uids) + 2) // 4)  # a read without room fails here, where a thread would wait its turn
-        return Address(burst=100 * times, per_s=50 * times, stop_s=self.silence_s)
 
     def connect(
         self, name: str, address: Address | None = None, clock_ms: Callable[[], int] | None = None

@@ -53,9 +53,13 @@ def row_hash(before: bytes, values: Sequence[Column]) -> bytes:
     return sha256(before + f"{' '.join(lengths)}|{''.join(texts)}".encode()).digest()
 
 
+# SQLite lets anybody put a text where a hash was: read as bytes it is a hash that does not fit.
+_ENDS = "SELECT head, CAST(head_hash AS BLOB), anchor, CAST(anchor_hash AS BLOB) FROM chain WHERE id = 1"
+
+
 def ends(database: Database) -> Ends | None:
     """The ends as they are written down; None where somebody removed them."""
-    rows = database.rows("SELECT head, head_hash, anchor, anchor_hash FROM chain WHERE id = 1")
+    rows = database.rows(_ENDS)
     return Ends(*rows[0]) if rows else None
 
 
@@ -74,7 +78,7 @@ class Chain:
         that was undone. After a start the head that was written down counts when its row is gone.
         """
         if self._tip is None or self._undone != self._database.undone:
-            rows = self._database.rows("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")
+            rows = self._database.rows("SELECT seq, CAST(hash AS BLOB) FROM journal ORDER BY seq DESC LIMIT 1")
             known = ends(self._database)
             self._tip = max(rows[0] if rows else (0, GENESIS), (known.head, known.head_hash) if known else (0, GENESIS))
             self._undone = self._database.undone

@@ -19,6 +19,7 @@ Parameters = Sequence[Column | bytes]
 # Writers never meet (one per profile, by a lock) and readers of a WAL file never block: waiting is for the moment of
 # opening, and it is short because the decision thread waits here.
 _BUSY_S = 1.0
+_BUSY_WRITING_MS = 50
 
 # A checkpoint syncs the disk for milliseconds. SQLite's own would come in the middle of a pass every 1000 pages; ours
 # are made by `checkpoint` in a quiet moment, and this many pages (32 MB) only bound the log if nobody calls it.
@@ -52,6 +53,25 @@ class Database:
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    def copy_of_unwritable(cls, path: Path) -> Database:
+        """A private copy, in memory, of a file beside which nothing can be made; nobody else may have it open now.
+
+        Held alone, a file in WAL mode is read, its log too, without the shared memory that a full disk has no room for.
+        """
+        copy = cls(None)
+        try:
+            alone = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_S)
+            try:
+                alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+                alone.backup(copy._connection)
+            finally:
+                alone.close()
+        except sqlite3.Error as error:
+            copy.close()
+            raise typed(error, path) or error from error
+        return copy
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -197,6 +217,7 @@ class Database:
             self.run(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             self.run(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
             self._identities = _identities(self.path)
+            self.run(f"PRAGMA busy_timeout = {_BUSY_WRITING_MS}")
         self.run("PRAGMA foreign_keys = ON")
         if self.path is not None:
             self.check()

@@ -5,7 +5,7 @@ The first row of an intent says what it is, the later ones what became of it. It
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from mirrorctl.core.domain.actions import Action
@@ -24,6 +24,7 @@ _LATER = f"{_ROWS} WHERE seq > ? AND intent_id IN (SELECT intent_id FROM journal
 _FIXED = slice(2, 7)
 _ACTION = 3
 _SAID = slice(7, 14)
+_FEW = 500
 _OVER = frozenset(state.value for state in IntentState if state.is_over)
 
 
@@ -61,14 +62,14 @@ class JournalTable(Tables):
         return self._chain.tip()[0]
 
     def open_intents(self) -> list[Intent]:
-        """Every intent that is not over, oldest first. Reads the whole journal: for a start or a report."""
+        """Every intent that is not over, oldest first. Looks through the journal: for a start or a report."""
         states: dict[int, str] = dict(self._database.rows("SELECT intent_id, state FROM journal ORDER BY seq"))
-        return self._intents({intent_id for intent_id, state in states.items() if state not in _OVER})
+        return self._intents([intent_id for intent_id, state in states.items() if state not in _OVER])
 
     def recent_intents(self, since_ms: int) -> list[Intent]:
-        """Every intent updated since then, oldest first. Reads the whole journal: for a start or a report."""
-        times: dict[int, int] = dict(self._database.rows("SELECT intent_id, updated_ms FROM journal ORDER BY seq"))
-        return self._intents({intent_id for intent_id, at_ms in times.items() if at_ms >= since_ms})
+        """Every intent updated since then, oldest first. Looks through the journal: for a start or a report."""
+        sql = "SELECT DISTINCT intent_id FROM journal WHERE updated_ms >= ? AND intent_id != ?"
+        return self._intents([number for (number,) in self._database.rows(sql, (since_ms, chain.ABOUT_CHAIN))])
 
     def newest_intents(self, limit: int, chosen: Callable[[Intent], bool] = lambda _: True) -> list[Intent]:
         """At most `limit` of the chosen intents, the newest first.
@@ -120,13 +121,20 @@ class JournalTable(Tables):
         self._chain.let_go(last, now_ms)
         return last - ends.anchor
 
-    def _intents(self, wanted: Container[int]) -> list[Intent]:
+    def _intents(self, wanted: Sequence[int]) -> list[Intent]:
         """The wanted intents as they stand now, oldest first."""
-        rows = self._database.stream(f"{_ROWS} ORDER BY seq")
-        fold = _Fold(row for row in rows if row[0] in wanted)
-        return [
-            self._made(intent_id, fold.fixed.get(intent_id), fold.said[intent_id]) for intent_id in sorted(fold.said)
-        ]
+        if not wanted:
+            return []
+        # No row of an intent stands before the one that it is named after.
+        if len(wanted) <= _FEW:
+            marks = ", ".join("?" * len(wanted))
+            sql = f"{_ROWS} WHERE seq >= ? AND intent_id IN ({marks}) ORDER BY seq"
+            fold = _Fold(self._database.rows(sql, (min(wanted), *wanted)))
+        else:
+            chosen = frozenset(wanted)
+            rows = self._database.stream(f"{_ROWS} WHERE seq >= ? ORDER BY seq", (min(wanted),))
+            fold = _Fold(row for row in rows if row[0] in chosen)
+        return [self._made(number, fold.fixed.get(number), fold.said[number]) for number in sorted(fold.said)]
 
     def _made(self, intent_id: int, fixed: Row | None, said: Row) -> Intent:
         if fixed is None:

@@ -60,7 +60,8 @@ class Lock:
         fd, self._fd = self._fd, None
         _held.discard(self)
         with contextlib.suppress(OSError):
-            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"\n", 0)  # not empty: the next record finds its room on a full disk
+            os.ftruncate(fd, 1)
         fcntl.flock(fd, fcntl.LOCK_UN)  # also where a child got a copy of the descriptor without our knowing
         os.close(fd)
 

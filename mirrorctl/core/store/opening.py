@@ -54,6 +54,18 @@ def open_copy(path: Path, migrations: Sequence[Migration]) -> tuple[Database, bo
     return copy, migrate(copy, migrations)
 
 
+def open_unwritable(path: Path, migrations: Sequence[Migration]) -> Database:
+    """A private copy in memory of a file that is there and cannot be opened to write; StoreError where it cannot."""
+    copy = Database.copy_of_unwritable(path)
+    try:
+        refuse_newer(copy, schema_version(copy), migrations)
+        migrate(copy, migrations)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
 def _missing(path: Path) -> bool:
     try:
         return not path.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,14 +12,20 @@ from typing import Self
 from mirrorctl.core.engine.records import Alert, Standing, StandingKind
 from mirrorctl.core.store.chain import Chain
 from mirrorctl.core.store.codec import alert_of
+from mirrorctl.core.store.errors import StoreError, StoreUnavailable
 from mirrorctl.core.store.following import EndedCycle, FollowingTables
 from mirrorctl.core.store.journal import JournalTable
 from mirrorctl.core.store.measured import MeasuredTables
-from mirrorctl.core.store.migrations import MIGRATIONS, Migration
-from mirrorctl.core.store.opening import open_copy, open_to_read, open_to_write
+from mirrorctl.core.store.migrations import MIGRATIONS, Migration, schema_version
+from mirrorctl.core.store.opening import open_copy, open_to_read, open_to_write, open_unwritable
 from mirrorctl.core.store.retention import Retention
 
 __all__ = ["EndedCycle", "SqliteStore"]
+
+
+_MARKED = "store.marked"
+
+log = logging.getLogger(__name__)
 
 
 class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
@@ -31,6 +38,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
 
     error = ""
     hint = ""
+    _waits = False
 
     def __init__(
         self,
@@ -45,6 +53,26 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
         self._database, self._fresh = opened
         self._chain = Chain(self._database)
         self._retention = retention or Retention()
+        if schema_version(self._database) == MIGRATIONS[-1].version:
+            self._read_mark()
+
+    @classmethod
+    def for_daemon(cls, path: Path) -> Self:
+        """A writer; where an older file can be read and not written, a copy in memory with `error` set.
+
+        Then nothing may be written before `keep_file` went through: it opens the file itself.
+        """
+        try:
+            return cls(path)
+        except StoreUnavailable as error:
+            if not path.is_file() or not path.stat().st_size:
+                raise
+            store = cls.__new__(cls)
+            store._database, store._fresh = open_unwritable(path, MIGRATIONS), False
+            store._chain, store._path = Chain(store._database), path
+            store.error, store.hint = error.message, error.hint
+            store._waits = store._is_mark_gone()
+            return store
 
     @classmethod
     def scratch(cls, path: Path) -> Self:
@@ -151,20 +179,70 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
             gone += self._database.run(_PRUNE_ALERTS, (self._retention.alerts,)).rowcount
             return gone + sum(self._database.run(sql, (self._retention.rows,)).rowcount for sql in _PRUNE_MOST)
 
+    def _open_late(self, path: Path) -> None:
+        database, _ = open_to_write(path, MIGRATIONS)
+        self._database.close()
+        self._database, self._chain = database, Chain(database)
+        self.error = self.hint = ""
+
+    @property
+    def was_waiting(self) -> bool:
+        """Whether writes were lost with the process before this one, as far as a missing mark can tell."""
+        return self._waits
+
+    def note_waiting(self, waiting: bool) -> None:
+        """Note beside the file that writes wait in memory, or that none does: a kill must not make them forgotten.
+
+        The mark is a file that is there while all is written down: taking it away works on a full disk.
+        """
+        self._waits = waiting
+        if self._path is None or self._database.read_only:
+            return
+        mark = _mark(self._path)
+        try:
+            if waiting:
+                mark.unlink(missing_ok=True)
+            else:
+                mark.touch(mode=0o600)
+                if not self.error and self.fact(_MARKED) is None:
+                    self.set_fact(_MARKED, "1")
+        except (OSError, StoreError) as error:
+            log.warning("%s: %s; a kill now may make the next start forget or hold back something", mark, error)
+
+    def _read_mark(self) -> None:
+        if self._path is None or self._database.read_only or self._database.path is None:
+            return
+        self._waits = self._is_mark_gone()
+        if not self._waits:
+            self.note_waiting(False)
+
+    def _is_mark_gone(self) -> bool:
+        """Whether the mark was there once and is not now."""
+        return self.fact(_MARKED) is not None and self._path is not None and not _mark(self._path).exists()
+
     def keep_file(self) -> str:
         """Write the file anew where it is not the one that was opened any more. Returns what was found, "" for nothing.
 
         A deleted file lives on for who holds it open, with all that was written since: nothing is lost as long as this
         process lives. What stands in its place is put aside as FILE.replaced. Cheap while all is as it was.
         """
+        if self.error and self._path is not None:
+            self._open_late(self._path)
+            return ""
         found = self._database.lost_file()
         if found:
             self._database.write_anew()
+            self.note_waiting(self._waits)
         return found
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file: a few ms of disk. For a quiet moment, every minute or so."""
         self._database.checkpoint()
+
+
+def _mark(path: Path) -> Path:
+    """The file that is there while everything is written down."""
+    return path.with_name(f"{path.name}.whole")
 
 
 _ALERT = "SELECT key, at_ms, severity, kind, account, symbol, text FROM alert"

@@ -70,6 +70,10 @@ def verify(database: Database) -> Verified:
     )
 
 
+_LINKS = f"SELECT seq, {COLUMNS}, CAST(hash AS BLOB) FROM journal ORDER BY seq"
+_OTHERS = "SELECT seq, CAST(hash AS BLOB) FROM journal WHERE seq != ? ORDER BY seq"
+
+
 class _Check:
     """One reading of the chain from its anchor to its end."""
 
@@ -85,7 +89,7 @@ class _Check:
     def faults(self) -> Iterator[Fault]:
         """Every place where a row does not follow the one before it, then what is wrong with the ends."""
         expected = self._bounds.anchor + 1
-        for seq, *values, found in self._database.stream(f"SELECT seq, {COLUMNS}, hash FROM journal ORDER BY seq"):
+        for seq, *values, found in self._database.stream(_LINKS):
             if seq != expected:
                 yield self._gap(expected, seq)
             elif row_hash(self.before, values) != found:
@@ -118,7 +122,7 @@ class _Check:
     def _unlinked(self, seq: int, values: Row, found: bytes) -> Fault:
         """A row that does not follow the one before it: it belongs behind another one, or it is not as it was."""
         place = (seq, values[0] or None, values[1])
-        others = self._database.rows("SELECT seq, hash FROM journal WHERE seq != ? ORDER BY seq", (seq,))
+        others = self._database.rows(_OTHERS, (seq,))
         for other, hash_ in others:
             if hash_ == found:
                 return Fault(FaultKind.ADDED, f"row {seq} is a copy of row {other}", *place)

@@ -149,9 +149,13 @@ class Told:
         ]
 
     def size(self, side: PositionSide) -> Decimal:
+        """All that is counted; but what closed a position opened nothing where that was not seen to be held."""
         idx = self.market.mode.idx(side)
-        signed = sum((made.signed for made in self.counted() if self.leg(made) == idx), ZERO)
-        return max(signed * side.sign, ZERO)
+        counted = [made for made in self.counted() if self.leg(made) == idx]
+        opened = sum((made.qty - made.closed_qty for made in counted if made.side is side.entry), ZERO)
+        closed = sum((made.closed_qty for made in counted if made.side is side.exit), ZERO)
+        signed = sum((made.signed for made in counted), ZERO)
+        return max(min(signed * side.sign, opened - closed), ZERO)
 
 
 def rank(shown: Order) -> tuple[bool, Decimal, int]:

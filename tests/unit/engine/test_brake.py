@@ -163,7 +163,7 @@ def test_what_is_held_back_leaves_the_plan_until_it_is_released(desk: Desk) -> N
     plan = SymbolPlan("mirror", SYMBOL, actions=[Planned(RUNG), Planned(STOP), Planned(AMEND)])
     desk.brake.hold_back(plan)
     assert [item.action for item in plan.actions] == [STOP, AMEND]
-    assert plan.missing == [f"{loop.what}: 6 times without effect, not tried any more"]
+    assert plan.missing == [f"{loop.what}: 6 times and it does not last, not tried any more"]
     desk.brake.release("another", None)
     assert desk.brake.knows("mirror", SYMBOL)
     desk.brake.release("mirror", SYMBOL)

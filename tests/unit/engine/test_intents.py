@@ -399,3 +399,14 @@ def test_an_amended_twin_is_as_large_and_at_the_price_that_its_row_shows(desk: D
     assert (ours.qty, ours.open_qty, ours.price) == (Decimal("0.15"), Decimal("0.15"), Decimal(58_500))
     desk.show(qty=Decimal("0.15"), price=Decimal(58_500), status=OrderStatus.CANCELLED)
     assert desk.book.ours("mirror", SYMBOL, desk.view)[0].price == Decimal(58_500)
+
+
+def test_what_was_written_down_by_a_clock_that_is_set_back_since_waits_for_nothing(desk: Desk) -> None:
+    desk.send()
+    desk.answer(1, REFUSED)
+    desk.now -= 3_600_000
+    desk.restart()
+    [ours] = desk.book.ours("mirror", SYMBOL, desk.view)
+    assert (ours.ended_ms, ours.code) == (desk.now, 110007)
+    assert desk.book.placements("mirror", desk.now) == 1
+    assert desk.book.placements("mirror", desk.now + 60_000) == 0

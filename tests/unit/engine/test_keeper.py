@@ -260,7 +260,7 @@ EXITS: Sequence[tuple[Execution, str | None]] = [
     (closing(kind=ExecutionKind.ADL), "adl"),
     (closing(stop_kind=StopKind.TAKE_PROFIT), ""),
     (closing(stop_kind=StopKind.PARTIAL_TAKE_PROFIT), ""),
-    (closing(link_id=TARGET), ""),
+    (closing(link_id=TARGET, time_ms=NOW + 1_000), ""),  # long after the move that began the cycle
     (closing(link_id=OURS), None),
     (closing(link_id="by-hand"), None),
 ]
@@ -327,11 +327,12 @@ def test_an_own_exit_read_again_counts_once_and_one_of_the_same_seq_counts_too(d
     """Fills concluded together share a seq: what a restart must not count twice is told by its id alone."""
     desk.main.hold(LONG, "0.1")
     desk.advance()
-    desk.own_exit(closing(exec_id="a", link_id=TARGET), "0.03")
+    desk.own_exit(closing(exec_id="a", link_id=TARGET, time_ms=NOW + 1_000), "0.03")
     desk.keeper = Keeper(desk.store, 101, {})
-    twin = closing(exec_id="b", link_id=TARGET, qty=Decimal("0.01"), closed_qty=Decimal("0.01"))
+    less = Decimal("0.01")
+    twin = closing(exec_id="b", link_id=TARGET, time_ms=NOW + 1_000, qty=less, closed_qty=less)
     caps = []
-    for again in (closing(exec_id="a", link_id=TARGET), twin, twin):
+    for again in (closing(exec_id="a", link_id=TARGET, time_ms=NOW + 1_000), twin, twin):
         desk.own_exit(again, "0.02", live=False)
         copy = desk.copy()
         caps.append(copy.cap if copy is not None else None)

@@ -118,6 +118,20 @@ def test_what_was_done_to_it_is_found_and_named(
     assert (fault.kind, fault.row, fault.intent_id) == (kind, row, intent), fault.text
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE journal SET hash = 'no hash' WHERE seq = 8",
+        "UPDATE chain SET head_hash = head_hash || 'x'",
+        "UPDATE chain SET anchor_hash = 7",
+    ],
+)
+def test_a_hash_of_another_type_is_one_that_does_not_fit(store: SqliteStore, path: Path, statement: str) -> None:
+    for at in range(0, 50, 10):
+        life(store, at)
+    assert tampered(path, statement).fault is not None
+
+
 def test_a_broken_chain_keeps_no_write_back_and_goes_on_telling(store: SqliteStore, path: Path) -> None:
     for statement in ("DELETE FROM journal WHERE seq > 2", "DELETE FROM chain"):
         life(store, 10)

@@ -79,7 +79,7 @@ def test_what_was_taken_away_is_written_anew(store: SqliteStore, path: Path, gon
         assert reader.verify().fault is None
     store.close()
     with SqliteStore(path) as again:
-        assert not again.fresh
+        assert (again.fresh, again.was_waiting) == (False, False)
         assert len(again.open_intents()) == 4
     assert not path.with_name("store.sqlite.anew").exists()
 

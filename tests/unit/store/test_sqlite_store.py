@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -412,3 +413,28 @@ def test_a_stop_of_a_position_is_journaled_too(store: SqliteStore) -> None:
     stop = SetTradingStop("mirror", "BTCUSDT", 1, "main moved its stop", stop_loss=Decimal("0.0000123"))
     store.record_intent(stop, 1)
     assert [intent.action for intent in store.open_intents()] == [stop]
+
+
+def test_writes_that_waited_when_the_process_died_are_known_to_the_next(store: SqliteStore, path: Path) -> None:
+    assert not store.was_waiting
+    store.note_waiting(True)
+    with reopened(store, path) as again:
+        assert again.was_waiting
+        with SqliteStore(path, read_only=True) as reader:
+            assert not reader.was_waiting, "it is for who writes"
+    with SqliteStore(path) as third:
+        assert third.was_waiting, "until somebody says that it was dealt with"
+        third.note_waiting(False)
+    with SqliteStore(path) as fourth:
+        assert not fourth.was_waiting
+
+
+def test_a_store_from_before_the_mark_lost_nothing(store: SqliteStore, path: Path) -> None:
+    store.close()
+    path.with_name("store.sqlite.whole").unlink()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("DELETE FROM fact")
+    connection.close()
+    with SqliteStore(path) as again:
+        assert not again.was_waiting

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from mirrorctl.core.domain.actions import CancelOrder
+from mirrorctl.core.engine.guarded_store import GuardedStore
 from mirrorctl.core.store.database import Database
 from mirrorctl.core.store.errors import StoreCorrupt, StoreError, StoreUnavailable
 from mirrorctl.core.store.sqlite import SqliteStore
@@ -281,3 +282,45 @@ def test_every_error_of_the_store_is_a_refusal_with_a_remedy(path: Path) -> None
         SqliteStore(path)
     assert caught.value.exit_code == 6
     assert caught.value.hint
+
+
+@pytest.mark.proves("A29")
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_daemon_starts_on_a_full_disk_with_what_it_can_read(path: Path, tmp_path: Path, killed: bool) -> None:
+    with SqliteStore(path) as before:
+        kept = before.record_intent(CANCEL, 1)
+        before.checkpoint()
+        before.set_fact("a", "1")
+        if killed:  # the log stands beside the file, and no shared memory
+            left = tmp_path / "left" / path.name
+            left.parent.mkdir()
+            for name in (path.name, f"{path.name}-wal", f"{path.name}.whole"):
+                shutil.copy(path.with_name(name), left.with_name(name))
+    path = left if killed else path
+    with no_file_may_grow_beyond(0):
+        with pytest.raises(StoreUnavailable):
+            SqliteStore(path)
+        store = SqliteStore.for_daemon(path)
+        assert store.error
+        assert [intent.intent_id for intent in store.open_intents()] == [kept]
+        guarded = GuardedStore(store)
+        assert (guarded.error, guarded.fact("a")) == (store.error, "1")
+        guarded.set_fact("a", "2")
+        made = guarded.record_intent(CANCEL, 2)
+        assert not guarded.catch_up(3)
+        assert not guarded.was_waiting, "what this one has to say is not lost yet"
+    assert guarded.catch_up(4)
+    assert (guarded.error, store.error) == ("", "")
+    store.close()
+    with SqliteStore(path) as again:
+        assert ([intent.intent_id for intent in again.open_intents()], again.fact("a")) == ([kept, made], "2")
+        assert (again.verify().fault, again.was_waiting) == (None, False)
+
+
+def test_what_cannot_even_be_read_is_refused_at_the_start_of_a_daemon(path: Path) -> None:
+    path.write_bytes(b"nothing of ours" * 400)
+    with pytest.raises(StoreCorrupt):
+        SqliteStore.for_daemon(path)
+    path.unlink()
+    with no_file_may_grow_beyond(0), pytest.raises(StoreUnavailable):
+        SqliteStore.for_daemon(path)

@@ -1,0 +1,60 @@
+"""While main cannot be read nothing grows, shrinks or closes; a mirror's stop that vanished is put back (A21, A86).
+
+What main showed last says which stop that was. Whatever main did since, a position under its old stop is better off
+than one without; as soon as main is known again the ordinary pass moves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mirrorctl.core.domain.actions import SetTradingStop
+from mirrorctl.core.domain.scene import Planned, SymbolPlan
+from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.reconcile import MirrorPass
+from mirrorctl.core.engine.records import Severity
+
+if TYPE_CHECKING:
+    from mirrorctl.core.engine.engine import Engine
+
+
+def keep_stops(engine: Engine, now_ms: int, *, acts: bool) -> None:
+    """Put back the stops that are missing on mirrors that can be read; measure and tell how long they were missing."""
+    for mirror in engine.passes.values():
+        if mirror.sighted and engine.is_known(mirror.mirror):
+            _keep(engine, mirror, now_ms, acts=acts and engine.policy.mirroring)
+
+
+def _keep(engine: Engine, mirror: MirrorPass, now_ms: int, *, acts: bool) -> None:
+    account = mirror.mirror
+    measured = {spell.symbol for spell in engine.naked.spells(now_ms) if spell.account == account.name}
+    symbols = {symbol for symbol, _ in _bare(account)} | measured
+    plans = engine.plan_mirror(mirror, symbols, now_ms, keep=False) if symbols else []
+    for plan in plans:
+        engine.measure_naked(account, plan, now_ms)
+        plan.actions[:] = [item for item in plan.actions if _puts_back(account, plan, item)]
+    if acts and plans:
+        mirror.execute(plans, now_ms)
+    _tell(engine, mirror, now_ms)
+
+
+def _bare(account: Account) -> Iterator[tuple[str, int]]:
+    """Symbol and positionIdx of every position without a stop."""
+    return ((row.symbol, row.idx) for row in account.view.positions() if row.stop_loss is None)
+
+
+def _puts_back(account: Account, plan: SymbolPlan, item: Planned) -> bool:
+    action = item.action
+    if not isinstance(action, SetTradingStop) or not action.stop_loss:
+        return False
+    return (plan.symbol, action.position_idx) in set(_bare(account))
+
+
+def _tell(engine: Engine, mirror: MirrorPass, now_ms: int) -> None:
+    """Tell once of each position that stands without its stop past the bound."""
+    for spell in engine.naked.spells(now_ms):
+        if spell.account == mirror.mirror.name and spell.ms > mirror.policy.naked_bound_ms:
+            text = f"naked: the {spell.side} stands without its stop, and main cannot be read"
+            about = f"naked:{spell.side}:{spell.from_ms}"
+            engine.outbox.tell(now_ms, Severity.CRITICAL, "held", spell.account, spell.symbol, text, about)
