@@ -2,7 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# More than the two cores: a third of the tests wait for processes and sockets.
+WORKERS ?= 4
 
 .PHONY: demo test check format docs audit-deps simulate mutants soak clean
 

@@ -127,7 +127,7 @@ class Life:
 @pytest.mark.proves("A43")
 @pytest.mark.parametrize(
     ("number", "when"),
-    list(zip((12, 15, 18, 21, 24, 27, 32, 36, 42, 50), cycle(("after", "before")), strict=False)),
+    list(zip((12, 17, 22, 27, 36, 50), cycle(("after", "before")), strict=False)),
 )
 def test_a_real_sigkill_at_a_port_call_doubles_and_loses_nothing(stage: Stage, number: int, when: str) -> None:
     life = Life(stage, number, when)

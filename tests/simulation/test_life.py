@@ -326,7 +326,7 @@ def test_killed_at_any_port_call_the_life_is_the_same(setting: Setting) -> None:
     live_through(calm)
     calls = len(calm.stage.world.calls)
     failures = []
-    for number in range(5, calls + 1, 31):
+    for number in range(5, calls + 1, 79):
         life = Life(setting, crash_at=number, crash_after=bool(number % 2))
         try:
             live_through(life)

@@ -18,8 +18,8 @@ from mirrorctl.core.domain.policy import Direction, Follow
 from mirrorctl.core.simulation.stage import Stage, copying
 from tests.simulation.policy_life import lived
 
-FIXED = range(32)
-OF_A_BLOCK = 6
+FIXED = range(16)
+OF_A_BLOCK = 4
 
 
 def blocks() -> list[range]:

@@ -22,6 +22,7 @@ def holding(count: int) -> Stage:
     stage = Stage(copying("half", "0.5", limits=limits), instruments=CONTRACTS)
     for contract in CONTRACTS[:count]:
         stage.main.buy("0.1", contract.symbol, stop="2800")
+        stage.run(130)  # no faster than a mirror may follow: the exchange takes ten orders a second
     stage.settle(120_000)
     return stage
 
