@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 # More than the two cores: a third of the tests wait for processes and sockets.
-WORKERS ?= 4
+WORKERS ?= 3
 
 .PHONY: demo test check format docs audit-deps simulate mutants soak clean
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -78,20 +82,36 @@ def drill(
 def _play(session: Session, game: Drill, schedules: int, limit_ms: int | None) -> Played:
     """All schedules, or as many as the time allows; then the first failure is looked into. Ctrl-C ends either."""
     played, clock = Played(), _Stopwatch()
-    try:
-        with session.terminal.progress("drill") as show:
-            while (clock.ms() < limit_ms) if limit_ms is not None else (game.card.schedules < schedules):
-                game.advance()
-                played.took_ms = clock.ms()
-                done, total = (game.card.schedules, schedules) if limit_ms is None else (played.took_ms, limit_ms)
-                show(done, total, _progress_text(game))
-            if game.card.broken:
-                show(1, 1, f"looking for the shortest way to break it again (at most {_SHRINK_MS // 1000} s)")
-                searching = _Stopwatch()
-                played.failure = game.explain(lambda: searching.ms() > _SHRINK_MS)
-    except KeyboardInterrupt:
-        played.interrupted = True
+
+    def lasts() -> bool:
+        within = (clock.ms() < limit_ms) if limit_ms is not None else (game.card.schedules < schedules)
+        return within and not played.interrupted
+
+    with _ended_by_ctrl_c(played), session.terminal.progress("drill") as show:
+        while lasts():
+            game.advance()
+            played.took_ms = clock.ms()
+            done, total = (game.card.schedules, schedules) if limit_ms is None else (played.took_ms, limit_ms)
+            show(done, total, _progress_text(game))
+        if game.card.broken and not played.interrupted:
+            show(1, 1, f"looking for the shortest way to break it again (at most {_SHRINK_MS // 1000} s)")
+            searching = _Stopwatch()
+            played.failure = game.explain(lambda: played.interrupted or searching.ms() > _SHRINK_MS)
     return played
+
+
+@contextmanager
+def _ended_by_ctrl_c(played: Played) -> Iterator[None]:
+    """Ctrl-C is a wish that is looked at between two schedules: an exception may come where nobody lets it through."""
+
+    def note(_signal: int, _frame: FrameType | None) -> None:
+        played.interrupted = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _progress_text(game: Drill) -> str:

@@ -20,6 +20,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     opened.close()
 
 
+FULL = "no entries until it can be written"
+
+
 def store_path(stage: Stage) -> Path:
     [found] = stage.home.glob("state/**/store.sqlite")
     return found
@@ -38,6 +41,23 @@ def said(stage: Stage, text: str) -> bool:
     return text in (stage.home / "stderr-0").read_text()
 
 
+def move_stop(stage: Stage, price: int) -> None:
+    """Main's stop, and that both mirrors follow."""
+    stage.call("main", "POST", "/v5/position/trading-stop", category="linear", symbol="BTCUSDT", tpslMode="Full",
+               stopLoss=str(price), positionIdx=0)  # fmt: skip
+    assert eventually(lambda: stops(stage) == (Decimal(price), Decimal(price)))
+
+
+def until_full(stage: Stage) -> None:
+    """A log that was just moved into the file begins anew, and has room for a while."""
+    for price in range(57_100, 57_900, 5):
+        if said(stage, FULL):
+            break
+        move_stop(stage, price)
+    assert eventually(lambda: said(stage, FULL))
+    move_stop(stage, 58_000)
+
+
 @pytest.mark.proves("A29", "A44")
 def test_a_daemon_outlives_a_full_disk_and_a_deleted_store(stage: Stage) -> None:
     daemon = stage.start_daemon()
@@ -49,10 +69,7 @@ def test_a_daemon_outlives_a_full_disk_and_a_deleted_store(stage: Stage) -> None
     unlimited = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
     size = store_path(stage).with_name("store.sqlite-wal").stat().st_size
     resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (size, unlimited[1]))
-    stage.call("main", "POST", "/v5/position/trading-stop", category="linear", symbol="BTCUSDT", tpslMode="Full",
-               stopLoss="58000", positionIdx=0)  # fmt: skip
-    assert eventually(lambda: stops(stage) == (Decimal(58_000), Decimal(58_000)))
-    assert eventually(lambda: said(stage, "no entries until it can be written"))
+    until_full(stage)
     stage.order("main", "Sell", "0.06", reduceOnly=True)
     assert eventually(lambda: sizes(stage) == (Decimal("0.02"), Decimal("0.01")))
     stage.order("main", "Buy", "0.1")
