@@ -156,7 +156,7 @@ def _concerns(copy: Copy, question: Question, account: str | None) -> bool:
 
 def _events(store: SqliteStore, question: Question, account: str | None) -> Iterable[Document]:
     """Sends, what the measuring saw of them, what was told, and how positions ended."""
-    from mirrorctl.core.engine.status import iso
+    from mirrorctl.core.engine.times import iso
 
     links = {getattr(intent.action, "link_id", "") for intent in question.intents} - {""}
     for intent in question.intents:
@@ -179,7 +179,8 @@ def _events(store: SqliteStore, question: Question, account: str | None) -> Iter
 def _sent(intent: Intent) -> Document:
     """One line of the journal: what, why, and what became of it."""
     from mirrorctl.core.domain.scene import Planned
-    from mirrorctl.core.engine.status import action_json, iso
+    from mirrorctl.core.engine.status import action_json
+    from mirrorctl.core.engine.times import iso
 
     row = action_json(Planned(intent.action))
     outcome = intent.state.value
@@ -200,7 +201,7 @@ def _sent(intent: Intent) -> Document:
 
 def _measured(copies: Sequence[MeasuredCopy]) -> Iterable[Document]:
     """Main's fills, each once for all mirrors that followed it, and each mirror's first fill of it."""
-    from mirrorctl.core.engine.status import iso
+    from mirrorctl.core.engine.times import iso
 
     followed: dict[int, list[str]] = {}
     for copy in copies:

@@ -88,7 +88,7 @@ def told(store: SqliteStore, symbol: str | None, account: str | None, limit: int
 
 def verify_journal(session: Session) -> Document:
     """The `history --verify` document. Raises StoreError when the store cannot be read."""
-    from mirrorctl.core.engine.status import iso
+    from mirrorctl.core.engine.times import iso
     from mirrorctl.core.store.sqlite import SqliteStore
 
     path = session.home.store_path(session.profile.name)
@@ -121,7 +121,8 @@ def verify_journal(session: Session) -> Document:
 def _intent(intent: Intent) -> Document:
     """A line of the journal: what was sent, why, and what became of it."""
     from mirrorctl.core.domain.scene import Planned
-    from mirrorctl.core.engine.status import action_json, iso
+    from mirrorctl.core.engine.status import action_json
+    from mirrorctl.core.engine.times import iso
 
     return {
         "id": intent.intent_id,
@@ -140,7 +141,7 @@ def _intent(intent: Intent) -> Document:
 
 def _closed(row: ClosedPosition) -> Document:
     """A position from its first fill to flat, and what ended it."""
-    from mirrorctl.core.engine.status import iso
+    from mirrorctl.core.engine.times import iso
 
     return {
         "account": row.account,
@@ -157,7 +158,7 @@ def _closed(row: ClosedPosition) -> Document:
 
 def _ended(row: EndedCycle) -> Document:
     """A cycle of main, from flat to flat."""
-    from mirrorctl.core.engine.status import iso
+    from mirrorctl.core.engine.times import iso
 
     return {
         "symbol": row.cycle.symbol,

@@ -66,7 +66,7 @@ def stats(
 
 def read_stats(session: Session, only: str | None, days: int) -> tuple[Document, int]:
     """The `stats` document and its exit code: 5 when an account could not be read, 4 when none could."""
-    from mirrorctl.core.engine.status import iso
+    from mirrorctl.core.engine.times import iso
 
     names = session.account_names(only)
     since_ms = time.time_ns() // 1_000_000 - days * _DAY_MS

@@ -6,12 +6,11 @@ than one without; as soon as main is known again the ordinary pass moves it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from mirrorctl.core.domain.actions import SetTradingStop
-from mirrorctl.core.domain.scene import Planned, SymbolPlan
-from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Severity
 
@@ -29,26 +28,23 @@ def keep_stops(engine: Engine, now_ms: int, *, acts: bool) -> None:
 def _keep(engine: Engine, mirror: MirrorPass, now_ms: int, *, acts: bool) -> None:
     account = mirror.mirror
     measured = {spell.symbol for spell in engine.naked.spells(now_ms) if spell.account == account.name}
-    symbols = {symbol for symbol, _ in _bare(account)} | measured
+    bare = {(row.symbol, row.idx) for row in account.view.positions() if row.stop_loss is None}
+    symbols = {symbol for symbol, _ in bare} | measured
     plans = engine.plan_mirror(mirror, symbols, now_ms, keep=False) if symbols else []
     for plan in plans:
         engine.measure_naked(account, plan, now_ms)
-        plan.actions[:] = [item for item in plan.actions if _puts_back(account, plan, item)]
+        plan.actions[:] = [item for item in plan.actions if _puts_back(item, bare)]
     if acts and plans:
         mirror.execute(plans, now_ms)
     _tell(engine, mirror, now_ms)
 
 
-def _bare(account: Account) -> Iterator[tuple[str, int]]:
-    """Symbol and positionIdx of every position without a stop."""
-    return ((row.symbol, row.idx) for row in account.view.positions() if row.stop_loss is None)
-
-
-def _puts_back(account: Account, plan: SymbolPlan, item: Planned) -> bool:
+def _puts_back(item: Planned, bare: Set[tuple[str, int]]) -> bool:
+    """Whether an action sets the stop of a position that has none; `bare` names those by symbol and positionIdx."""
     action = item.action
-    if not isinstance(action, SetTradingStop) or not action.stop_loss:
-        return False
-    return (plan.symbol, action.position_idx) in set(_bare(account))
+    return (
+        isinstance(action, SetTradingStop) and bool(action.stop_loss) and (action.symbol, action.position_idx) in bare
+    )
 
 
 def _tell(engine: Engine, mirror: MirrorPass, now_ms: int) -> None:

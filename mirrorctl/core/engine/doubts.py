@@ -15,6 +15,7 @@ from mirrorctl.core.engine.effects import question_of
 from mirrorctl.core.engine.ports import ReadPosition
 from mirrorctl.core.engine.records import Intent, Severity, StandingKind
 from mirrorctl.core.engine.state import EngineState
+from mirrorctl.core.engine.times import stamp
 
 
 def tend_doubts(state: EngineState, now_ms: int, *, acts: bool) -> None:
@@ -63,7 +64,7 @@ def doubts_json(state: EngineState) -> list[dict[str, Any]]:
             "account": intent.account,
             "symbol": intent.action.symbol,
             "what": told(intent.action),
-            "since": _utc(intent.created_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "since": stamp(intent.created_ms),
             "why": _why(state, intent),
             "remedy": remedy(IN_DOUBT, intent.account, intent.action.symbol)
             if state.standings.is_parked(intent.account, intent.action.symbol)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -20,6 +19,7 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.effects import busy_key
 from mirrorctl.core.engine.records import Intent, Severity
 from mirrorctl.core.engine.state import EngineState
+from mirrorctl.core.engine.times import stamp
 
 _TOLD = "late.told"
 _BOUND = ("stop", "target", "trailing")
@@ -102,9 +102,8 @@ def late(state: EngineState) -> Iterator[tuple[SymbolPlan, Due]]:
 
 def late_json(state: EngineState, plan: SymbolPlan, due: Due) -> dict[str, Any]:
     """A row of `missing`: account, symbol, what, and since when."""
-    since = datetime.fromtimestamp(due.since_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     what = f"{due.what}: {why(state, plan, due)}; {due.state}"
-    return {"account": plan.account, "symbol": plan.symbol, "what": what, "since": since}
+    return {"account": plan.account, "symbol": plan.symbol, "what": what, "since": stamp(due.since_ms)}
 
 
 def why(state: EngineState, plan: SymbolPlan, due: Due) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +24,7 @@ from mirrorctl.core.engine.reach import address_json, reach_json
 from mirrorctl.core.engine.reconcile import is_off
 from mirrorctl.core.engine.records import Alert, Severity
 from mirrorctl.core.engine.records import Standing as Pause
+from mirrorctl.core.engine.times import iso
 
 ALERTS_SHOWN = 5
 _DIGITS = 8  # of a ratio times a size, after the point
@@ -32,13 +32,6 @@ _ALERTS_LOOKED_AT = 200
 _CENT = Decimal("0.01")
 DISABLED = "disabled in the profile: not followed, not touched"
 _CLOSING = (Role.REDUCTION, Role.FLATTEN)
-
-
-def iso(ms: int | None) -> str | None:
-    """ISO-8601 UTC with milliseconds; None for never."""
-    if not ms:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def snapshot(engine: Engine) -> dict[str, Any]:
