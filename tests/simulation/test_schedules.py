@@ -84,3 +84,8 @@ def test_the_runner_prints_what_it_measured(capsys: pytest.CaptureFixture[str]) 
     assert "schedules            1, seeds 1 to 1, 2 mirrors each" in printed
     assert "rules broken         none" in printed
     assert "a minute" in printed
+
+
+def test_a_fresh_reader_knows_what_closed_the_position_before() -> None:
+    """A mirror's stop closed what a lost store left as main's new entry filled: it is no own exit of the new cycle."""
+    assert play(draw(416), audited=True).passed

@@ -72,7 +72,10 @@ class OwnExits(Copies):
             return None
         side = PositionSide.shrunk_by(execution.side)
         copy = self.copies.get((account, execution.symbol, side))
-        if copy is None or not self.is_uncounted(copy, execution, live=live) or self._is_leftover(copy, execution):
+        if copy is None or not self.is_uncounted(copy, execution, live=live):
+            return None
+        if self._is_leftover(copy, execution):
+            self.count(copy, execution)  # a later process, to which the past looks alike, shall not take it for its own
             return None
         if reason := put_out(execution):
             return None if copy.out else self.count(replace(copy, out=reason, cap=ZERO), execution)

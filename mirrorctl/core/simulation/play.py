@@ -65,12 +65,17 @@ class Report:
         return not self.breaches
 
 
-def play(schedule: Schedule, policy: Policy | None = None, ground: Ground | None = None) -> Report:
+def play(
+    schedule: Schedule, policy: Policy | None = None, ground: Ground | None = None, *, audited: bool | None = None
+) -> Report:
     """Play it on a policy; None is two plain mirrors at RATIOS. The same schedule always gives the same report.
 
-    `ground` is what a policy of somebody's own needs to be followed on: see `ground.ground_of`.
+    `ground` is what a policy of somebody's own needs to be followed on: see `ground.ground_of`. `audited`: whether it
+    ends with an audit; None is by the seed, for an audit costs as much as many steps.
     """
-    return _Play(schedule, policy, ground or Ground()).run()
+    if audited is None:
+        audited = not schedule.seed % _AUDITED
+    return _Play(schedule, policy, ground or Ground(), audited=audited).run()
 
 
 def plain_policy() -> Policy:
@@ -86,8 +91,9 @@ def plain_policy() -> Policy:
 class _Play:
     """One play."""
 
-    def __init__(self, schedule: Schedule, policy: Policy | None, ground: Ground) -> None:
+    def __init__(self, schedule: Schedule, policy: Policy | None, ground: Ground, *, audited: bool) -> None:
         self._schedule = schedule
+        self._audited = audited
         self._is_plain = policy is None
         self._stage = Stage(
             whole=policy or plain_policy(),
@@ -146,7 +152,7 @@ class _Play:
         if not stage.converged():
             self._break(f"not in step after {world.now_ms() - began} ms")
         else:
-            self._watch.at_rest(audited=not self._schedule.seed % _AUDITED)
+            self._watch.at_rest(audited=self._audited)
 
     def _until_converged(self, until_ms: int) -> None:
         """Let time pass until everything is in step, or waits for the trader."""
