@@ -4,14 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 # More than the two cores: a third of the tests wait for processes and sockets.
 WORKERS ?= 3
+# Compiled code is kept, whatever the environment says: every worker and process of the suite would compile it all again.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/compiled
 
-.PHONY: demo test check format docs audit-deps simulate mutants soak clean
+.PHONY: demo test check compiled format docs picture audit-deps simulate mutants soak clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mirrorctl demo
 
-test: $(VENV)/.installed-dev check
+test: $(VENV)/.installed-dev
+	$(MAKE) --no-print-directory --jobs=2 check compiled
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+# All tests, compiled once beside the linters and not by each worker; what is wrong with one the run itself will tell.
+compiled: $(VENV)/.installed-dev
+	-@$(BIN)/pytest --collect-only -qq > /dev/null
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -25,6 +33,10 @@ format: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m tools.reference
+
+# The picture of the dashboard in the README, of a real run on paper.
+picture: $(VENV)/.installed
+	$(BIN)/python -m tools.picture
 
 # Random fault schedules for SECONDS, from SEED on where it is given.
 SECONDS ?= 60

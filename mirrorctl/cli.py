@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from mirrorctl import __version__
+from mirrorctl.commands.help_pages import Commands, GroupPage
 from mirrorctl.commands.options import ProfileOption
 from mirrorctl.core.domain.errors import MirrorctlError, UsageError
 
+_COMPLETION = {"--install-completion", "--show-completion"}
 _START, _TRADE, _LOOK, _GUARD, _SETUP = "Start", "Trade", "Look", "Guard", "Set up"
+
+
+_HELP = """Keep mirror accounts provably in step with a main Bybit account.
+
+Examples:
+  mirrorctl demo
+  mirrorctl profile new
+  mirrorctl run
+  mirrorctl status
+"""
 
 
 class Interrupted(MirrorctlError):
@@ -50,7 +61,7 @@ class Entry:
         if isinstance(found, typer.Typer):
             command = typer.main.get_command(found)
         else:
-            single = typer.Typer(add_completion=False)
+            single = Commands()
             single.command(self.name)(found)
             command = typer.main.get_command(single)
         command.name = self.name
@@ -63,6 +74,7 @@ ENTRIES = (
     Entry("drill", "drill", _START, "Play faults against your own policy, on paper, and keep score."),
     Entry("trade", "trade", _TRADE, "Open and change trades on main; the mirrors follow.", "app"),
     Entry("sync", "sync", _TRADE, "Print what would bring every mirror in step, and do it."),
+    Entry("dashboard", "dashboard", _LOOK, "Every account, position and trouble on one live screen."),
     Entry("positions", "portfolio", _LOOK, "What every account holds, and what it should hold."),
     Entry("orders", "portfolio", _LOOK, "Open orders of every account, and what each is for."),
     Entry("balance", "portfolio", _LOOK, "Equity and margin of every account."),
@@ -71,17 +83,19 @@ ENTRIES = (
     Entry("history", "history", _LOOK, "What was sent and why, and how positions ended."),
     Entry("explain", "explain", _LOOK, "Why an order was sent, and how a mirror's size came about."),
     Entry("stats", "stats", _LOOK, "What trading brought on every account, and how well the mirrors copied."),
+    Entry("report", "report", _LOOK, "All of it as one page: equity, drawdown, trades, and how the mirrors followed."),
     Entry("audit", "audit", _LOOK, "What is wrong on any account: stops, targets, orders, drift."),
-    Entry("doctor", "doctor", _LOOK, "What is wrong with the accounts, and what the mirrors can copy."),
+    Entry("doctor", "doctor", _LOOK, "What is wrong with the accounts and the machine, and what the mirrors can copy."),
     Entry("pause", "hold", _GUARD, "Hold back entries; stops and reductions go on."),
     Entry("resume", "hold", _GUARD, "End pauses and halts, and clear parked symbols."),
     Entry("flatten", "flatten", _GUARD, "Cancel our orders and close our positions, at once."),
     Entry("profile", "profile", _SETUP, "Profiles: which accounts, where, and by what rules.", "app"),
+    Entry("telegram", "telegram", _SETUP, "Alerts on Telegram: send a test message.", "app"),
     Entry("paper", "paper", _SETUP, "The paper exchange: serve it, set prices, break things.", "app"),
 )
 
 
-class Root(TyperGroup):
+class Root(GroupPage):
     """Puts the real command in the place of its entry when it is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -92,12 +106,12 @@ class Root(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-app = typer.Typer(
+app = Commands(
     name="mirrorctl",
     cls=Root,
-    help="Keep mirror accounts provably in step with a main Bybit account. Begin with `mirrorctl demo`.",
+    help=_HELP,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -135,14 +149,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json = "--json" in args
     try:
         code = typer.main.get_command(app).main(args, prog_name="mirrorctl", standalone_mode=False)
+        if code and _COMPLETION & set(args):
+            hint = "run it inside bash, zsh, fish or PowerShell"
+            return _fail(as_json, UsageError("your shell was not recognised", hint))
         if code == Interrupted.exit_code:
             return _fail(as_json, Interrupted("interrupted", "`mirrorctl status` shows what stands"))
         return code if isinstance(code, int) else 0
     except MirrorctlError as error:
         return _fail(as_json, error)
     except typer.TyperException as error:
-        return _usage(as_json, error)
-    except SystemExit as told:  # a command that said itself how it was interrupted
+        return _usage(as_json, error, args)
+    except SystemExit as told:  # a command that said itself how it was interrupted, or that a shell was answered
         return told.code if isinstance(told.code, int) else 1
     except (typer.Abort, KeyboardInterrupt):
         return _fail(as_json, Interrupted("interrupted", "`mirrorctl status` shows what stands"))
@@ -158,13 +175,19 @@ def _fail(as_json: bool, error: MirrorctlError) -> int:
     return error.exit_code
 
 
-def _usage(as_json: bool, error: typer.TyperException) -> int:
+def _usage(as_json: bool, error: typer.TyperException, words: Sequence[str]) -> int:
     """What the parser found wrong; help that was printed for want of a command is no error to print again."""
-    text = error.format_message().strip()
-    if not text:
-        return UsageError.exit_code
-    path = getattr(getattr(error, "ctx", None), "command_path", None) or "mirrorctl"
-    return _fail(as_json, UsageError(text, f"`{path} --help` shows how it is used"))
+    from mirrorctl.commands.usage_hints import explained
+
+    found = explained(error, words, _every_command)
+    return UsageError.exit_code if found is None else _fail(as_json, found)
+
+
+def _every_command() -> Iterator[str]:
+    """Every command as it is typed, those of the groups after their group."""
+    for entry in ENTRIES:
+        yield entry.name
+        yield from (f"{entry.name} {name}" for name in getattr(entry.load(), "commands", ()))
 
 
 def _unexpected(as_json: bool, error: Exception) -> int:

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from mirrorctl.core.bybit.retcodes import TABLE, Reaction
+from mirrorctl.core.domain.alert_types import AlertType
 from mirrorctl.core.domain.approach import BUILT_IN
 from mirrorctl.core.domain.audit.findings import TABLE as FINDINGS
 from mirrorctl.core.domain.instruments import plain
@@ -47,7 +48,7 @@ MEANINGS = {
     "mirrors.name": "name of the mirror; unique, not main",
     "mirrors.enabled": "false: the mirror is not touched at all",
     "mirrors.adopt": "main positions already open when this mirror is first seen; default all on paper, else new-only",
-    "mirrors.alerts": "alerts about this mirror",
+    "mirrors.alerts": "send its alerts to Telegram; critical ones are sent anyway",
     "mirrors.map": "main symbol to mirror symbol and quantity multiplier; prices are divided by it",
     "mirrors.sizing.mode": "how the copy ratio of a cycle is made",
     "mirrors.sizing.value": "by mode: a factor on main's quantity (proportion) or on the computed ratio (equity,"
@@ -95,13 +96,13 @@ MEANINGS = {
     "daemon.tick_s": "longest pause between two looks",
     "daemon.order_entry": "how orders are sent",
     "daemon.max_closes_per_pass": "most positions closed within a minute without a closing execution on main for each",
-    "telegram.enabled": "send alerts to Telegram",
+    "telegram.enabled": "send alerts to Telegram; `mirrorctl telegram test` tries it",
     "telegram.token_env": "environment variable with the bot's token",
     "telegram.chat_id": "chat that gets the alerts",
     "telegram.allowed_chats": "chats that may send commands",
-    "telegram.mute": "hours in which only critical alerts are sent",
+    "telegram.mute": "hours in which only critical alerts are sent, the others after them; UTC where no zone is named",
     "telegram.api_base": "address of the Bot API",
-    "telegram.alerts": "alert types that are on or off",
+    "telegram.alerts": f"TYPE = true or false; all are on: {', '.join(AlertType)}",
 }
 
 _REACTIONS = {

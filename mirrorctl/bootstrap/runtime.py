@@ -13,6 +13,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from mirrorctl import __version__
 from mirrorctl.bootstrap.accounts import (
     Connected,
     check_distinct,
@@ -25,6 +26,8 @@ from mirrorctl.bootstrap.accounts import (
 )
 from mirrorctl.bootstrap.paper import find_paper, start_paper, stop_paper
 from mirrorctl.bootstrap.rings import GUARDED, check_rings
+from mirrorctl.bootstrap.telegram import close_sender, open_sender
+from mirrorctl.bootstrap.telegram_commands import open_inbound
 from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.bybit.link import wall_ms
 from mirrorctl.core.bybit.reader import AccountReader
@@ -50,12 +53,14 @@ from mirrorctl.core.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from mirrorctl.core.paper.server import PaperServer
+    from mirrorctl.telegram_notify.sender import Sender
 
 log = logging.getLogger(__name__)
 
 _JOIN_EVERY_S = 5.0
 _READY_WITHOUT_S = 5.0
 _COMMAND_READY_S = 10.0
+_LAST_ALERTS_S = {"run": 2.0, "run --once": 5.0}  # who delivers alerts, and how long what is left may take at the end
 
 
 class WallClock:
@@ -110,6 +115,7 @@ class Runtime:
         self.loop = Loop()
         self.engine: Engine
         self.paper: PaperServer | None = None
+        self.telegram: Sender | None = None
         self._command = command
         self._sends = sends
         self._hosts_paper = hosts_paper
@@ -117,7 +123,7 @@ class Runtime:
         self._exit = contextlib.ExitStack()
         self._locks = LockDirectory(home.locks_dir)
         self._lock: Lock | None = None
-        self._holder = Holder(pid=os.getpid(), profile=profile.name, command=command, since=_now())
+        self._holder = Holder(pid=os.getpid(), profile=profile.name, command=command, since=_now(), version=__version__)
         self._roles = [account.name for account in profile.accounts]
         self._waiting: dict[str, BybitRest] = {}
         self._connected: list[Connected] = []
@@ -152,6 +158,7 @@ class Runtime:
                     command=self._holder.command,
                     since=self._holder.since,
                     socket=str(server.path),
+                    version=self._holder.version,
                 )
             )
 
@@ -173,11 +180,16 @@ class Runtime:
         return outcome[0]
 
     def is_ready(self) -> bool:
-        """Streams are up and the first pass is done; a mirror that cannot be read does not hold this up for long."""
+        """Streams are up, the first pass is done, and Telegram said what it thinks of bot and chat.
+
+        A mirror that cannot be read does not hold this up for long, and neither does Telegram.
+        """
         engine = self.engine
         if not (engine.main.stream_up and engine.is_known(engine.main)):
             return False
         late = time.monotonic() - self._started > _READY_WITHOUT_S
+        if self.telegram is not None and not self.telegram.is_checked and not late:
+            return False
         return all(
             (mirror.sighted and mirror.mirror.stream_up and engine.is_known(mirror.mirror))
             or (late and bool(mirror.mirror.error))
@@ -226,6 +238,8 @@ class Runtime:
         self.engine = Engine(
             self.profile.policy, accounts, store, WallClock(), decode_frame, sends=self._sends, baseline=baseline
         )
+        self._deliver_alerts()
+        self._exit.callback(self.engine.conclude)  # while the store is open, and alerts are still delivered
         self.engine.start()
         for account in connected:
             self._stream(account)
@@ -235,6 +249,28 @@ class Runtime:
                 self.engine.absent[name] = error.message
                 log.warning("%s cannot be read: %s; trying again", name, error.message)
             self._spawn_joiner(store)
+        self._hear_commands()
+
+    def _hear_commands(self) -> None:
+        """From Telegram, where the profile allows chats: the daemon alone listens."""
+        if self._command == "run" and self.telegram is not None:
+            pace = self.telegram.pace
+            inbound = open_inbound(self.profile, self.engine, self.loop.call, self._rests, pace)
+            if inbound is not None:
+                self.telegram.commands = inbound.trouble
+                self._exit.callback(inbound.close, 0.3)
+
+    def _rests(self) -> dict[str, BybitRest]:
+        return {account.name: account.rest for account in self._connected}
+
+    def _deliver_alerts(self) -> None:
+        """Only what runs on its own tells people elsewhere; what a command finds is told by the next daemon."""
+        if not self._sends or self._command not in _LAST_ALERTS_S:
+            return
+        self.telegram = open_sender(self.profile, self.engine, self.loop.call)
+        if self.telegram is not None:
+            left_s = _LAST_ALERTS_S[self._command]
+            self._exit.callback(close_sender, self.telegram, self.engine.store, left_s)
 
     def _open_store(self) -> SqliteStore:
         path = self.home.store_path(self.profile.name)

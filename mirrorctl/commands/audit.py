@@ -47,7 +47,8 @@ def read_audit(session: Session) -> Document:
     from mirrorctl.bootstrap import auditor
 
     logs.to_nowhere()
-    found = auditor.audit(session.profile, session.home)
+    with session.terminal.progress("auditing every account"):
+        found = auditor.audit(session.profile, session.home)
     return {
         "schema": SCHEMA,
         "profile": session.profile.name,

@@ -17,6 +17,8 @@ from mirrorctl.core.store.locks import Holder, LockDirectory
 Listener = Callable[[dict[str, Any]], None]
 
 _STARTING_S = 5.0
+_WORKING = "waiting for the exchange"
+_DOING = {"sync": "bringing every mirror in step", "flatten": "cancelling and closing"}
 _PAUSE_S = 0.05
 
 
@@ -32,27 +34,29 @@ def carry_out(
 
     `profile` replaces the session's for the work done here: a daemon keeps its own.
     """
-    socket = _daemon_socket(session)
-    if socket is not None:
-        return call(socket, name, args, on_progress=listen)
-    from mirrorctl.bootstrap.runtime import Runtime
+    with session.terminal.progress(_DOING.get(name, _WORKING)):
+        socket = _daemon_socket(session)
+        if socket is not None:
+            return call(socket, name, args, on_progress=listen)
+        from mirrorctl.bootstrap.runtime import Runtime
 
-    used = profile or session.profile
-    logs.to_file(session.home.log_path(used.name))
-    with Runtime(used, session.home, name.replace(".", " "), hosts_paper=False) as runtime:
-        return runtime.execute(name, args, listen)
+        used = profile or session.profile
+        logs.to_file(session.home.log_path(used.name))
+        with Runtime(used, session.home, name.replace(".", " "), hosts_paper=False) as runtime:
+            return runtime.execute(name, args, listen)
 
 
 def rehearse(session: Session, name: str, args: dict[str, Any], *, hosts_paper: bool = False) -> dict[str, Any]:
     """The same for what only looks: nothing is sent, no lock is taken, the store is not touched."""
-    socket = _daemon_socket(session)
-    if socket is not None:
-        return call(socket, name, args)
-    from mirrorctl.bootstrap.runtime import Runtime
+    with session.terminal.progress("looking at every account; nothing is sent"):
+        socket = _daemon_socket(session)
+        if socket is not None:
+            return call(socket, name, args)
+        from mirrorctl.bootstrap.runtime import Runtime
 
-    logs.to_nowhere()
-    with Runtime(session.profile, session.home, name, sends=False, hosts_paper=hosts_paper) as runtime:
-        return runtime.execute(name, args, lambda _event: None)
+        logs.to_nowhere()
+        with Runtime(session.profile, session.home, name, sends=False, hosts_paper=hosts_paper) as runtime:
+            return runtime.execute(name, args, lambda _event: None)
 
 
 def unread_code(session: Session, unread: Sequence[str], names: Sequence[str] | None = None) -> int:

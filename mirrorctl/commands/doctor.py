@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mirrorctl.commands import amounts, doctor_tables, logs
+from mirrorctl.commands import amounts, choices, doctor_tables, logs
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.core.domain.errors import PartlyDone, UsageError
@@ -16,7 +16,8 @@ from mirrorctl.core.domain.policy import MAIN
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from mirrorctl.bootstrap.doctor import Checkup, Examined
+    from mirrorctl.bootstrap.doctor import Checkup
+    from mirrorctl.bootstrap.examined import Examined
     from mirrorctl.core.domain.account_checks import Check
     from mirrorctl.core.domain.copyability import Copyability
 
@@ -29,17 +30,24 @@ def doctor(
     context: typer.Context,
     symbols: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SYMBOL]...", help="What to copy; none: what main holds, orders and lately traded."),
+        typer.Argument(
+            metavar="[SYMBOL]...",
+            help="What to copy; none: what main holds, orders and lately traded.",
+            autocompletion=choices.symbols,
+        ),
     ] = None,
-    mirror: Annotated[str | None, typer.Option("--mirror", metavar="NAME", help="One mirror only, and main.")] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option("--mirror", metavar="NAME", help="One mirror only, and main.", autocompletion=choices.mirrors),
+    ] = None,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
-    """What is wrong with the accounts, and what the mirrors can copy.
+    """What is wrong with the accounts and the machine, and what the mirrors can copy.
 
-    It reads the accounts itself and sends nothing: keys, UIDs, rights, clock and position mode; then, for every symbol
-    and mirror, the smallest order that is copied, what rounding costs, and which targets are too small. Exits 3 with a
-    problem.
+    It reads the accounts itself and sends nothing: keys, UIDs, rights, clock, modes, leverage, streams; the daemon,
+    the store, the disk. Then, for every symbol and mirror, the smallest order that is copied, what rounding costs, and
+    which targets are too small. Each check is ok, a note, a warning or an error; exits 3 with a warning or an error.
 
     Example: mirrorctl doctor --mirror mirror BTCUSDT
     """
@@ -60,7 +68,8 @@ def _examine(session: Session, names: list[str], symbols: list[str]) -> Checkup:
     from mirrorctl.bootstrap.doctor import examine
 
     logs.to_nowhere()
-    return examine(session.profile, session.home, names, symbols)
+    with session.terminal.progress("examining every account"):
+        return examine(session.profile, session.home, names, symbols)
 
 
 def document_of(profile: str, found: Checkup) -> Document:
@@ -79,10 +88,9 @@ def document_of(profile: str, found: Checkup) -> Document:
 
 
 def _account(account: Examined) -> Document:
-    from mirrorctl.bootstrap.doctor import modes_of
-
     known = account.identity
-    modes = sorted(modes_of(account))
+    modes = sorted(account.modes)
+    margin = known.margin_mode if known else None
     wallet = account.view.wallet
     return {
         "account": account.name,
@@ -97,6 +105,8 @@ def _account(account: Examined) -> Document:
         "expires_in_days": known.expires_in_days if known else None,
         "clock_skew_ms": account.clock_offset_ms,
         "position_mode": modes[0] if len(modes) == 1 else "mixed" if modes else None,
+        "margin_mode": None if margin is None else margin.value,
+        "stream_ms": account.stream.ms if account.stream is not None else None,
         "equity": _text(wallet.equity if wallet is not None else None),
     }
 
@@ -104,6 +114,7 @@ def _account(account: Examined) -> Document:
 def _check(check: Check) -> Document:
     return {
         "check": check.check,
+        "state": check.state.value,
         "severity": check.severity.value,
         "account": check.account or None,
         "text": check.text,

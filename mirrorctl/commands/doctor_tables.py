@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,42 +13,40 @@ from mirrorctl.commands.grid import Grid
 
 Document = Mapping[str, Any]
 
+_MACHINE = "machine"
 _STYLES = {"critical": "bold red", "warning": "yellow", "info": "dim"}
+_STATES = {"ok": "green", "note": "", "warning": "yellow", "error": "bold red"}
 
 
 def doctor(document: Document) -> RenderableType:
-    """The accounts, what is wrong with them, then what every mirror can copy."""
-    parts: list[RenderableType] = [_accounts(document)]
-    parts += [_check(row) for row in document["checks"]]
+    """Every check with what it found and what to do, then what every mirror can copy."""
+    parts: list[RenderableType] = [_checks(document["checks"])]
     for mirror in document["mirrors"]:
         parts += [Text(""), Text(f"what {mirror['account']} copies", "bold"), *_mirror(mirror)]
-    verdict = "healthy: nothing found" if document["healthy"] else "not healthy: see above"
-    return Group(*parts, Text(""), Text(verdict, "green" if document["healthy"] else "red"))
+    return Group(*parts, Text(""), _verdict(document))
 
 
-def _accounts(document: Document) -> Grid:
-    table = Grid(("account",), ("uid", "equity"), ("trades", "withdraws", "address", "mode"), ("expires", "clock ms"))
-    for row in document["accounts"]:
-        known = row["state"] != UNKNOWN
-        days = row["expires_in_days"]
-        table.add_row(
-            row["account"],
-            str(row["uid"]) if known else Text(UNKNOWN, "red"),
-            row["equity"] or UNKNOWN,
-            _yes(row["can_trade"]),
-            _yes(row["can_withdraw"]),
-            UNKNOWN if row["ip_bound"] is None else "bound" if row["ip_bound"] else "any",
-            row["position_mode"] or NONE,
-            NONE if days is None else f"{days} days",
-            NONE if row["clock_skew_ms"] is None else str(row["clock_skew_ms"]),
-        )
+def _checks(rows: Iterable[Document]) -> Grid:
+    """An account's name stands at its first check only; what to do follows what was found, after an arrow."""
+    table = Grid(("account", "check", "state"), (), ("found",), prose=("found",))
+    before = ""
+    for row in rows:
+        name = row["account"] or _MACHINE
+        hint = ("\n→ ", row["hint"]) if row["hint"] else ()
+        found = Text.assemble(row["text"], *hint)
+        table.add_row("" if name == before else name, row["check"], Text(row["state"], _STATES[row["state"]]), found)
+        before = name
     return table
 
 
-def _check(row: Document) -> Text:
-    where = f"{row['account']}: " if row["account"] else ""
-    hint = f"; {row['hint']}" if row["hint"] else ""
-    return Text(f"{row['severity']}: {where}{row['text']}{hint}", _STYLES[row["severity"]])
+def _verdict(document: Document) -> Text:
+    if document["healthy"]:
+        return Text("healthy: nothing found", "green")
+    notes = [note for mirror in document["mirrors"] for row in mirror["symbols"] for note in row["notes"]]
+    found = [row["severity"] for row in (*document["checks"], *notes)]
+    counts = (("critical", "error"), ("warning", "warning"))
+    told = [f"{n} {word}{'s' if n > 1 else ''}" for severity, word in counts if (n := found.count(severity))]
+    return Text(f"not healthy: {', '.join(told)}", "red")
 
 
 def _mirror(mirror: Document) -> Iterator[RenderableType]:
@@ -94,7 +92,3 @@ def _targets(fit: Document) -> str:
     joined = ", ".join(str(number) for number in fit["joined_targets"])
     small = "; entries too small" if fit["small_entries"] else ""
     return f"{joined} joined{small}" if joined else f"whole{small}"
-
-
-def _yes(value: bool | None) -> str:
-    return UNKNOWN if value is None else "yes" if value else "no"

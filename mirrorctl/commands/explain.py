@@ -2,57 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mirrorctl.commands import amounts, desk, explain_tables
+from mirrorctl.commands import choices, desk, explain_tables
+from mirrorctl.commands.explain_events import events
+from mirrorctl.commands.explain_question import Question, ask
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
-from mirrorctl.core.domain.errors import UsageError
-from mirrorctl.core.domain.instruments import plain
+from mirrorctl.core.domain.actions import PlaceOrder
+from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.lens import PLAIN, lens_of
-from mirrorctl.core.domain.policy import MAIN
-from mirrorctl.core.domain.values import Severity
+from mirrorctl.core.domain.selection import selection_block
+from mirrorctl.core.domain.values import PositionSide
 
 if TYPE_CHECKING:
     from mirrorctl.core.domain.cycle import Copy
-    from mirrorctl.core.engine.records import Intent, MeasuredCopy
+    from mirrorctl.core.engine.records import Standing
+    from mirrorctl.core.store.following import EndedCopy
     from mirrorctl.core.store.sqlite import SqliteStore
 
 LIMIT = 100
 _MOST = 10_000
-_ALERTS = 1_000
 _ANSWER_S = 3.0
-_OVERLAP_MS = 1_000
-_SHORTEST = 8  # characters of an id: what a narrow table shows of one
 
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked: the intents of one order, or one symbol since `since_ms`.
-
-    `here` names the symbol that an account trades for main's.
-    """
-
-    here: Callable[[str, str], str]
-    symbol: str
-    order: str
-    since_ms: int
-    intents: list[Intent]
-
-    def concerns(self, account: str, symbol: str) -> bool:
-        """Whether a symbol of an account is what is asked about."""
-        return symbol == self.here(account, self.symbol)
-
-
 def explain(
     context: typer.Context,
-    about: Annotated[str, typer.Argument(metavar="ORDER|SYMBOL", help="An order id, a link id, or a symbol.")],
+    about: Annotated[
+        str,
+        typer.Argument(
+            metavar="ORDER|SYMBOL", help="An order id, a link id, or a symbol.", autocompletion=choices.symbols
+        ),
+    ],
     account: AccountOption = None,
     limit: Annotated[
         int, typer.Option("--limit", metavar="N", min=1, max=_MOST, help="At most N events, the newest.")
@@ -76,151 +63,104 @@ def read_explanation(session: Session, about: str, account: str | None, limit: i
 
     with SqliteStore(session.home.store_path(session.profile.name), read_only=True) as store:
         lenses = {mirror.name: lens_of(mirror) for mirror in session.profile.policy.mirrors}
-        question = _question(store, about, account, lambda name, symbol: lenses.get(name, PLAIN).symbol_here(symbol))
-        events = sorted(_events(store, question, account), key=lambda event: str(event["at"]))
-        copies = [copy for copy in store.copies() if _concerns(copy, question, account)]
+        question = ask(store, about, account, lambda name, symbol: lenses.get(name, PLAIN).symbol_here(symbol))
+        found = events(store, question, account)
+        sizes = list(_sizes(store, question, account))
         return {
             "schema": SCHEMA,
             "profile": session.profile.name,
             "at": now_text(),
             "order": question.order or None,
+            "about": _about(question),
             "symbol": question.symbol,
-            "sizes": [_size(copy) for copy in copies],
+            "cycle": _cycle(store, question),
+            "sizes": sizes,
+            "gates": _gates(session, store, question, account),
             "now": _now(session, question, account),
-            "events": events[-limit:],
-            "left_out": max(len(events) - limit, 0),
+            "events": found[-limit:],
+            "left_out": max(len(found) - limit, 0),
         }
 
 
-def _question(store: SqliteStore, about: str, account: str | None, here: Callable[[str, str], str]) -> Question:
-    everything = store.recent_intents(0)
-    if order := _order(everything, about):
-        found = [intent for intent in everything if order in _names(intent)]
-        symbol = found[0].action.symbol
-        asked = [i for i in found if i.action.symbol == symbol and account in (None, i.account)]
-        return Question(here, symbol, order, 0, asked)
-    journal = [intent for intent in everything if account in (None, intent.account)]
-    symbol = amounts.symbol(about)
-    since_ms = _began_ms(store, symbol)
-    intents = [i for i in journal if i.action.symbol == here(i.account, symbol) and i.created_ms >= since_ms]
-    known = intents or since_ms or any(row.symbol == symbol for row in store.alerts(_ALERTS))
-    if not known:
-        raise UsageError(
-            f'nothing is written down about "{about}"',
-            "an order id or link id as `mirrorctl history --json` lists them, or a symbol that was followed",
-        )
-    return Question(here, symbol, "", since_ms, intents)
+def _about(question: Question) -> Document | None:
+    """The order itself; null for a symbol, and for an order of main's that is not ours."""
+    from mirrorctl.core.domain.ids import parse
 
-
-def _order(journal: Sequence[Intent], about: str) -> str:
-    """The id that is meant: a whole one, or the beginning that a narrow table shows; "" when it is none.
-
-    Raises UsageError where several begin so.
-    """
-    names = {name for intent in journal for name in _names(intent)}
-    if about in names:
-        return about
-    found = sorted(name for name in names if len(about) >= _SHORTEST and name.startswith(about))
-    if len(found) > 1:
-        raise UsageError(f'"{about}" begins {len(found)} ids', f"give more of it: {', '.join(found[:3])}")
-    return found[0] if found else ""
-
-
-def _names(intent: Intent) -> tuple[str, ...]:
-    """Every id by which an order of the journal can be asked for."""
-    action = intent.action
-    return tuple(
-        name
-        for name in (
-            intent.order_id,
-            intent.main_order_id,
-            getattr(action, "order_id", ""),
-            getattr(action, "link_id", ""),
-        )
-        if name
-    )
-
-
-def _began_ms(store: SqliteStore, symbol: str) -> int:
-    """When main's newest cycle of the symbol began, with a little before it; 0 when none was seen."""
-    open_ = [cycle.started_ms for cycle in store.cycles() if cycle.symbol == symbol]
-    ended = [row.cycle.started_ms for row in store.ended_cycles(0) if row.cycle.symbol == symbol]
-    newest = max(open_ or ended, default=0)
-    return max(newest - _OVERLAP_MS, 0)
-
-
-def _concerns(copy: Copy, question: Question, account: str | None) -> bool:
-    asked = {account} if account else {intent.account for intent in question.intents} if question.order else None
-    return question.symbol in (copy.symbol, copy.source[0]) and (asked is None or copy.account in asked)
-
-
-def _events(store: SqliteStore, question: Question, account: str | None) -> Iterable[Document]:
-    """Sends, what the measuring saw of them, what was told, and how positions ended."""
-    from mirrorctl.core.engine.times import iso
-
-    links = {getattr(intent.action, "link_id", "") for intent in question.intents} - {""}
-    for intent in question.intents:
-        yield _sent(intent)
-    yield from _measured([copy for copy in store.measured_copies() if copy.link_id in links])
-    if question.order:
-        return
-    for alert in store.alerts(_ALERTS):
-        if not question.concerns(alert.account, alert.symbol) or alert.at_ms < question.since_ms:
-            continue
-        if account in (None, alert.account):
-            grave = "" if alert.severity is Severity.INFO else alert.severity.value
-            yield _event(iso(alert.at_ms), alert.account, alert.kind, alert.text, grave)
-    for row in store.closed_positions(question.since_ms):
-        if question.concerns(row.account, row.symbol) and account in (None, row.account):
-            text = f"{row.side.value} is closed: {row.reason}" + (", while no daemon watched" if row.late else "")
-            yield _event(iso(row.closed_ms), row.account, "closed", text)
-
-
-def _sent(intent: Intent) -> Document:
-    """One line of the journal: what, why, and what became of it."""
-    from mirrorctl.core.domain.scene import Planned
-    from mirrorctl.core.engine.status import action_json
-    from mirrorctl.core.engine.times import iso
-
-    row = action_json(Planned(intent.action))
-    outcome = intent.state.value
-    if intent.filled:
-        outcome += f", {plain(intent.filled)} filled"
-    if intent.code or intent.message:
-        outcome += f": {f'({intent.code}) ' if intent.code else ''}{intent.message}"
-    return _event(iso(intent.created_ms), intent.account, row["action"], row["reason"], outcome) | {
-        "side": row["side"],
-        "qty": row["qty"],
-        "price": row["price"],
-        "answered_ms": intent.updated_ms - intent.created_ms,
-        "order_id": intent.order_id or getattr(intent.action, "order_id", None) or None,
-        "order_link_id": getattr(intent.action, "link_id", None) or None,
-        "main_order_id": intent.main_order_id or None,
+    first = next((intent for intent in question.own if isinstance(intent.action, PlaceOrder)), None)
+    if first is None or not isinstance(first.action, PlaceOrder):
+        return None
+    action, link = first.action, parse(first.action.link_id)
+    return {
+        "account": first.account,
+        "symbol": action.symbol,
+        "role": action.role.name.lower(),
+        "attempt": None if link is None else link.attempt + 1,
+        "side": action.side.value,
+        "type": action.order_type.value,
+        "qty": action.qty,
+        "price": action.price,
+        "stop": action.stop_loss,
+        "reduce_only": action.reduce_only,
+        "state": first.state.value,
+        "filled": first.filled,
+        "order_id": first.order_id or None,
+        "order_link_id": action.link_id,
+        "main_order_id": first.main_order_id or None,
     }
 
 
-def _measured(copies: Sequence[MeasuredCopy]) -> Iterable[Document]:
-    """Main's fills, each once for all mirrors that followed it, and each mirror's first fill of it."""
+def _cycle(store: SqliteStore, question: Question) -> Document | None:
+    """Main's position that all of it belongs to, from flat to flat; null where none was seen."""
     from mirrorctl.core.engine.times import iso
 
-    followed: dict[int, list[str]] = {}
-    for copy in copies:
-        followed.setdefault(copy.main_exec_ms, []).append(copy.account)
-    for at_ms, accounts in followed.items():
-        names = ", ".join(dict.fromkeys(accounts))
-        yield _event(iso(at_ms), MAIN, "fill", f"main's fill that {names} followed")
-    for copy in copies:
-        worse = "" if copy.slippage_bps is None else f", {plain(copy.slippage_bps)} bps worse than main"
-        took = f"first fill {copy.mirror_exec_ms - copy.main_exec_ms} ms after main's{worse}"
-        yield _event(iso(copy.mirror_exec_ms), copy.account, "fill", took)
+    cycle = question.cycle
+    if cycle is None:
+        return None
+    trade = next((trade for trade in store.trades() if trade.key == cycle.key), None)
+    if question.ended_ms is not None:
+        trade = None
+    return {
+        "symbol": cycle.symbol,
+        "side": cycle.side.value,
+        "tag": cycle.tag,
+        "origin": cycle.origin,
+        "started_at": iso(cycle.started_ms),
+        "ended_at": None if question.ended_ms is None else iso(question.ended_ms),
+        "approach": None if trade is None else trade.approach or None,
+        "stop": None if trade is None else trade.stop,
+    }
 
 
-def _event(at: str | None, account: str, kind: str, text: str, outcome: str = "") -> Document:
-    return {"at": at, "account": account, "kind": kind, "text": text, "outcome": outcome or None}
+def _sizes(store: SqliteStore, question: Question, account: str | None) -> Iterator[Document]:
+    """How each mirror's size is made in the open cycle, or was in the one that ended, and what keeps it away (A3)."""
+    accounts = {intent.account for intent in question.intents} if question.order else None
+
+    def asked(name: str) -> bool:
+        return account in (None, name) and (accounts is None or name in accounts)
+
+    cycle = question.cycle
+    if question.ended_ms is None:
+        for copy in store.copies():
+            if question.symbol in (copy.symbol, copy.source[0]) and asked(copy.account):
+                yield _size(copy) | {"last": _last(question, copy.account)}
+    elif cycle is not None:
+        for row in store.ended_copies(question.ended_ms):
+            if row.tag == cycle.tag and row.source == cycle.key and asked(row.account):
+                yield _ended(row) | {"last": _last(question, row.account)}
+
+
+def _last(question: Question, account: str) -> str | None:
+    """The newest sizing that was sent for the mirror, in the journal's words; null where none was, or for an order."""
+    if question.order:
+        return None
+    sized = (Role.TWIN, Role.CORRECTION, Role.REDUCTION)
+    for intent in reversed(question.intents):
+        if intent.account == account and isinstance(intent.action, PlaceOrder) and intent.action.role in sized:
+            return intent.action.reason
+    return None
 
 
 def _size(copy: Copy) -> Document:
-    """How a mirror's size is made in the open cycle, and what keeps it from it (A3)."""
     return {
         "account": copy.account,
         "symbol": copy.symbol,
@@ -237,6 +177,62 @@ def _size(copy: Copy) -> Document:
     }
 
 
+def _ended(row: EndedCopy) -> Document:
+    """The same of a cycle that is over, as far as it was kept."""
+    return {
+        "account": row.account,
+        "symbol": row.symbol,
+        "side": row.side.value,
+        "follows": {"symbol": row.source[0], "side": row.source[1].value},
+        "ratio": row.ratio,
+        "formula": row.unsized or row.formula,
+        "cap": None,
+        "out": row.out or None,
+        "held": row.held or None,
+        "skipped": None,
+        "own_stop": None,
+        "ended": True,
+    }
+
+
+def _gates(session: Session, store: SqliteStore, question: Question, account: str | None) -> list[Document]:
+    """What the profile and the trader keep entries of each mirror away with at this moment; none: nothing does."""
+    policy, standings = session.profile.policy, store.standings()
+    sides = tuple(PositionSide) if question.cycle is None else (question.cycle.side,)
+    found = []
+    for mirror in policy.mirrors:
+        if account not in (None, mirror.name) or (question.order and not _touches(question, mirror.name)):
+            continue
+        here = lens_of(mirror).symbol_here(question.symbol)
+        blocks = [] if policy.mirroring else ["ENABLE_MIRROR_TRADING=false: no mirror follows"]
+        blocks += [] if mirror.enabled else ["disabled in the profile"]
+        filters = [selection_block(mirror.filter, question.symbol, side, _wall_ms()) for side in sides]
+        blocks += [filters[0]] if all(filters) else []
+        blocks += [
+            _standing(row)
+            for row in standings
+            if row.account in ("", mirror.name) and row.symbol in ("", here, question.symbol)
+        ]
+        found.append({"account": mirror.name, "symbol": here, "blocks": blocks})
+    return found
+
+
+def _touches(question: Question, account: str) -> bool:
+    return any(intent.account == account for intent in question.intents)
+
+
+def _standing(row: Standing) -> str:
+    from mirrorctl.core.engine.records import StandingKind
+
+    words = {StandingKind.PAUSE: "paused", StandingKind.HALT: "halted", StandingKind.PARK: "parked"}
+    whole = "" if row.symbol else ", every symbol"
+    return f"{words[row.kind]}{whole}" + (f": {row.reason}" if row.reason else "")
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def _now(session: Session, question: Question, account: str | None) -> Document | None:
     """What the daemon holds back now; null when none answers, for then nobody knows."""
     holder = desk.holder_of(session)
@@ -245,7 +241,7 @@ def _now(session: Session, question: Question, account: str | None) -> Document 
     status = desk.ask_status(holder, _ANSWER_S)
     if status is None:
         return None
-    return {
+    found: Document = {
         name: [
             row
             for row in status[name]
@@ -253,3 +249,10 @@ def _now(session: Session, question: Question, account: str | None) -> Document 
         ]
         for name in ("held", "drift", "parked")
     }
+    wants = status.get("wants") or {}
+    found["wants"] = {
+        name: {leg.split()[-1]: want for leg, want in legs.items() if question.concerns(name, leg.split()[0])}
+        for name, legs in wants.items()
+        if account in (None, name)
+    }
+    return found

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mirrorctl.commands import desk, tables
+from mirrorctl.commands import choices, desk, tables
 from mirrorctl.commands.confirm import confirm_by_name
 from mirrorctl.commands.options import AccountOption, DryRunOption, JsonOption, ProfileOption, YesOption
 from mirrorctl.commands.session import SCHEMA, open_session
@@ -22,7 +22,10 @@ def flatten(
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     confirmed: Annotated[
-        str | None, typer.Option("--confirm", metavar="PROFILE", help="The profile's name, with --yes.")
+        str | None,
+        typer.Option(
+            "--confirm", metavar="PROFILE", help="The profile's name, with --yes.", autocompletion=choices.profiles
+        ),
     ] = None,
     as_json: JsonOption = False,
     profile: ProfileOption = None,

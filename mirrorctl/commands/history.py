@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mirrorctl.commands import amounts, record_tables
+from mirrorctl.commands import amounts, choices, record_tables
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.core.domain.errors import UsageError
@@ -26,7 +26,10 @@ Document = dict[str, Any]
 def history(
     context: typer.Context,
     symbol: Annotated[
-        str | None, typer.Option("--symbol", metavar="SYMBOL", help="One symbol only, for example BTCUSDT.")
+        str | None,
+        typer.Option(
+            "--symbol", metavar="SYMBOL", help="One symbol only, for example BTCUSDT.", autocompletion=choices.symbols
+        ),
     ] = None,
     account: AccountOption = None,
     limit: Annotated[
@@ -92,7 +95,7 @@ def verify_journal(session: Session) -> Document:
     from mirrorctl.core.store.sqlite import SqliteStore
 
     path = session.home.store_path(session.profile.name)
-    with SqliteStore(path, read_only=True) as store:
+    with session.terminal.progress("checking the journal"), SqliteStore(path, read_only=True) as store:
         found, unchained = store.verify(), store.is_migrated_copy
     fault = found.fault
     return {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mirrorctl.commands import amounts, desk
+from mirrorctl.commands import amounts, choices, desk
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
 from mirrorctl.commands.reading import check_symbol
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
@@ -17,7 +17,9 @@ from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 if TYPE_CHECKING:
     from mirrorctl.core.engine.standings import Standings
 
-SymbolOption = Annotated[str | None, typer.Option("--symbol", metavar="SYMBOL", help="One symbol only.")]
+SymbolOption = Annotated[
+    str | None, typer.Option("--symbol", metavar="SYMBOL", help="One symbol only.", autocompletion=choices.symbols)
+]
 
 Args = dict[str, Any]
 
@@ -57,15 +59,28 @@ def resume(
     """
     session = open_session(context, profile, as_json)
     result = _carry_out(session, "resume", _args(session, account, symbol), _resume)
-    lines = [
-        f"ended: {row['kind']} of {row['account'] or 'every account'}, {row['symbol'] or 'every symbol'}"
-        for row in result["ended"]
-    ]
-    lines += [f"{row['account']} halts again: {row['reason']}" for row in result.get("still") or ()]
+    lines = _ended(result)
     nothing = "nothing was paused or parked"
     if account or symbol:
         nothing += " by just that name; `mirrorctl resume` ends every pause"
     session.terminal.result({"schema": SCHEMA, "profile": session.profile.name, **result}, *(lines or [nothing]))
+
+
+def carried_out(session: Session, name: str, account: str | None) -> list[str]:
+    """Have an account (None: every one) paused or resumed as the commands do it; says what came of it."""
+    args = _args(session, account, None)
+    if name == "pause":
+        _carry_out(session, name, args, _pause)
+        return [f"paused: {account or 'every account'}"]
+    return _ended(_carry_out(session, name, args, _resume)) or ["nothing was paused or parked"]
+
+
+def _ended(result: Args) -> list[str]:
+    lines = [
+        f"ended: {row['kind']} of {row['account'] or 'every account'}, {row['symbol'] or 'every symbol'}"
+        for row in result["ended"]
+    ]
+    return lines + [f"{row['account']} halts again: {row['reason']}" for row in result.get("still") or ()]
 
 
 def _args(session: Session, account: str | None, symbol: str | None) -> Args:

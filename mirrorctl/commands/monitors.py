@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from mirrorctl.commands import amounts, desk, logs, monitor_tables
 from mirrorctl.commands.confirm import check_askable, confirm
+from mirrorctl.commands.help_pages import Commands
 from mirrorctl.commands.options import JsonOption, ProfileOption, SideOption, SymbolArgument, YesOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.core.domain.errors import UsageError
@@ -17,7 +18,7 @@ from mirrorctl.core.domain.errors import UsageError
 if TYPE_CHECKING:
     from mirrorctl.core.store.locks import Lock
 
-app = typer.Typer(add_completion=False, help="What is watched: every position, its phase, stop and targets.")
+app = Commands(add_completion=False, help="What is watched: every position, its phase, stop and targets.")
 
 Document = dict[str, Any]
 

@@ -12,19 +12,19 @@ from urllib.parse import urlsplit
 
 import typer
 
-from mirrorctl.commands import amounts, desk, logs, tables
+from mirrorctl.commands import amounts, choices, desk, logs, tables
+from mirrorctl.commands.help_pages import Commands
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.commands.signals import stopping_on_signals
 from mirrorctl.core.domain.errors import Refused, Rejected, Unavailable, UsageError
 from mirrorctl.core.paper import fault_catalogue
 from mirrorctl.core.paper.fault_catalogue import Lasts
+from mirrorctl.core.paper.instruments import CATALOGUE
 from mirrorctl.core.paper.refusals import Refusal
 from mirrorctl.core.profile.model import Environment
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="The paper exchange: serve it, set prices, break things."
-)
+app = Commands(no_args_is_help=True, help="The paper exchange: serve it, set prices, break things.")
 
 _TIMEOUT_S = 5.0
 
@@ -96,7 +96,9 @@ def serve(
 @app.command()
 def price(
     context: typer.Context,
-    symbol: Annotated[str, typer.Argument(metavar="SYMBOL")],
+    symbol: Annotated[
+        str, typer.Argument(metavar="SYMBOL", help="For example BTCUSDT.", autocompletion=choices.symbols)
+    ],
     to: Annotated[str | None, typer.Argument(metavar="[PRICE]", help="Trades through everything on the way.")] = None,
     gap: Annotated[bool, typer.Option("--gap", help="Jump there: nothing trades on the way.")] = False,
     release: Annotated[bool, typer.Option("--release", help="Let the price walk again.")] = False,
@@ -114,14 +116,16 @@ def price(
     body: Body = {"symbol": name, "release": True}
     if to is not None:
         body = {"symbol": name, "price": amounts.positive(to, "price"), "pin": True, "gap": gap}
-    _post(session, "/paper/price", body)
+    _post(session, "/paper/price", body, f"it lists {', '.join(item.symbol for item in CATALOGUE)}")
     _done(session, body, f"{name}: released" if release else f"{name}: {body['price']}, held there")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})  # an amount may begin with a minus
 def deposit(
     context: typer.Context,
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="main, or the name of a mirror.")],
+    account: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="main, or the name of a mirror.", autocompletion=choices.accounts)
+    ],
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="USDT to pay in; negative: to pay out.")],
     as_json: JsonOption = False,
     profile: ProfileOption = None,
@@ -133,7 +137,7 @@ def deposit(
     session = _open(context, profile, as_json)
     body: Body = {"account": account, "amount": amounts.signed(amount, "AMOUNT")}
     session.check_account(account)
-    answer = _post(session, "/paper/deposit", body)
+    answer = _post(session, "/paper/deposit", body, "`mirrorctl balance` shows what is available")
     _done(session, {**body, **answer}, f"{account}: wallet balance {answer['balance']} USDT")
 
 
@@ -168,8 +172,13 @@ def reset(context: typer.Context, as_json: JsonOption = False, profile: ProfileO
 @app.command(epilog=EPILOG)
 def fault(
     context: typer.Context,
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="What goes wrong; see below.")] = None,
-    account: Annotated[str | None, typer.Option(metavar="NAME", help="One account only.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="[KIND]", help="What goes wrong; see below.", autocompletion=choices.fault_kinds),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One account only.", autocompletion=choices.accounts)
+    ] = None,
     target: Annotated[str, typer.Option(metavar="PATH|TOPIC", help="One path or topic only.")] = "",
     count: Annotated[int | None, typer.Option(metavar="N", min=1, help="How often it strikes. Default: 1.")] = None,
     seconds: Annotated[str | None, typer.Option("--for", metavar="S", help="For so many seconds.")] = None,
@@ -191,7 +200,7 @@ def fault(
         what = "--clear takes nothing else" if clear else "give a KIND"
         raise UsageError(what, "mirrorctl paper fault --clear" if clear else "mirrorctl paper fault refuse")
     if sum(lasts) > 1:
-        raise UsageError("give one of --count, --for and --forever")
+        raise UsageError("give one of --count, --for and --forever", "how often, for how long, or until it is cleared")
     if clear:
         _post(session, "/paper/fault/clear", {})
         _end_silence(session)
@@ -223,11 +232,14 @@ def _break(session: Session, wish: Wish, count: int | None, for_ms: int | None, 
     entry = _checked(fault_catalogue.find, wish.kind)
     args = _checked(fault_catalogue.check, entry, wish.account, wish.target, wish.args)
     if entry.lasts is not Lasts.USES and (count is not None or (entry.lasts is Lasts.NOW and (for_ms or forever))):
-        raise UsageError(f"{entry.kind} takes place {entry.lasts.value}: no --count, --for or --forever")
+        raise UsageError(
+            f"{entry.kind} takes place {entry.lasts.value}: no --count, --for or --forever", "leave that option out"
+        )
     if entry.lasts is Lasts.NOW:
         answer = _post(session, entry.route, fault_catalogue.at_once(entry, wish.account, wish.target, args))
         if answer.get("retCode"):
-            raise Rejected(f"{wish.target}: {answer['retMsg']} ({answer['retCode']})", "", int(answer["retCode"]))
+            hint = "`mirrorctl positions` and `orders` show what there is to break"
+            raise Rejected(f"{wish.target}: {answer['retMsg']} ({answer['retCode']})", hint, int(answer["retCode"]))
         document = {"kind": entry.kind, "account": wish.account, "target": wish.target, "args": args, "answer": answer}
         _done(session, document, f"{entry.kind}: {_told(answer)}")
         return
@@ -270,11 +282,11 @@ def _argument(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _post(session: Session, path: str, body: Body) -> Body:
-    return _request(session, "POST", path, body)
+def _post(session: Session, path: str, body: Body, hint: str = "") -> Body:
+    return _request(session, "POST", path, body, hint)
 
 
-def _request(session: Session, method: str, path: str, body: Body | None) -> Body:
+def _request(session: Session, method: str, path: str, body: Body | None, hint: str = "") -> Body:
     import requests
 
     from mirrorctl.bootstrap.accounts import endpoints_of
@@ -291,7 +303,7 @@ def _request(session: Session, method: str, path: str, body: Body | None) -> Bod
                 "start it with `mirrorctl paper serve` or `mirrorctl run`",
             ) from error
     if response.status_code != requests.codes.ok:
-        raise UsageError(f"the paper exchange refused: {answer.get('error', response.status_code)}")
+        raise UsageError(f"the paper exchange refused: {answer.get('error', response.status_code)}", hint)
     return answer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,11 +17,13 @@ from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption,
 from mirrorctl.commands.reading import Reading, exit_code, read_accounts
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.commands.terminal import error_document
+from mirrorctl.commands.times import zoned
 from mirrorctl.commands.wants import Known, find_known
 from mirrorctl.core.domain.account import Order, Position, Wallet
 from mirrorctl.core.domain.errors import UsageError
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.domain.potential import stops_of, targets_of
 from mirrorctl.core.domain.values import StopKind
 
 _EVERY_S = 2.0
@@ -139,7 +141,7 @@ def _show(
 
 def _frame(document: Document, table: Callable[[Document], RenderableType]) -> RenderableType:
     """One look with its time: a screen that stands still must be told from figures that do."""
-    return Group(table(document), Text(f"at {document['at']}", "dim"))
+    return Group(table(document), Text(f"at {zoned(document['at'])}", "dim"))
 
 
 def _watch(session: Session, draw: Callable[[], RenderableType]) -> None:
@@ -149,7 +151,7 @@ def _watch(session: Session, draw: Callable[[], RenderableType]) -> None:
         while True:
             out.print(draw())
             time.sleep(_EVERY_S)
-    with Live(draw(), console=out, auto_refresh=False) as live:
+    with Live(draw(), console=out, auto_refresh=False) as live, session.terminal.drawn_on():
         while True:
             time.sleep(_EVERY_S)
             live.update(draw(), refresh=True)
@@ -193,40 +195,17 @@ def position_row(row: Position, orders: Sequence[Order], account: str, known: Kn
 
 def _stop(row: Position, orders: Sequence[Order]) -> Document | None:
     """The position's own stop; without one the Partial stop that comes first, with the quantity it covers."""
-    if row.stop_loss:
-        return {"price": row.stop_loss, "qty": row.size}
-    partial = [
-        (o.trigger_price, o.leaves_qty) for o in _exits(row, orders) if o.stop_kind is StopKind.PARTIAL_STOP_LOSS
-    ]
-    known = [(price, qty) for price, qty in partial if price is not None]
-    if not known or row.side is None:
-        return None
-    sign = row.side.sign
-    price, qty = max(known, key=lambda pair: pair[0] * sign)
-    return {"price": price, "qty": qty}
+    first = next(iter(stops_of(row, orders, _leaves)), None)
+    return None if first is None else {"price": first.price, "qty": first.qty or row.size}
 
 
 def _targets(row: Position, orders: Sequence[Order]) -> list[Document]:
     """The position's own take-profit, then reduce-only limits and Partial take-profits, nearest first."""
-    if row.side is None:
-        return []
-    sign = row.side.sign
-    rungs: list[tuple[Decimal, Decimal]] = []
-    for order in _exits(row, orders):
-        partial = order.stop_kind is StopKind.PARTIAL_TAKE_PROFIT
-        price = order.trigger_price if partial else order.price
-        if price is not None and (partial or (order.reduce_only and not order.stop_kind.position_bound)):
-            rungs.append((price, order.leaves_qty))
-    rungs.sort(key=lambda rung: rung[0] * sign)
-    found: list[Document] = [{"price": row.take_profit, "qty": row.size}] if row.take_profit else []
-    return found + [{"price": price, "qty": qty} for price, qty in rungs]
+    return [{"price": at.price, "qty": at.qty or row.size} for at in targets_of(row, orders, _leaves)]
 
 
-def _exits(row: Position, orders: Sequence[Order]) -> Iterator[Order]:
-    """Open orders on the exit side of a position."""
-    for order in orders:
-        if (order.symbol, order.position_idx) == row.key and row.side is not None and order.side is row.side.exit:
-            yield order
+def _leaves(order: Order) -> Decimal:
+    return order.leaves_qty
 
 
 def _order(row: Order) -> Document:

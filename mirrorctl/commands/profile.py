@@ -1,4 +1,4 @@
-"""`profile`: list, show, check and choose profiles."""
+"""`profile`: list, show, check, choose and write profiles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mirrorctl.commands import tables
+from mirrorctl.commands import choices, profile_draft, profile_import, tables
+from mirrorctl.commands.help_pages import Commands
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.core.domain.errors import ProfileError
@@ -15,11 +16,12 @@ from mirrorctl.core.profile.catalogue import default_reference, list_profiles
 from mirrorctl.core.profile.load import load_profile, read_profile
 from mirrorctl.core.profile.model import Profile
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Profiles: which accounts, where, and by what rules."
-)
+app = Commands(no_args_is_help=True, help="Profiles: which accounts, where, and by what rules.")
 
-NameArgument = Annotated[str | None, typer.Argument(metavar="[NAME|PATH]", help="Default: the profile in use.")]
+NameArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME|PATH]", help="Default: the profile in use.", autocompletion=choices.profiles),
+]
 
 
 @app.command("list")
@@ -93,7 +95,7 @@ def check(
 @app.command()
 def use(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME|PATH")],
+    name: Annotated[str, typer.Argument(metavar="NAME|PATH", help="Which one.", autocompletion=choices.profiles)],
     repin: Annotated[
         bool, typer.Option("--repin", help="Accept whatever accounts its keys belong to at the next start.")
     ] = False,
@@ -114,6 +116,10 @@ def use(
     session.terminal.result(
         {"schema": SCHEMA, **_head(found), "unpinned": forgotten}, f"in use: {found.name} ({found.environment})", *notes
     )
+
+
+app.command("new")(profile_draft.new)
+app.command("import-env")(profile_import.import_env)
 
 
 def _head(found: Profile) -> dict[str, Any]:

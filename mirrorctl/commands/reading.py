@@ -41,7 +41,7 @@ def read_accounts(
     session: Session, names: Sequence[str], read: Callable[[BybitRest], T], *, timeout_s: float = 5.0
 ) -> list[Reading[T]]:
     """Read every named account at once, in their order. Raises ProfileError for keys that are not set, and
-    Unavailable when the embedded paper exchange does not run."""
+    Unavailable when the embedded paper exchange does not run. Who waits long is told what is read."""
     from mirrorctl.bootstrap.accounts import clients
 
     rests = clients(session.profile, session.home, names=names, timeout_s=timeout_s)
@@ -53,7 +53,8 @@ def read_accounts(
             return Reading(name, None, error)
 
     try:
-        with ThreadPoolExecutor(max_workers=max(len(names), 1)) as pool:
+        what = names[0] if len(names) == 1 else f"{len(names)} accounts"
+        with session.terminal.progress(f"reading {what}"), ThreadPoolExecutor(max_workers=max(len(names), 1)) as pool:
             return list(pool.map(ask, names))
     finally:
         for rest in rests.values():

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from mirrorctl.commands.cells import NONE, UNKNOWN, money, number
+from mirrorctl.commands.cells import NONE, UNKNOWN, money
 from mirrorctl.commands.grid import Grid
+from mirrorctl.commands.mirror_tables import mirrors
 from mirrorctl.commands.tables import asked
+from mirrorctl.commands.times import brief, head, local, zoned
 from mirrorctl.core.domain.instruments import plain
 
 Document = Mapping[str, Any]
 
 _NOT_AVAILABLE = "n/a"
-_YEAR = len("2026-")  # a journal is of late; `--json` has the whole time
 _TENTH = Decimal("0.1")
 _CENT = Decimal("0.01")
 
@@ -40,7 +40,7 @@ def stats(document: Document) -> RenderableType:
             money(row["net_pnl"], signed=True),
             str(row["standing"]),
         )
-    parts: list[RenderableType] = [Text(f"since {local(document['since'])}", "dim")]
+    parts: list[RenderableType] = [Text(f"since {zoned(document['since'])}", "dim")]
     parts += [table] if known else []
     parts += list(_remarks(known))
     parts += [
@@ -48,21 +48,23 @@ def stats(document: Document) -> RenderableType:
         for row in document["accounts"]
         if row["trades"] is None
     ]
-    return Group(*parts, *([_copies(document["mirrors"])] if document["mirrors"] else []))
+    return Group(*parts, *(mirrors(document["mirrors"]) if document["mirrors"] else ()))
 
 
 def history(document: Document) -> RenderableType:
     """The journal, then the positions that ended; the newest last."""
     parts: list[RenderableType] = []
     if document["journal"]:
-        columns = ("time", "account", "action", "symbol", "side")
+        columns = (head("time", (row["at"] for row in document["journal"])), "account", "action", "symbol", "side")
         journal = Grid(columns, ("qty", "price"), ("state", "why"), prose=("why",))
         for row in document["journal"]:
             what = (row["account"], row["action"], row["symbol"], row["side"] or NONE, *asked(row))
-            journal.add_row(local(row["at"])[_YEAR:], *what, row["state"], "; ".join(_why(row)))
+            journal.add_row(brief(row["at"]), *what, row["state"], "; ".join(_why(row)))
         parts.append(journal)
     if document["trades"]:
-        trades = Grid(("closed", "account", "symbol", "side", "opened", "approach", "reason"), prose=("reason",))
+        closed = head("closed", (row["closed_at"] for row in document["trades"]))
+        opened_head = head("opened", (row["opened_at"] for row in document["trades"]))
+        trades = Grid((closed, "account", "symbol", "side", opened_head, "approach", "reason"), prose=("reason",))
         for row in document["trades"]:
             reason = f"{row['reason']}, while no daemon watched" if row["late"] else row["reason"]
             opened = UNKNOWN if row["opened_at"] is None else local(row["opened_at"])
@@ -93,17 +95,12 @@ def verified(document: Document) -> RenderableType:
             Text(f"the journal is as it was written: {count}, row {rows}", "green"),
             Text(f"hash of the newest row: {document['last_hash']}", "dim"),
         )
-    when = "" if fault["at"] is None else f", written {local(fault['at'])}"
+    when = "" if fault["at"] is None else f", written {zoned(fault['at'])}"
     intent = "" if fault["intent"] is None else f" (intent {fault['intent']}{when})"
     return Group(
         Text(f"the journal is not as it was written: {fault['kind']}: {fault['text']}{intent}", "bold red"),
         Text(f"this is the first such place; {count} were read from {document['store']}", "dim"),
     )
-
-
-def local(at: str) -> str:
-    """A document's time as people read it: their own, to the second."""
-    return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _why(row: Document) -> Iterable[str]:
@@ -113,23 +110,6 @@ def _why(row: Document) -> Iterable[str]:
         yield f"{plain(row['filled'])} filled"
     if row["message"]:
         yield row["message"]
-
-
-def _copies(rows: Iterable[Document]) -> Grid:
-    table = Grid(
-        ("mirror",),
-        ("copies", "ms p50", "p95", "p99", "slippage bps p50", "p95", "longest naked ms"),
-    )
-    for row in rows:
-        latency, slippage = row["latency_ms"]["total"], row["slippage_bps"]
-        table.add_row(
-            row["account"],
-            _count(row["copies"]),
-            *(_count(latency[name], _NOT_AVAILABLE) for name in ("p50", "p95", "p99")),
-            *(number(slippage[name], _NOT_AVAILABLE) for name in ("p50", "p95")),
-            _count(row["naked_ms_max"], _NOT_AVAILABLE),
-        )
-    return table
 
 
 def _remarks(rows: Iterable[Document]) -> Iterable[Text]:
@@ -142,7 +122,3 @@ def _remarks(rows: Iterable[Document]) -> Iterable[Text]:
         if row["unrecorded"]:
             text = f"{row['account']}: {row['unrecorded']} not counted: the exchange has no record of the result yet"
             yield Text(text, "yellow")
-
-
-def _count(value: int | None, missing: str = UNKNOWN) -> Text:
-    return Text(missing, "dim") if value is None else Text(str(value))

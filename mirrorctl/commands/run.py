@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,10 @@ from mirrorctl.commands.options import DryRunOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.commands.signals import stopping_on_signals
 from mirrorctl.core.domain.errors import PartlyDone, UsageError
+from mirrorctl.core.engine.channel import ChannelState
+
+if TYPE_CHECKING:
+    from mirrorctl.bootstrap.runtime import Runtime
 
 _ONCE_S = 20.0
 _FINDINGS = 3
@@ -59,6 +63,7 @@ def _preview(session: Session) -> None:
 
 def _daemon(session: Session) -> None:
     from mirrorctl.bootstrap.runtime import Runtime
+    from mirrorctl.core.engine.daemon_events import daemon_started, daemon_stopped
 
     profile = session.profile
     logs.of_daemon(session.home.log_path(profile.name))
@@ -70,15 +75,28 @@ def _daemon(session: Session) -> None:
         runtime.loop.run(runtime.engine, until=runtime.is_ready)
         if not runtime.loop.stopping:
             ready_at = now_text()
+            daemon_started(runtime.engine)
             log.info("following %s: %s", profile.name, ", ".join(runtime.engine.accounts))
             if not profile.policy.mirroring:
                 log.warning("ENABLE_MIRROR_TRADING is false: the mirrors are looked at, nothing is sent for them")
+            _tell_telegram(session, runtime)
             session.terminal.announce("ready")
             runtime.loop.run(runtime.engine)
+        daemon_stopped(runtime.engine, signals.name)
     if session.terminal.as_json:
         session.terminal.result(
             {"schema": SCHEMA, "profile": profile.name, "ready_at": ready_at, "stopped_at": now_text()}
         )
+
+
+def _tell_telegram(session: Session, runtime: Runtime) -> None:
+    """A wrong token or chat is told at the start, not when the first alert is lost (A70); positions are kept anyway."""
+    health = None if runtime.telegram is None else runtime.telegram.health()
+    if health is None or health.state is ChannelState.OK:
+        return
+    kind = "error" if health.state is ChannelState.REFUSED else "warning"
+    session.terminal.announce(f"{kind}: telegram: {health.error or 'no answer yet'}")
+    session.terminal.announce(f"hint: {health.hint or 'check the network'}; alerts wait until then")
 
 
 def _once(session: Session) -> None:
@@ -96,6 +114,7 @@ def _once(session: Session) -> None:
     with stopping_on_signals(runtime.loop.stop) as signals, runtime:
         signals.loop_runs = True
         runtime.loop.run(runtime.engine, until=done)
+        _tell_telegram(session, runtime)
         found = snapshot(runtime.engine)
         in_step = converged(runtime.engine)
     if runtime.loop.stopping:

@@ -6,14 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import typer
 
 from mirrorctl.commands.terminal import Terminal
 from mirrorctl.core.domain.errors import UsageError
 from mirrorctl.core.profile.catalogue import Home, find_home
-from mirrorctl.core.profile.load import load_profile
-from mirrorctl.core.profile.model import Profile
+
+if TYPE_CHECKING:
+    from mirrorctl.core.profile.model import Profile
 
 SCHEMA = 1
 
@@ -31,6 +33,8 @@ class Session:
     @property
     def profile(self) -> Profile:
         if self._profile is None:
+            from mirrorctl.core.profile.load import load_profile
+
             self._profile = load_profile(self.reference, self.environ, self.home)
         return self._profile
 

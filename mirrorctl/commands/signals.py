@@ -17,14 +17,16 @@ class Stopped(Exception):
 
 
 class Signals:
-    """What a signal does: ends the start while nothing runs yet, stops the loop afterwards."""
+    """What a signal does: ends the start while nothing runs yet, stops the loop afterwards. `name`: of the first."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self.loop_runs = False
+        self.name = ""
         self._stop = stop
         self._timer: threading.Timer | None = None
 
-    def on_signal(self, _signal: int, _frame: FrameType | None) -> None:
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.name = self.name or signal.Signals(number).name
         self._stop()
         if self._timer is None:
             # What hangs on a dead exchange must not hold up a stop: the journal is written, the kernel frees the locks.

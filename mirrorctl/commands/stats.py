@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mirrorctl.bootstrap.figures import Ledger, read_ledger
 from mirrorctl.commands import record_tables
+from mirrorctl.commands.fidelity import fidelity, fidelity_json
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
 from mirrorctl.commands.reading import Reading, exit_code, read_accounts
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.commands.terminal import error_document
-from mirrorctl.core.domain.account import ClosedPnl, Execution, Position
+from mirrorctl.core.domain.errors import ExchangeError
+from mirrorctl.core.domain.fidelity import Fidelity
 from mirrorctl.core.domain.policy import MAIN
-from mirrorctl.core.domain.statistics import Figures, cycles_of, figures, percentile
+from mirrorctl.core.domain.statistics import Figures, percentile
 
 if TYPE_CHECKING:
-    from mirrorctl.core.engine.records import MeasuredCopy, NakedTime
+    from mirrorctl.core.bybit.rest import BybitRest
+    from mirrorctl.core.engine.records import HoldTime, MeasuredCopy, NakedTime
+    from mirrorctl.core.store.following import EndedCopy
 
 DAYS = 30
-_MOST_DAYS = 730  # how far back Bybit keeps closed PnL and executions (position/close-pnl, order/execution)
+MOST_DAYS = 730  # how far back Bybit keeps closed PnL and executions (position/close-pnl, order/execution)
 _DAY_MS = 86_400_000
-_LEG = "total"  # from main's execution to the first execution of the mirror's order that followed it
+_TOTAL = "total"  # from main's execution to the first execution of the mirror's order that followed it
 _FIGURES = tuple(Figures.__dataclass_fields__)
 
 Document = dict[str, Any]
-
-
-class RecordReader(Protocol):
-    """What statistics may ask of an account; nothing here can trade."""
-
-    def closed_pnl(self, start_ms: int) -> Sequence[ClosedPnl]: ...
-    def positions(self) -> Sequence[Position]: ...
-    def executions_since(self, start_ms: int) -> Sequence[Execution]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +42,25 @@ class Measured:
 
     copies: Sequence[MeasuredCopy] | None
     naked: Sequence[NakedTime] | None
+    ended: Sequence[EndedCopy] | None = None
+    holds: Sequence[HoldTime] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read of one account: its ledger, and of main the quantity steps of every contract.
+
+    `steps` None: not read.
+    """
+
+    ledger: Ledger
+    steps: Mapping[str, Decimal] | None = None
 
 
 def stats(
     context: typer.Context,
     account: AccountOption = None,
-    days: Annotated[int, typer.Option("--days", metavar="N", min=1, max=_MOST_DAYS, help="How far back.")] = DAYS,
+    days: Annotated[int, typer.Option("--days", metavar="N", min=1, max=MOST_DAYS, help="How far back.")] = DAYS,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
@@ -64,22 +75,48 @@ def stats(
         raise typer.Exit(code)
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What statistics are made of: what was read of each account that was asked for and of main, and the store's."""
+
+    since_ms: int
+    days: int
+    readings: Sequence[Reading[Read]]
+    main: Reading[Read]
+    measured: Measured
+
+
+def gather(session: Session, only: str | None, days: int) -> Gathered:
+    """Read the accounts and the store. A mirror that is asked for alone is compared with main all the same."""
+    names = session.account_names(only)
+    since_ms = time.time_ns() // 1_000_000 - days * _DAY_MS
+    measured = stored(session, since_ms)
+    asked = names if MAIN in names else [MAIN, *names]
+    found = read_accounts(session, asked, lambda rest: _read(rest, since_ms, with_steps=bool(measured.ended)))
+    return Gathered(since_ms, days, [reading for reading in found if reading.account in names], found[0], measured)
+
+
 def read_stats(session: Session, only: str | None, days: int) -> tuple[Document, int]:
     """The `stats` document and its exit code: 5 when an account could not be read, 4 when none could."""
     from mirrorctl.core.engine.times import iso
 
-    names = session.account_names(only)
-    since_ms = time.time_ns() // 1_000_000 - days * _DAY_MS
-    readings = read_accounts(session, names, lambda rest: read_figures(rest, since_ms))
-    measured = _stored(session, since_ms)
+    gathered = gather(session, only, days)
+    readings, measured = gathered.readings, gathered.measured
     document: Document = {
         "schema": SCHEMA,
         "profile": session.profile.name,
         "at": now_text(),
-        "since": iso(since_ms),
+        "since": iso(gathered.since_ms),
         "days": days,
         "accounts": [_account(reading) for reading in readings],
-        "mirrors": [mirror(name, measured) for name in names if name != MAIN],
+        "mirrors": [
+            {
+                **mirror(reading.account, measured),
+                "fidelity": fidelity_json(compared(session, reading, gathered.main, measured)),
+            }
+            for reading in readings
+            if reading.account != MAIN
+        ],
     }
     failed = next((reading.error for reading in readings if reading.error), None)
     if failed is not None and all(reading.value is None for reading in readings):
@@ -87,45 +124,66 @@ def read_stats(session: Session, only: str | None, days: int) -> tuple[Document,
     return document, exit_code(readings)
 
 
-def read_figures(reader: RecordReader, since_ms: int) -> Figures:
-    """The statistics of one account since a time (exchange clock).
-
-    Records are read first and executions last: what happens meanwhile is then a cycle whose record is still to come,
-    never a record without its cycle.
-    """
-    records, standing = reader.closed_pnl(since_ms), reader.positions()
-    executions = reader.executions_since(since_ms)
-    return figures(cycles_of(executions, records, standing), executions)
+def compared(session: Session, reading: Reading[Read], main: Reading[Read], measured: Measured) -> Fidelity | None:
+    """How near a mirror came to main; None where one of them, or the store, could not be read."""
+    if reading.value is None or main.value is None:
+        return None
+    steps = main.value.steps if measured.ended else {}
+    policy = session.profile.policy.mirror(reading.account)
+    return fidelity(policy, main.value.ledger, reading.value.ledger, measured.ended, measured.holds, steps)
 
 
 def mirror(name: str, measured: Measured) -> Document:
     """How well one mirror copied. Latency in ms, slippage in basis points of main's price, positive is worse."""
     copies = None if measured.copies is None else [copy for copy in measured.copies if copy.account == name]
-    latency = [copy.mirror_exec_ms - copy.main_exec_ms for copy in copies or ()]
     slippage = [copy.slippage_bps for copy in copies or () if copy.slippage_bps is not None]
     naked = [spell.ms for spell in measured.naked or () if spell.account == name]
     return {
         "account": name,
         "copies": None if copies is None else len(copies),
-        "latency_ms": {_LEG: {f"p{percent}": percentile(latency, percent) for percent in (50, 95, 99)}},
+        "latency_ms": _latency(copies or ()),
         "slippage_bps": {f"p{percent}": percentile(slippage, percent) for percent in (50, 95)},
         "naked_ms_max": max(naked, default=None),
     }
 
 
-def _account(reading: Reading[Figures]) -> Document:
-    known = dict.fromkeys(_FIGURES) if reading.value is None else asdict(reading.value)
+def _latency(copies: Sequence[MeasuredCopy]) -> Document:
+    """Percentiles of every leg, of the copies of which it is known, and of the whole way."""
+    from mirrorctl.core.engine.records import LEGS
+
+    ways = [copy.legs_ms() for copy in copies]
+    spans = {leg: [span for way in ways if (span := way[leg]) is not None] for leg in LEGS}
+    spans[_TOTAL] = [copy.total_ms for copy in copies]
+    return {
+        leg: {f"p{percent}": percentile(found, percent) for percent in (50, 95, 99)} for leg, found in spans.items()
+    }
+
+
+def _account(reading: Reading[Read]) -> Document:
+    known = dict.fromkeys(_FIGURES) if reading.value is None else asdict(reading.value.ledger.figures)
     return {**reading.head(), **known}
 
 
-def _stored(session: Session, since_ms: int) -> Measured:
+def _read(rest: BybitRest, since_ms: int, *, with_steps: bool) -> Read:
+    ledger = read_ledger(rest, since_ms)
+    if not with_steps or rest.account != MAIN:
+        return Read(ledger)
+    try:
+        return Read(ledger, {item.symbol: item.qty_step for item in rest.instruments()})
+    except ExchangeError:  # the rules are for fidelity alone
+        return Read(ledger)
+
+
+def stored(session: Session, since_ms: int) -> Measured:
+    """What the store knows since a time."""
     from mirrorctl.core.store.errors import StoreError
     from mirrorctl.core.store.sqlite import SqliteStore
 
     try:
         with SqliteStore(session.home.store_path(session.profile.name), read_only=True) as store:
             copies = [copy for copy in store.measured_copies() if copy.mirror_exec_ms >= since_ms]
-            return Measured(copies, store.naked_times(since_ms))
+            naked, ended, holds = store.naked_times(since_ms), store.ended_copies(since_ms), store.hold_times(since_ms)
+            return Measured(copies, naked, ended, holds)
     except StoreError as error:
         session.terminal.tell(f"the store cannot be read: {error.message}", "yellow")
         return Measured(None, None)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from mirrorctl.commands import amounts, desk, status_tables
+from mirrorctl.commands import amounts, desk, staleness, status_tables
 from mirrorctl.commands.disabled import with_holdings
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.reading import Reading, read_accounts
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
-from mirrorctl.core.domain.errors import ExchangeError
+from mirrorctl.core.domain.errors import ExchangeError, ProfileError, UsageError
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.engine.channel import channel_json
 from mirrorctl.core.engine.status import disabled_json, total
 
 _ANSWER_S = 3.0
@@ -36,6 +37,7 @@ class Stored:
     in_doubt: int
     pauses: list[Document]
     alerts: list[Document]
+    alerts_waiting: int
 
     def is_paused(self, account: str) -> bool:
         """Whether the whole account is paused."""
@@ -48,18 +50,30 @@ def status(
         str | None,
         typer.Option("--max-age", metavar="S", help="Exit 3 unless every account was seen within S seconds."),
     ] = None,
+    alert: Annotated[
+        bool, typer.Option("--alert", help="With --max-age: tell it on Telegram as well, once in each outage.")
+    ] = False,
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
     """Whether the daemon runs and every mirror is in step.
 
-    Example: mirrorctl status --max-age 60
+    Example: mirrorctl status --max-age 60 --alert
     """
     session = open_session(context, profile, as_json)
     age = None if max_age is None else amounts.seconds(max_age, "--max-age")
+    if alert and age is None:
+        raise UsageError("--alert goes with --max-age", "mirrorctl status --max-age 60 --alert")
+    if alert:
+        staleness.check_configured(session)
     document = read_status(session)
+    stale = None if age is None else staleness.find(document, age, datetime.now(UTC))
+    if age is not None:
+        document["stale"] = None if stale is None else stale.text
+    if alert:
+        document["alerted"] = staleness.tell(session, stale)
     session.terminal.result(document, status_tables.status(document))
-    if age is not None and too_old(document, age, datetime.now(UTC)):
+    if stale is not None:
         raise typer.Exit(_FINDINGS)
 
 
@@ -72,30 +86,15 @@ def read_status(session: Session) -> Document:
         found = desk.ask_status(holder, _ANSWER_S)
         daemon = {"running": True, "pid": holder.pid, "since": holder.since, "answering": found is not None}
     if found is None:
-        found = _without_daemon(session)
+        found = without_daemon(session, _read(session))
     else:
         found = {name: value for name, value in found.items() if name not in _FOR_OTHERS}
     head = {"schema": SCHEMA, "profile": session.profile.name, "at": now_text()}
     return {**head, "daemon": daemon, **found, "accounts": with_holdings(session, found["accounts"])}
 
 
-def too_old(document: Document, age: Decimal, now: datetime) -> bool:
-    """Whether the daemon is gone or silent, or an account in use was neither heard nor read within `age` seconds."""
-    daemon = document["daemon"]
-    if not (daemon["running"] and daemon.get("answering")):
-        return True
-    for account in document["accounts"]:
-        if account["state"] == "disabled":
-            continue
-        seen = [text for text in (account["last_event_at"], account["last_read_at"]) if text]
-        if not seen or Decimal((now - datetime.fromisoformat(max(seen))).total_seconds()) > age:
-            return True
-    return False
-
-
-def _without_daemon(session: Session) -> Document:
-    """A quick look: accounts over REST, the rest from the store. Drift, holds and naked times need a daemon."""
-    readings = _read(session)
+def without_daemon(session: Session, readings: Sequence[Reading[tuple[Any, ...]]]) -> Document:
+    """A quick look: positions as they were read, the rest from the store. Drift, holds, naked times need a daemon."""
     stored = _stored(session)
     counts = {reading.account: _covered(stored, reading) for reading in readings}
     main, mirror = counts.get(MAIN), total([count for name, count in counts.items() if name != MAIN])
@@ -131,10 +130,17 @@ def _without_daemon(session: Session) -> Document:
         "loops": None,
         "missing": None,
         "address": None,
-        "alerts_waiting": 0,
+        "alerts_waiting": None if stored is None else stored.alerts_waiting,
+        "telegram": _telegram(session.profile.telegram.enabled),
         "store": None,
         "alerts": None if stored is None else stored.alerts,
     }
+
+
+def _telegram(enabled: bool) -> Document:
+    """The daemon's own word about Telegram is unknown without it; that nothing is to be sent is known."""
+    document = channel_json(None)
+    return {**document, "enabled": True, "state": None, "delivered": None} if enabled else document
 
 
 def _covered(stored: Stored | None, reading: Reading[tuple[Any, ...]]) -> int | None:
@@ -150,10 +156,13 @@ def _read(session: Session) -> list[Reading[tuple[Any, ...]]]:
         return read_accounts(session, names, lambda rest: rest.positions(), timeout_s=_READ_S)
     except ExchangeError as error:
         return [Reading(name, None, error) for name in names]
+    except ProfileError as error:  # keys that are not set here: with a daemon nobody would have asked for them
+        return [Reading(name, None, ExchangeError(error.message, error.hint)) for name in names]
 
 
 def _stored(session: Session) -> Stored | None:
     """What the store knows; None where it cannot be read."""
+    from mirrorctl.bootstrap.telegram import count_waiting
     from mirrorctl.core.engine.records import StandingKind
     from mirrorctl.core.engine.status import ALERTS_SHOWN, alert_json, pause_json
     from mirrorctl.core.store.errors import StoreError
@@ -167,6 +176,7 @@ def _stored(session: Session) -> Stored | None:
                 in_doubt=sum(intent.state in _DOUBTFUL for intent in store.open_intents()),
                 pauses=[pause_json(row) for row in store.standings() if row.kind is not StandingKind.PARK],
                 alerts=[alert_json(alert) for alert in store.alerts(ALERTS_SHOWN)],
+                alerts_waiting=count_waiting(session.profile, store),
             )
     except StoreError as error:
         session.terminal.tell(f"the store cannot be read: {error.message}", "yellow")

@@ -13,6 +13,7 @@ from mirrorctl.commands.cells import NONE, UNKNOWN
 from mirrorctl.commands.grid import Grid
 from mirrorctl.commands.status_reach import reach
 from mirrorctl.commands.tables import doubts, held
+from mirrorctl.commands.times import brief, head, localised, zoned
 from mirrorctl.core.domain.instruments import plain
 
 Document = Mapping[str, Any]
@@ -30,9 +31,11 @@ def status(document: Document) -> RenderableType:
     parts += [*reach(document), _in_step(document), _monitors(document["monitors"])]
     parts += _unprotected(document["naked"] or ())
     if document["drift"]:
-        table = Grid(("drift", "symbol"), ("have", "want"), ("since",))
+        since = head("since", (row["since"] for row in document["drift"]))
+        table = Grid(("drift", "symbol"), ("have", "want"), (since,))
         for row in document["drift"]:
-            table.add_row(row["account"], row["symbol"], row["have"], row["want"], row["since"] or UNKNOWN)
+            began = brief(row["since"]) if row["since"] else UNKNOWN
+            table.add_row(row["account"], row["symbol"], row["have"], row["want"], began)
         parts.append(table)
     if document["held"]:
         parts.append(held(document["held"]))
@@ -51,10 +54,14 @@ def status(document: Document) -> RenderableType:
         parts.append(Text(f"in doubt: {document['in_doubt']} sent, outcome not known yet", "yellow"))
     for row in document["alerts"] or ():
         where = " ".join(part for part in (row["account"], row["symbol"]) if part)
-        what = f"stream down: {row['text']}" if row["kind"] == "stream-down" else row["text"]
-        parts.append(Text(f"{row['at']}  {': '.join(part for part in (row['severity'], where, what) if part)}", "dim"))
-    if document["alerts_waiting"]:
-        parts.append(Text(f"alerts waiting: {document['alerts_waiting']}"))
+        bare = row["kind"] == "stream-down" and not row["text"].startswith("stream down")  # as older rows are
+        what = f"stream down: {row['text']}" if bare else row["text"]
+        said = ": ".join(part for part in (row["severity"], where, what) if part)
+        parts.append(Text(f"{zoned(row['at'])}  {said}", "dim"))
+    parts += _telegram(document.get("telegram"), document["alerts_waiting"])
+    if document.get("stale"):
+        told = ", told on Telegram" if document.get("alerted") else ""
+        parts.append(Text(f"too old: {localised(document['stale'])}{told}", "bold red"))
     return Group(*parts)
 
 
@@ -62,25 +69,47 @@ def _daemon_line(daemon: Document) -> Text:
     if not daemon["running"]:
         return Text("daemon: not running", "yellow")
     silent = "" if daemon.get("answering", True) else ", does not answer"
-    return Text(f"daemon: running, process {daemon['pid']} since {daemon['since']}{silent}", "yellow" if silent else "")
+    said = f"daemon: running, process {daemon['pid']} since {zoned(daemon['since'])}{silent}"
+    return Text(said, "yellow" if silent else "")
 
 
 def _store(store: Document | None) -> Iterator[Text]:
     """That nothing can be written down, which holds every entry back."""
     if store is not None and not store["writable"]:
-        yield Text(f"entries are held since {store['since'] or 'now'}: {store['error']}", "bold red")
+        since = zoned(store["since"]) if store["since"] else "now"
+        yield Text(f"entries are held since {since}: {store['error']}", "bold red")
         yield Text(f"stops, reductions and cancels go on; {store['waiting']} writes wait. {store['hint']}", "yellow")
 
 
+def _telegram(telegram: Document | None, waiting: int | None) -> Iterator[Text]:
+    """Whether alerts reach their chat; nothing where none are to be sent."""
+    waits = "" if waiting == 0 else ", 1 alert waits" if waiting == 1 else f", {_count(waiting)} alerts wait"
+    if telegram is None or not telegram["enabled"]:
+        return
+    if telegram["error"]:
+        since = f" since {zoned(telegram['since'])}" if telegram["since"] else ""
+        told = f"telegram: {telegram['state']}{since}: {telegram['error']}{waits}"
+        yield Text(told, "red" if telegram["state"] == "refused" else "yellow")
+    elif telegram["state"] is None:
+        yield Text(f"telegram: unknown{waits}", "yellow")
+    else:
+        yield Text(f"telegram: {telegram['state']}, alerts delivered: {telegram['delivered']}{waits}")
+    commands = telegram.get("commands")
+    if commands is not None and not commands["heard"]:
+        yield Text(f"telegram: no command is heard: {commands['error']}", "yellow")
+
+
 def _accounts(rows: Iterable[Document]) -> Grid:
-    table = Grid(("account", "state", "stream", "last event", "paused"), ("monitors",), ("error",), prose=("error",))
+    rows = list(rows)
+    heard = head("last event", (row["last_event_at"] for row in rows))
+    table = Grid(("account", "state", "stream", heard, "paused"), ("monitors",), ("error",), prose=("error",))
     for row in rows:
         state, stream = row["state"], row["stream"]
         table.add_row(
             row["account"],
             Text(state, {"fresh": "", "disabled": "dim"}.get(state, "red")),
             Text(stream or NONE, "yellow" if stream == "down" else ""),
-            row["last_event_at"] or NONE,
+            brief(row["last_event_at"]) if row["last_event_at"] else NONE,
             NONE if state == "disabled" else _known(row["paused"], "yes", "no"),
             NONE if state == "disabled" else _count(row["monitors"]),
             (row["error"] or NONE).removeprefix(f"{row['account']}: "),
@@ -121,7 +150,7 @@ def _missing(row: Document) -> Text:
     """What should be there and is not; a stop, reduction or cancel that is late says since when."""
     where = f"{row['account']} {row['symbol']}"
     if "since" in row:
-        return Text(f"not done since {row['since']}: {where}: {row['what']}", "bold red")
+        return Text(f"not done since {zoned(row['since'])}: {where}: {row['what']}", "bold red")
     return Text(f"not placed: {where}: {row['what']}", "yellow")
 
 
@@ -145,9 +174,9 @@ def _parked(row: Document) -> Text:
 def _pause(row: Document) -> Text:
     where = f"{row['account'] or 'every account'}, {row['symbol'] or 'every symbol'}"
     if row.get("kind") == "halt":
-        said = f"halted: {row['account']}: {row['reason']}, since {row['since']}"
+        said = f"halted: {row['account']}: {row['reason']}, since {zoned(row['since'])}"
         return Text(f"{said}; `mirrorctl resume` ends it, once the limit is not reached any more", "red")
-    return Text(f"paused: {where}: {row['reason']} since {row['since']}", "yellow")
+    return Text(f"paused: {where}: {row['reason']} since {zoned(row['since'])}", "yellow")
 
 
 def _lost(loss: str | None, limit: str) -> str:

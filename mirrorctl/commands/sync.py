@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import RenderableType
 
-from mirrorctl.commands import amounts, desk, tables
+from mirrorctl.commands import amounts, choices, desk, tables
 from mirrorctl.commands.confirm import check_askable, confirm
 from mirrorctl.commands.options import DryRunOption, JsonOption, ProfileOption, YesOption
 from mirrorctl.commands.reading import check_symbol
@@ -21,7 +21,9 @@ _FINDINGS = 3
 
 def sync(
     context: typer.Context,
-    symbol: Annotated[str | None, typer.Argument(metavar="[SYMBOL]", help="One symbol only.")] = None,
+    symbol: Annotated[
+        str | None, typer.Argument(metavar="[SYMBOL]", help="One symbol only.", autocompletion=choices.symbols)
+    ] = None,
     dry_run: DryRunOption = False,
     rebase: Annotated[
         bool, typer.Option("--rebase", help="Make the ratios of open cycles anew: today's policy, equities and sizes.")

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mirrorctl.commands.cells import NONE, UNKNOWN, average, money, number
 from mirrorctl.commands.grid import Grid
+from mirrorctl.commands.times import zoned
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.policy import MAIN
 
@@ -111,7 +112,7 @@ def doubts(rows: Sequence[Document]) -> list[Text]:
     """What was sent and whose outcome is not known, with what keeps it so and what to do."""
     return [
         Text(
-            f"in doubt: {row['account']} {row['symbol']}: {row['what']}, since {row['since']}: {row['why']};"
+            f"in doubt: {row['account']} {row['symbol']}: {row['what']}, since {zoned(row['since'])}: {row['why']};"
             f" {row['remedy']}",
             "yellow",
         )

@@ -10,14 +10,16 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from mirrorctl.commands.times import localised
+from mirrorctl.commands.waiting import AFTER_S, Waiting
 from mirrorctl.core.domain.errors import MirrorctlError, ProfileError, Rejected
 from mirrorctl.core.domain.instruments import plain
 
@@ -31,6 +33,8 @@ class Terminal:
         self.as_json = as_json
         self.out = _console(stderr=False)
         self._err = _console(stderr=True)
+        self._waiting: Waiting | None = None
+        self._drawn_on = False
 
     @property
     def can_ask(self) -> bool:
@@ -47,31 +51,55 @@ class Terminal:
     def show(self, *renderables: RenderableType) -> None:
         """Part of the result, for people only."""
         if not self.as_json:
-            for renderable in renderables:
-                self.out.print(renderable, soft_wrap=isinstance(renderable, str | Text))
+            with self._aside():
+                for renderable in renderables:
+                    self.out.print(renderable, soft_wrap=isinstance(renderable, str | Text))
+
+    def page(self, parts: Iterable[RenderableType]) -> None:
+        """Help: on stdout in either mode, as wide as the terminal."""
+        for part in parts:
+            self.out.print(part)
 
     def tell(self, text: str, style: str = "") -> None:
         """What happens meanwhile, for people only; on stderr."""
         if not self.as_json:
-            self._err.print(Text(text, style=style), soft_wrap=True)
+            with self._aside():
+                self._err.print(Text(localised(text), style=style), soft_wrap=True)
 
     @contextmanager
-    def progress(self, text: str) -> Iterator[Callable[[int, int, str], None]]:
-        """A bar on stderr while a block runs, for somebody who looks; its function takes (done, total, text)."""
-        if self.as_json or not self._err.is_terminal:
+    def progress(self, text: str, after_s: float = AFTER_S) -> Iterator[Callable[[int, int, str], None]]:
+        """A moving line on stderr while a block runs that takes longer than a moment, for somebody who looks.
+
+        Its function takes (done, total, text). The outermost block has the word; a screen that is drawn has it, too.
+        """
+        looked_at = self._err.is_terminal and not self._err.is_dumb_terminal
+        if self.as_json or not looked_at or self._drawn_on or self._waiting is not None:
             yield lambda _done, _total, _text: None
             return
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        with Waiting(self._err, text, after_s) as waiting:
+            self._waiting = waiting
+            try:
+                yield waiting.update
+            finally:
+                self._waiting = None
 
-        columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=self._err, transient=True) as bar:
-            task = bar.add_task(text, total=None)
-            yield lambda done, total, now: bar.update(task, completed=done, total=total, description=now)
+    @contextmanager
+    def drawn_on(self) -> Iterator[None]:
+        """Something else is drawn on the terminal while the block runs: no progress is."""
+        before, self._drawn_on = self._drawn_on, True
+        try:
+            yield
+        finally:
+            self._drawn_on = before
+
+    def _aside(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._waiting is None else self._waiting.aside()
 
     def preview(self, *renderables: RenderableType) -> None:
         """What a question is about; on stderr, beside the question."""
-        for renderable in renderables:
-            self._err.print(renderable)
+        with self._aside():
+            for renderable in renderables:
+                self._err.print(renderable)
 
     def announce(self, text: str) -> None:
         """A line on stderr in either mode: other programs wait for it."""
@@ -82,14 +110,19 @@ class Terminal:
         if self.as_json:
             self._document({"error": error_document(error)})
             return
-        self._err.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
+        self._err.print(Text.assemble(("error: ", "bold red"), localised(error.message)), soft_wrap=True)
         if error.hint:
             self._err.print(Text.assemble(("hint: ", "bold"), error.hint), soft_wrap=True)
 
     def ask(self, question: str) -> str:
         """One line from the terminal, "" at its end. The question stands on stderr."""
+        return self.answer(question) or ""
+
+    def answer(self, question: str) -> str | None:
+        """The same, None at the end of input: an answer that was left empty is not the end."""
         self._err.print(Text(f"{question} ", style="bold"), end="", soft_wrap=True)
-        return sys.stdin.readline().strip()
+        line = sys.stdin.readline()
+        return line.strip() if line else None
 
     def _document(self, document: Mapping[str, Any]) -> None:
         sys.stdout.write(json.dumps(document, default=_encoded, ensure_ascii=False, indent=2) + "\n")

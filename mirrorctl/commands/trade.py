@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mirrorctl.commands import amounts, desk, tables, trade_tables
+from mirrorctl.commands import amounts, choices, desk, tables, trade_tables
 from mirrorctl.commands.confirm import check_askable, confirm
+from mirrorctl.commands.help_pages import Commands
 from mirrorctl.commands.options import (
     DryRunOption,
     JsonOption,
@@ -22,11 +23,10 @@ from mirrorctl.commands.session import SCHEMA, Session, open_session
 from mirrorctl.commands.terminal import progress_lines
 from mirrorctl.core.domain.errors import PartlyDone, UsageError
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Open and change trades on main; the mirrors follow."
-)
+app = Commands(no_args_is_help=True, help="Open and change trades on main; the mirrors follow.")
 
 _WAIT_S = "5"
+_SIZE, _WHERE, _MIRRORS = "Size, one of", "Entries, exits, leverage", "Mirrors"
 
 Args = dict[str, Any]
 
@@ -35,34 +35,64 @@ Args = dict[str, Any]
 def open_(
     context: typer.Context,
     symbol: SymbolArgument,
-    side: Annotated[str, typer.Argument(metavar="long|short")],
+    side: Annotated[str, typer.Argument(metavar="long|short", help="Which way.", autocompletion=choices.sides)],
     margin: Annotated[
-        str | None, typer.Option(metavar="USDT|N%", help="Margin to use, or a part of what is available.")
+        str | None,
+        typer.Option(metavar="USDT|N%", help="Margin to use, or a part of what is available.", rich_help_panel=_SIZE),
     ] = None,
-    qty: Annotated[str | None, typer.Option(metavar="QTY", help="Quantity in base coin.")] = None,
-    notional: Annotated[str | None, typer.Option(metavar="USDT", help="Value of the position.")] = None,
-    risk: Annotated[str | None, typer.Option(metavar="N%", help="Part of main's equity to lose at the stop.")] = None,
-    leverage: Annotated[str | None, typer.Option(metavar="N", help="Leverage; main's own if left out.")] = None,
+    qty: Annotated[
+        str | None, typer.Option(metavar="QTY", help="Quantity in base coin.", rich_help_panel=_SIZE)
+    ] = None,
+    notional: Annotated[
+        str | None, typer.Option(metavar="USDT", help="Value of the position.", rich_help_panel=_SIZE)
+    ] = None,
+    risk: Annotated[
+        str | None, typer.Option(metavar="N%", help="Part of main's equity to lose at the stop.", rich_help_panel=_SIZE)
+    ] = None,
+    leverage: Annotated[
+        str | None, typer.Option(metavar="N", help="Leverage; main's own if left out.", rich_help_panel=_WHERE)
+    ] = None,
     entry: Annotated[
-        list[str] | None, typer.Option(metavar="PRICE", help="Limit entry; repeat for equal parts. None: market.")
+        list[str] | None,
+        typer.Option(
+            metavar="PRICE", help="Limit entry; repeat for equal parts. None: market.", rich_help_panel=_WHERE
+        ),
     ] = None,
-    stop: Annotated[str | None, typer.Option(metavar="PRICE", help="Stop loss.")] = None,
+    stop: Annotated[str | None, typer.Option(metavar="PRICE", help="Stop loss.", rich_help_panel=_WHERE)] = None,
     target: Annotated[
         list[str] | None,
-        typer.Option(metavar="PRICE[:PERCENT]", help="Take-profit; repeat for a ladder whose percents sum to 100."),
+        typer.Option(
+            metavar="PRICE[:PERCENT]",
+            help="Take-profit; repeat for a ladder whose percents sum to 100.",
+            rich_help_panel=_WHERE,
+        ),
     ] = None,
     approach: Annotated[
-        str | None, typer.Option(metavar="NAME", help="fast, conservative, or one of the profile's own.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="fast, conservative, or one of the profile's own.",
+            autocompletion=choices.approaches,
+            rich_help_panel=_WHERE,
+        ),
     ] = None,
     mirror: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
             help="Sizing value of one mirror for this trade alone, in the unit of its mode; repeatable.",
+            autocompletion=choices.mirrors,
+            rich_help_panel=_MIRRORS,
         ),
     ] = None,
     no_mirror: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="This mirror stays out of the trade; repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="This mirror stays out of the trade; repeatable.",
+            autocompletion=choices.mirrors,
+            rich_help_panel=_MIRRORS,
+        ),
     ] = None,
     client_id: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Your own id: the same id never opens twice.")
@@ -75,7 +105,10 @@ def open_(
 ) -> None:
     """Open a trade on main at market, or with limit entries; or add to the one that stands.
 
-    Example: mirrorctl trade open BTCUSDT long --margin 100 --leverage 5 --stop 57000 --target 63000
+    Examples:
+      mirrorctl trade open BTCUSDT long --margin 100 --leverage 5 --stop 57000 --target 63000
+      mirrorctl trade open BTCUSDT long --risk 1% --stop 57000 --target 62000:85 --target 64000:15
+      mirrorctl trade open ETHUSDT short --qty 2 --entry 3100 --stop 3200 --no-mirror second --dry-run
     """
     session = open_session(context, profile, as_json)
     args: Args = {
@@ -118,7 +151,9 @@ def close(
 ) -> None:
     """Close main's position at market and cancel our resting entries.
 
-    Example: mirrorctl trade close BTCUSDT
+    Examples:
+      mirrorctl trade close BTCUSDT
+      mirrorctl trade close BTCUSDT --side short
     """
     session = open_session(context, profile, as_json)
     args = _target(symbol, side, wait)
@@ -139,7 +174,9 @@ def reduce(
 ) -> None:
     """Reduce main's position at market.
 
-    Example: mirrorctl trade reduce BTCUSDT 50%
+    Examples:
+      mirrorctl trade reduce BTCUSDT 50%
+      mirrorctl trade reduce BTCUSDT 0.01
     """
     session = open_session(context, profile, as_json)
     value, percent = amounts.amount_or_percent(amount, "amount", "a quantity")
@@ -202,7 +239,9 @@ def target(
 ) -> None:
     """Replace the take-profits of main's trade.
 
-    Example: mirrorctl trade target BTCUSDT 62000:85 63000:15
+    Examples:
+      mirrorctl trade target BTCUSDT 63000
+      mirrorctl trade target BTCUSDT 62000:85 63000:15
     """
     session = open_session(context, profile, as_json)
     args = {**_target(symbol, side, _WAIT_S), "targets": [amounts.target(text, "target") for text in prices]}
@@ -225,7 +264,9 @@ def cancel(
 ) -> None:
     """Cancel our resting entries on main, or one order.
 
-    Example: mirrorctl trade cancel BTCUSDT
+    Examples:
+      mirrorctl trade cancel BTCUSDT
+      mirrorctl trade cancel BTCUSDT 1f2e3d4c
     """
     session = open_session(context, profile, as_json)
     name = amounts.symbol(symbol)

@@ -66,9 +66,12 @@ class Known:
         return phase(Facts(row.size, entries, self.done[(account, row.symbol, row.side)])).value
 
 
-def find_known(session: Session, main: Iterable[Position] | None) -> Known:
-    """What is known now. `main` is what main was just read to hold; None when it could not be read."""
-    status = desk.ask_status(desk.holder_of(session), _DAEMON_S)
+def find_known(session: Session, main: Iterable[Position] | None, *, asks: bool = True) -> Known:
+    """What is known now. `main` is what main was just read to hold; None when it could not be read.
+
+    Without `asks` no daemon is asked: it has just not answered.
+    """
+    status = desk.ask_status(desk.holder_of(session), _DAEMON_S) if asks else None
     if status is not None:
         wants = status.get("wants") or {}
         figures = {name: {key: Decimal(qty) for key, qty in row.items()} for name, row in wants.items()}

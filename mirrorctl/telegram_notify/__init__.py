@@ -1,1 +1,1 @@
-"""Telegram delivery of alerts. Nothing is built here yet: profiles that enable it are refused."""
+"""Telegram: alerts that go out, questions and commands that come in. What goes wrong here never reaches the engine."""

@@ -156,6 +156,16 @@ def program(tmp_path: Path) -> Iterator[Program]:
 
 
 @pytest.fixture
+def berlin() -> Iterator[None]:
+    """People sit in Berlin, whatever the machine's own zone is; the rules are given, so no zone file is needed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
 def exchange(program: Program) -> Iterator[Running]:
     """A paper exchange whose prices stand still, served alone for the profile `paper`."""
     running = program.start("paper", "serve", "--volatility", "0")

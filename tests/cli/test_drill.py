@@ -130,8 +130,8 @@ def test_a_broken_rule_fails_and_says_how_to_see_it_again(
         (["--minutes", "0"], '--minutes: found "0"; allowed: a number above 0'),
         (["--minutes", "soon"], '--minutes: found "soon"'),
         (["--minutes", "1", "--schedules", "1"], "--minutes and --schedules exclude each other"),
-        (["--seed", "-1"], "Invalid value for '--seed'"),
-        (["--schedules", "0"], "Invalid value for '--schedules'"),
+        (["--seed", "-1"], '--seed: found "-1"'),
+        (["--schedules", "0"], '--schedules: found "0"'),
         (["-p", "nosuch"], 'there is no profile "nosuch"'),
     ],
 )

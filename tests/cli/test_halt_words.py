@@ -50,6 +50,7 @@ def test_status_names_a_halt_and_resume_ends_it(halted: Path, capsys: pytest.Cap
         assert store.standings() == []
 
 
+@pytest.mark.usefixtures("berlin")
 def test_what_status_prints_of_a_day(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
@@ -69,12 +70,14 @@ def test_what_status_prints_of_a_day(capsys: pytest.CaptureFixture[str], monkeyp
         "in_sync": True,
         "in_doubt": 0,
         "alerts_waiting": 0,
-        "pauses": [{"kind": "halt", "account": "mirror", "symbol": None, "reason": REASON, "since": "2026-01-02"}],
+        "pauses": [
+            {"kind": "halt", "account": "mirror", "symbol": None, "reason": REASON, "since": "2026-01-02T03:04:05.678Z"}
+        ],
         **dict.fromkeys(("drift", "held", "parked", "naked", "alerts"), ()),
     }
     lines = printed(status_tables.status(document), capsys).splitlines()[-4:]
     assert lines == [
-        f"halted: mirror: {REASON}, since 2026-01-02; "
+        f"halted: mirror: {REASON}, since 2026-01-02 04:04:05 CET; "
         "`mirrorctl resume` ends it, once the limit is not reached any more",
         "today: mirror: 50 of 40 lost, 5.16% of 5% under its highest equity 1000",
         "today: other: unknown of 5% under its highest equity unknown",

@@ -13,7 +13,8 @@ from mirrorctl.cli import ENTRIES, Entry, main
 GROUPS = {
     "trade": ("open", "close", "reduce", "stop", "breakeven", "target", "cancel"),
     "monitors": ("list", "show", "add", "remove"),
-    "profile": ("list", "show", "check", "use"),
+    "profile": ("list", "show", "check", "use", "new", "import-env"),
+    "telegram": ("test",),
     "paper": ("serve", "price", "deposit", "reset", "fault"),
 }
 COMMANDS = [(entry.name,) for entry in ENTRIES] + [(group, name) for group, names in GROUPS.items() for name in names]
@@ -24,8 +25,9 @@ def test_every_command_has_help(command: tuple[str, ...], capsys: pytest.Capture
     assert main([*command, "--help"]) == 0
     text = capsys.readouterr().out
     assert f"mirrorctl {' '.join(command)}" in text
+    assert "<bool>" not in text
     if command[0] not in GROUPS or len(command) == 2:
-        assert "Example: mirrorctl" in text
+        assert f"Examples\n  mirrorctl {' '.join(command)}" in text
         assert "--json" in text
         assert "--profile" in text
 

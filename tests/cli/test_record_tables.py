@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -17,16 +15,13 @@ AT = "2026-01-02T03:04:05.678Z"
 NOTHING = dict.fromkeys(("p50", "p95", "p99"))
 
 
+pytestmark = pytest.mark.usefixtures("berlin")
+
+
 @pytest.fixture(autouse=True)
-def wide(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An hour east of Greenwich."""
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("TZ", "UTC-1")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def printed(what: RenderableType, capsys: pytest.CaptureFixture[str]) -> str:
@@ -150,7 +145,7 @@ def test_a_history_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 GOLDEN_STATS = """
-since 2026-01-02 04:04:05
+since 2026-01-02 04:04:05 CET
 account   trades   wins   losses   win rate   profit factor       fees   funding     net pnl   open
 ───────────────────────────────────────────────────────────────────────────────────────────────────
 main          12      7        4      63.6%          310.94   1,234.50     -3.25   +1,840.01      1
@@ -165,7 +160,7 @@ second         0      n/a   n/a   n/a                n/a    n/a                n
 third    unknown      n/a   n/a   n/a                n/a    n/a                n/a
 """
 GOLDEN_HISTORY = """
-time           account action       symbol  side   qty        price state    why
+time CET       account action       symbol  side   qty        price state    why
 ────────────────────────────────────────────────────────────────────────────────────────────────────
 01-02 04:04:05 mirror  set-leverage BTCUSDT -       5x            - done     as on main
 01-02 04:04:05 mirror  place        BTCUSDT buy  0.041       market done     grow to 0.041
@@ -174,9 +169,9 @@ time           account action       symbol  side   qty        price state    why
 01-02 04:04:05 mirror  set-stop     BTCUSDT -        - trailing 500 done     as on main
 01-02 04:04:05 mirror  amend        BTCUSDT -        -        58000 rejected as on main; the order
                                                                              does not exist (110001)
-closed               account  symbol   side  opened               approach      reason
+closed CEST          account  symbol   side  opened CET           approach      reason
 ────────────────────────────────────────────────────────────────────────────────────────────────────
-2026-07-02 04:04:06  main     BTCUSDT  long  2026-01-02 04:04:05  conservative  stop
-2026-07-02 04:04:06  mirror   BTCUSDT  long  unknown              -             unknown, while no
+2026-07-02 05:04:06  main     BTCUSDT  long  2026-01-02 04:04:05  conservative  stop
+2026-07-02 05:04:06  mirror   BTCUSDT  long  unknown              -             unknown, while no
                                                                                 daemon watched
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from mirrorctl.cli import main
 from mirrorctl.commands.stats import Measured, mirror
 from mirrorctl.core.domain.actions import SetTradingStop
 from mirrorctl.core.domain.values import PositionSide
-from mirrorctl.core.engine.records import ClosedPosition, MeasuredCopy, NakedTime
+from mirrorctl.core.engine.records import LEGS, ClosedPosition, MeasuredCopy, NakedTime
 from mirrorctl.core.profile.catalogue import Home, find_home
 from mirrorctl.core.store.sqlite import SqliteStore
 
@@ -94,6 +95,24 @@ def test_the_journal_and_what_ended_by_symbol_and_account(home: Home, capsys: py
     ] * 2
 
 
+UNMEASURED = {"p50": None, "p95": None, "p99": None}
+
+
+def test_the_way_of_a_copy_is_told_in_legs_and_a_leg_that_is_not_known_is_none() -> None:
+    way = MeasuredCopy("half", "BTCUSDT", LONG, "id", AT, AT + 100, None, AT + 30, AT + 32, AT + 35, AT + 120)
+    assert way.legs_ms() == {
+        "main_to_frame": 30,
+        "frame_to_plan": 2,
+        "plan_to_send": 3,
+        "send_to_ack": 85,
+        "ack_to_fill": -20,
+    }
+    partly = replace(way, link_id="other", mirror_exec_ms=AT + 50, acked_ms=None)
+    found = mirror("half", Measured([way, partly], []))["latency_ms"]
+    assert found["send_to_ack"] == dict.fromkeys(("p50", "p95", "p99"), 85), "of the one of which it is known"
+    assert (found["total"]["p50"], found["total"]["p99"], found["main_to_frame"]["p50"]) == (50, 100, 30)
+
+
 def copied(account: str, latency_ms: int, slippage: str | None) -> MeasuredCopy:
     bps = None if slippage is None else Decimal(slippage)
     return MeasuredCopy(account, "BTCUSDT", LONG, f"id{latency_ms}", AT, AT + latency_ms, bps)
@@ -108,7 +127,7 @@ def test_how_well_a_mirror_copied_is_told_from_its_own_copies() -> None:
     assert mirror("half", Measured(copies, naked)) == {
         "account": "half",
         "copies": 3,
-        "latency_ms": {"total": {"p50": 20, "p95": 40, "p99": 40}},
+        "latency_ms": {**dict.fromkeys(LEGS, UNMEASURED), "total": {"p50": 20, "p95": 40, "p99": 40}},
         "slippage_bps": {"p50": Decimal(-2), "p95": Decimal("1.5")},
         "naked_ms_max": 80,
     }
@@ -118,5 +137,5 @@ def test_how_well_a_mirror_copied_is_told_from_its_own_copies() -> None:
 def test_what_was_never_measured_is_null(measured: Measured, copies: int | None) -> None:
     found = mirror("half", measured)
     assert found["copies"] == copies
-    assert found["latency_ms"] == {"total": {"p50": None, "p95": None, "p99": None}}
+    assert found["latency_ms"] == dict.fromkeys((*LEGS, "total"), UNMEASURED)
     assert (found["slippage_bps"], found["naked_ms_max"]) == ({"p50": None, "p95": None}, None)

@@ -44,6 +44,9 @@ def account(name: str, **more: Any) -> dict[str, Any]:
 UNKNOWN = {"state": "unknown", "error": "no connection: refused or unreachable"}
 
 
+pytestmark = pytest.mark.usefixtures("berlin")
+
+
 @pytest.fixture(autouse=True)
 def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
@@ -176,7 +179,7 @@ def test_a_stop_that_is_late_is_not_in_step_and_says_since_when(capsys: pytest.C
     row = account("mirror", stream="up", last_event_at=None, paused=False, monitors=1)
     document = {**QUIET, "accounts": [row], "in_sync": False, "missing": [late]}
     shown = " ".join(printed(status_tables.status(document), capsys).split())
-    assert f"not done since 2026-01-02T03:04:05.678Z: mirror BTCUSDT: {what}" in shown
+    assert f"not done since 2026-01-02 04:04:05 CET: mirror BTCUSDT: {what}" in shown
     refused = {name: text for name, text in late.items() if name != "since"}
     shown = " ".join(printed(status_tables.status({**document, "missing": [refused]}), capsys).split())
     assert f"not placed: mirror BTCUSDT: {what}" in shown
@@ -332,29 +335,27 @@ second      BTCUSDT   0.02         0   new store
 not read, so this plan is not all of it: third
 """
 GOLDEN_STATUS = """
-daemon: running, process 4711 since 2026-01-02T03:04:05.678Z
+daemon: running, process 4711 since 2026-01-02 04:04:05 CET
 mirroring: disabled (ENABLE_MIRROR_TRADING)
-account   state      stream   last event                 paused    monitors   error
+account   state      stream   last event CET   paused    monitors   error
 ────────────────────────────────────────────────────────────────────────────────────────────────────
-main      fresh      up       2026-01-02T03:04:05.678Z   no               2   -
-mirror    fresh      down     -                          yes              1   -
-second    unknown    down     -                          unknown    unknown   no connection: refused
-                                                                              or unreachable
-third     disabled   -        -                          -                -   disabled in the
-                                                                              profile
-fourth    disabled   -        -                          -                -   disabled in the
-                                                                              profile
+main      fresh      up       01-02 04:04:05   no               2   -
+mirror    fresh      down     -                yes              1   -
+second    unknown    down     -                unknown    unknown   no connection: refused or
+                                                                    unreachable
+third     disabled   -        -                -                -   disabled in the profile
+fourth    disabled   -        -                -                -   disabled in the profile
 third is disabled and holds BTCUSDT long 0.02
 fourth is disabled; what it holds is unknown: the keys of fourth are not set: KEY
 in step: no
 monitors: unknown (main 2, mirrors unknown)
 without a stop: mirror BTCUSDT long, for 3.2 s
-drift    symbol    have    want   since
-──────────────────────────────────────────────────────────
-mirror   BTCUSDT   0.04   0.041   2026-01-02T03:04:05.678Z
+drift    symbol    have    want   since CET
+────────────────────────────────────────────────
+mirror   BTCUSDT   0.04   0.041   01-02 04:04:05
 parked: mirror ETHUSDT: foreign position
-paused: mirror, every symbol: by the trader since 2026-01-02T03:04:05.678Z
-paused: every account, DOGEUSDT: by the trader since 2026-01-02T03:04:05.678Z
+paused: mirror, every symbol: by the trader since 2026-01-02 04:04:05 CET
+paused: every account, DOGEUSDT: by the trader since 2026-01-02 04:04:05 CET
 in doubt: 1 sent, outcome not known yet
-2026-01-02T03:04:05.678Z  critical: mirror BTCUSDT: naked: the long stands without its stop
+2026-01-02 04:04:05 CET  critical: mirror BTCUSDT: naked: the long stands without its stop
 """

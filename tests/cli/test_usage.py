@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mirrorctl import cli
+from mirrorctl.commands import usage_hints
 from tests.cli.conftest import Program
 
 
@@ -68,6 +69,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["-p", "papr", "orders"], 'did you mean "paper"?'),
         (["orders", "-p", ""], "--profile: found an empty name"),
         (["-p", " ", "orders"], "--profile: found an empty name"),
+        (["stats", "--days", "x"], '--days: found "x"; allowed: a whole number from 1 to'),
+        (["drill", "--schedules=0"], '--schedules: found "0"; allowed: a whole number, 1 or more'),
+        (["trade", "reduce", "BTCUSDT", "-5"], "found -5: a number that begins with a minus"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -75,6 +79,37 @@ def test_wrong_words(args: list[str], expected: str, capsys: pytest.CaptureFixtu
     code, out, err = run(args, capsys)
     assert code == 2
     assert expected in (out if "--json" in args else err)
+
+
+@pytest.mark.proves("A74")
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("positons", "did you mean `mirrorctl positions`? `mirrorctl --help` shows"),
+        ("close BTCUSDT", "did you mean `mirrorctl trade close`?"),
+        ("buy BTCUSDT", "did you mean `mirrorctl trade open`?"),
+        ("logs", "did you mean `mirrorctl history`?"),
+        ("trade opne BTCUSDT", "did you mean `mirrorctl trade open`? `mirrorctl trade --help` shows"),
+        ("trade sync", "did you mean `mirrorctl sync`?"),
+        ("trade BTCUSDT long", "it has: open, close, reduce"),
+        ("qqq", "`mirrorctl --help` shows how it is used"),
+        ("--yes sync", "options stand behind the command: mirrorctl COMMAND --yes"),
+        ("trade open BTCUSDT long --stpo 1", "did you mean --stop? `mirrorctl trade open --help` shows"),
+        ("positions --every", "`mirrorctl positions --help` shows how it is used"),
+        ("status --max-age", "`mirrorctl status --help` shows how it is used"),
+        ("trade stop BTCUSDT", "for example: mirrorctl trade stop BTCUSDT 58500; `mirrorctl trade stop --help`"),
+        ("balance BTCUSDT", "for example: mirrorctl balance"),
+    ],
+)
+def test_a_wrong_word_gets_the_one_that_was_meant(line: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(line.split(), capsys)
+    assert (code, out) == (2, "")
+    assert hint in err.split("hint: ")[1]
+
+
+def test_every_word_of_another_program_leads_to_a_command() -> None:
+    known = {*cli._every_command(), "--help", "--version"}
+    assert {meant for meant in usage_hints._SAME_THING.values() if meant not in known} == set()
 
 
 @pytest.mark.parametrize(("command", "has_dry_run"), [("open", True), ("close", False)])

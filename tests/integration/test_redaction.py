@@ -1,8 +1,9 @@
 """Keys and secrets show nowhere: a daemon and every command run with marked keys, and all that they left is searched.
 
 Searched are every stdout and stderr, every file of the home (logs, stores with their write-ahead logs, the paper
-exchange's state, locks), every word said on the command socket, and the command lines of all processes. What goes wrong
-goes wrong on purpose: wrong keys, refusals, silence, pages of HTML, bugs with a traceback, all at log level debug.
+exchange's state, locks), every word said on the command socket and on Telegram, and the command lines of all processes.
+What goes wrong goes wrong on purpose: wrong keys and tokens, refusals, silence, pages of HTML, bugs with a traceback,
+all at log level debug.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import pytest
 
 from mirrorctl.core.engine.command_wire import VERSION, encode, make_token, take_token
 from tests import forkserver
+from tests.bot_api import PERSON, BotApi
 from tests.integration.stage import eventually
 
 pytestmark = pytest.mark.timeout(180)  # one long life, set up by whichever test comes first
@@ -37,8 +39,9 @@ ENVIRONMENT = {
 }
 FILED = ("KyFileJc6Mv1BnHs", "ScFileGd3Pz9LqWo=&RtYk7Ei")
 WRONG = {"WRONG_KEY": "KyWrongUf5Ca8SxNt", "WRONG_SECRET": "ScWrongIm2Oj4VhQlZr6Bp0"}
+WRONG_BOT = "110201543:TkGt5Wx9Qa2Mz"
 BROKEN = {"BROKEN_SECRET": f"{WRONG['WRONG_SECRET']} {WRONG['WRONG_SECRET']}"}
-MARKERS = (*ENVIRONMENT.values(), *FILED, *WRONG.values())
+MARKERS = (*ENVIRONMENT.values(), *FILED, *WRONG.values(), WRONG_BOT)
 PROFILE = """\
 schema = 1
 name = "marked"
@@ -53,8 +56,14 @@ api_secret_env = "MARKED_SECRET"
 [[mirrors]]
 name = "filed"
 adopt = "all"
+alerts = true
 api_key = "{key}"
 api_secret = "{secret}"
+[telegram]
+enabled = true
+chat_id = {chat}
+allowed_chats = [{chat}]
+api_base = "{bot_api}"
 """
 READS = (
     "positions",
@@ -126,6 +135,7 @@ class Life:
 
     home: Path
     port: int
+    chat: BotApi
     said: dict[str, bytes] = field(default_factory=dict)
     _count: int = 0
 
@@ -190,6 +200,10 @@ class Life:
                 except OSError:
                     continue  # it has ended, or is another user's
 
+    def note_chat(self) -> None:
+        """What people read on Telegram."""
+        self.said["chat"] = "\n".join(self.chat.texts()).encode()
+
     def note_files(self, when: str) -> None:
         """What the files hold now: a log that is written ahead goes with an orderly end."""
         self.said.update({f"{when}: {name}": data for name, data in self._files().items()})
@@ -238,10 +252,15 @@ def live(life: Life) -> None:
             daemon.wait(5)
         exchange.terminate()
         exchange.wait(5)
+    life.note_chat()
     refused(life)
 
 
 def beside_a_daemon(life: Life) -> None:
+    for kind, value in (("junk", f"<a href=/bot{life.chat.token}/sendMessage>"), ("down", None), ("flood", 1)):
+        for method in ("sendMessage", "getUpdates"):
+            life.chat.fail(kind, method=method, value=value)
+    life.chat.says(PERSON, "/stats")
     plainly = ("positions", "status", "doctor", "profile show --resolved")
     life.run(*(f"{line} --json" for line in (*WRITES[:2], *READS)), *plainly, *WRITES[2:4])
     for name in ("status", "preview", "monitors", "no-such-command"):
@@ -253,6 +272,10 @@ def beside_a_daemon(life: Life) -> None:
 
 def without_one(life: Life) -> None:
     """What goes wrong where commands read by themselves: faults, a bug, wrong keys of every kind."""
+    life.chat.heal()
+    life.run("status --max-age 1 --alert --json", "status --max-age 1 --alert", "telegram test --json")
+    life.run("telegram test", TELEGRAM_BOT_TOKEN=WRONG_BOT)
+    life.run("telegram test", TELEGRAM_BOT_TOKEN=f"bot{WRONG_BOT} ")
     for faults in FAULTS:
         for target, fault in faults.items():
             life.post("/paper/fault", {"target": target, "count": None, **fault})
@@ -271,6 +294,7 @@ def without_one(life: Life) -> None:
 
 def refused(life: Life) -> None:
     """Nothing listens any more; a real exchange without its keys; broken and open profiles, pasted keys."""
+    life.run(f"telegram test {life.other('nowhere', (life.chat.url, f'http://127.0.0.1:{life.port}'))}")
     real = life.other("real", ('"paper"', '"testnet"'), ('"MARKED_KEY"', '"NO_KEY"'))
     life.run(
         "positions",
@@ -291,13 +315,15 @@ def refused(life: Life) -> None:
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        found = Life(tmp_path_factory.mktemp("marked"), free.getsockname()[1])
-    (found.home / "said").mkdir()
-    text = PROFILE.format(environment="paper", port=found.port, key=FILED[0], secret=FILED[1])
-    found.profile.touch(mode=0o600)
-    found.profile.write_text(text)
-    live(found)
+    with socket.create_server(("127.0.0.1", 0)) as free, BotApi(spacing_s=0) as chat:
+        chat.token = ENVIRONMENT["TELEGRAM_BOT_TOKEN"]
+        found = Life(tmp_path_factory.mktemp("marked"), free.getsockname()[1], chat)
+        free.close()
+        (found.home / "said").mkdir()
+        keys = {"key": FILED[0], "secret": FILED[1], "bot_api": chat.url, "chat": PERSON}
+        found.profile.touch(mode=0o600)
+        found.profile.write_text(PROFILE.format(environment="paper", port=found.port, **keys))
+        live(found)
     return found
 
 
@@ -325,9 +351,13 @@ def test_the_search_sees_what_there_is(life: Life) -> None:
         "a bug to order",
         "in a file that others can read",
         "a key that does not exist",
+        "Telegram does not know this bot",
+        "the bot's token is not one",
+        "no connection to Telegram",
     ):
         assert words in err + out, words
     assert '"exit_code": 4' in out
+    assert all(words in places["chat"] for words in (b"BTCUSDT", b"the daemon does not run", b"This is a test"))
     planted = {"a log": f"x{MARKERS[0]}y".encode(), "half": MARKERS[3].encode()[:9], "fine": b"nothing"}
     assert found_in(planted) == ["a log", "half"]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mirrorctl.core.engine.records import LEGS
 from mirrorctl.core.paper.faults import Fault, FaultKind
 from tests.integration.stage import UIDS, Stage, eventually
 
@@ -98,6 +99,68 @@ def test_mirrors_are_apart_and_measured_from_the_store(stage: Stage) -> None:
     assert 0 <= latency["p50"] <= latency["p95"] <= latency["p99"]
     assert Decimal(slippage["p50"]) <= Decimal(slippage["p95"])
     assert stage.json("stats", "--account", "main")["mirrors"] == []
+
+
+def test_the_way_of_a_copy_is_measured_leg_by_leg(stage: Stage) -> None:
+    for mirror in stage.json("stats")["mirrors"]:
+        spans = mirror["latency_ms"]
+        assert list(spans) == [*LEGS, "total"]
+        for leg in LEGS[:-1]:
+            assert spans[leg]["p50"] is not None, leg
+        assert 0 <= spans["frame_to_plan"]["p50"] <= spans["total"]["p99"]
+        assert 0 < spans["send_to_ack"]["p50"] < 5_000
+
+
+@pytest.mark.proves("A68")
+def test_every_cycle_is_compared_with_mains_and_its_parts_sum_to_the_error(
+    stage: Stage, document: dict[str, Any]
+) -> None:
+    """Twice: what main's records come to by the ratio, and what the mirror's own do."""
+    main_net = {row["opened_at"]: row for row in document["mirrors"][0]["fidelity"]["per_cycle"]}
+    for mirror in document["mirrors"]:
+        name, found = mirror["account"], mirror["fidelity"]
+        assert (found["cycles"], found["unmeasured"]) == (4, 0)
+        closed = rows(stage, name, CLOSED)
+        standing = [row for row in closed if row["createdTime"] >= last_open(stage, name)]
+        assert Decimal(found["net_pnl"]) == total(closed, "closedPnl") - total(standing, "closedPnl")
+        assert sum(Decimal(amount) for amount in found["parts"].values()) == Decimal(found["tracking_error"])
+        for cycle in found["per_cycle"]:
+            assert Decimal(cycle["ratio"]) == RATIOS[name]
+            assert Decimal(cycle["main_pnl"]) == Decimal(main_net[cycle["opened_at"]]["main_pnl"])
+            assert Decimal(cycle["ideal_pnl"]) == Decimal(cycle["main_pnl"]) * RATIOS[name]
+            assert abs(Decimal(cycle["parts"]["rest"])) < Decimal("0.001"), "nothing of it is unexplained"
+            assert {cycle["parts"][part] for part in ("held", "rejection", "own_exit")} == {"0"}
+
+
+def last_open(stage: Stage, account: str) -> str:
+    """When the position that stands was opened, as the exchange's rows say."""
+    size, opened = Decimal(0), ""
+    for row in rows(stage, account, EXECUTIONS):
+        if row["execType"] != "Trade":
+            continue
+        after = size + Decimal(row["execQty"]) * (1 if row["side"] == "Buy" else -1)
+        opened = row["execTime"] if after and (size == 0 or (after > 0) != (size > 0)) else opened
+        size = after
+    return opened
+
+
+@pytest.mark.proves("A68")
+def test_a_report_shows_the_same_figures_and_only_its_owner_may_read_it(
+    stage: Stage, document: dict[str, Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    for _ in range(2):
+        done = stage.run("report", "--html", str(file), "--days", "30")
+        assert (done.returncode, done.stderr) == (0, "")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"], "no draft is left"
+    text = file.read_text()
+    for row in document["accounts"]:
+        assert f"{Decimal(row['net_pnl']).quantize(Decimal('0.01')):+,f}" in text
+    for mirror in document["mirrors"]:
+        assert f"<h2>How {mirror['account']} followed</h2>" in text
+        assert f"{mirror['fidelity']['cycles']} cycles: it brought" in text
+    assert "copied:" in text, "alerts"
 
 
 def test_people_see_the_same(stage: Stage) -> None:

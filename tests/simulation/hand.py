@@ -23,6 +23,7 @@ from mirrorctl.core.simulation.trader import SYMBOL, Trader
 MIDDLE = Decimal(60_000)
 TICK = Decimal("0.1")
 TAG = "lifetag"
+TOLD_MS = 11_000  # a close waits for its record before it is told
 TAKER, MARGIN = Decimal("0.00055"), Decimal("0.0002")
 
 
@@ -155,6 +156,7 @@ class Hand:
         """Settle; then a further sync, and the relist after it, send nothing and tell nothing (A36)."""
         stage = self.stage
         stage.settle()
+        stage.run(TOLD_MS)
         sent, told = len(stage.sent()), len(stage.alerts())
         stage.command("sync")
         stage.run(21_000)

@@ -111,6 +111,7 @@ def test_a_full_stop_is_the_mirrors_stop_beside_partial_ones() -> None:
     hand.silent()
     assert [hand.stop(name) for name in NAMES] == [Decimal(57_000)] * 3
     hand.stage.main.protect(stop="0")
+    hand.stage.run(2_000)  # after a second it is told that it is gone
     hand.silent()
     assert hand.stop("main") is None
     assert [hand.stop(name) for name in NAMES[1:]] == [Decimal(58_000)] * 2

@@ -124,14 +124,14 @@ def test_an_account_that_cannot_be_reached_is_told_once_and_its_return_too() -> 
     stage = Stage()
     stage.world.go_down("half")
     stage.run(60_000)
-    (gone,) = [alert for alert in stage.alerts("half") if alert.kind == "unreachable"]
-    assert "no connection" in gone.text
+    (gone,) = [alert for alert in stage.alerts("half") if alert.kind == "breaker"]
+    assert gone.text.startswith("breaker open: cannot be reached since 10 s: no connection")
     stage.world.come_back("half")
     stage.settle()
     stage.run(2_000)
-    (back,) = [alert for alert in stage.alerts("half") if alert.kind == "reached"]
-    assert back.text.startswith("reached again after 6")
-    assert not [alert for alert in stage.alerts("quarter") if alert.kind == "unreachable"]
+    (back,) = [alert for alert in stage.alerts("half") if alert.kind == "breaker"][1:]
+    assert back.text.startswith("breaker closed: reached again after 6")
+    assert not [alert for alert in stage.alerts("quarter") if alert.kind in ("breaker", "unreachable")]
 
 
 def test_after_a_403_nothing_is_sent_by_anybody_until_the_time_is_over() -> None:

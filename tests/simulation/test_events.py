@@ -18,8 +18,13 @@ STOP_PATH = "/v5/position/trading-stop"
 EXECUTIONS = "/v5/execution/list"
 
 
+FILLS = ("entry", "target", "stop-hit", "fill")
+
+
 def told(stage: Stage, kind: str, name: str = "") -> list[str]:
-    return [alert.text for alert in stage.alerts(name) if alert.kind == kind]
+    """Texts of one kind; "fill" stands for the fills of every kind."""
+    kinds = FILLS if kind == "fill" else (kind,)
+    return [alert.text for alert in stage.alerts(name) if alert.kind in kinds]
 
 
 def reasons(stage: Stage, name: str) -> list[str]:
@@ -31,7 +36,7 @@ def reasons(stage: Stage, name: str) -> list[str]:
 
 
 def keys(stage: Stage) -> list[str]:
-    return [alert.key for alert in stage.alerts() if alert.kind in ("fill", "closed")]
+    return [alert.key for alert in stage.alerts() if alert.kind in (*FILLS, "closed")]
 
 
 def restarted(stage: Stage, times: int = 3) -> list[str]:
@@ -245,7 +250,8 @@ NIGHT = [
 
 def of_the_night(stage: Stage) -> list[tuple[str, str]]:
     """What was told of main as late, shortened to kind and beginning."""
-    rows = [(row.kind, row.text) for row in stage.alerts("main") if row.text.endswith("(late)")]
+    rows = [("fill" if row.kind in FILLS else row.kind, row.text) for row in stage.alerts("main")]
+    rows = [row for row in rows if row[1].endswith("(late)") and row[0] in ("fill", "closed")]
     starts = [begin for _, begin in NIGHT]
     return [(kind, next((begin for begin in starts if text.startswith(begin)), text)) for kind, text in rows]
 
@@ -263,7 +269,7 @@ def test_what_happened_while_no_daemon_ran_is_told_once_in_order_and_marked_late
     assert of_the_night(stage) == NIGHT
     late = [row.late for row in stage.world.store.closed_positions(0) if row.account == "main"]
     assert late == [True, True, True]
-    fresh = [alert.text for alert in stage.alerts("half")[before - 1 :] if alert.kind in ("fill", "closed")]
+    fresh = [alert.text for alert in stage.alerts("half")[before - 1 :] if alert.kind in (*FILLS, "closed")]
     assert fresh
     assert not any("late" in text for text in fresh), "the mirror followed while the daemon ran"
     assert restarted(stage) == []
@@ -290,7 +296,7 @@ def test_killed_at_any_call_of_the_morning_the_night_is_told_once_all_the_same(a
     assert of_the_night(calm) == NIGHT
     failures = [
         (number, of_the_night(stage))
-        for number in range(1, calls + 1, 2 if after else 5)  # before a call is after the one before it
+        for number in range(1, calls + 1, 3 if after else 5)  # before a call is after the one before it
         if of_the_night(stage := morning(number)) != NIGHT
     ]
     assert failures == []

@@ -16,13 +16,14 @@ from mirrorctl.core.engine import brake, changes, closed_positions, entry_fees, 
 from mirrorctl.core.store.retention import Retention
 from tools.soak import Soak
 
-SMALL = Retention(rows_of_journal=250, alerts=60, rows=20, step=200, slack=50)
+SMALL = Retention(rows_of_journal=250, alerts=60, rows=20, samples=60, step=200, slack=50)
 BOUNDS = (
     (view, "_CLOSED_KEPT"),
     (view, "_SEEN_KEPT"),
     (fills, "_KEPT"),
     (filled_orders, "_TOLD_KEPT"),
     (entry_fees, "_KEPT"),
+    (entry_fees, "_RECENT"),
     (closed_positions, "_TRAIL_KEPT"),
     (changes, "_KEPT"),
     (measure, "_KEPT"),

@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from mirrorctl.cli import app
+from mirrorctl.core.domain.alert_types import AlertType
 from tools.reference import MEANINGS, PAGES, keys, meaning
 
 ROOT = Path(__file__).parent.parent.parent
@@ -47,3 +48,8 @@ def test_every_link_of_the_documentation_leads_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_type_of_alert_is_on_the_page_about_telegram() -> None:
+    page = (ROOT / "docs" / "telegram.md").read_text(encoding="utf-8")
+    assert {word.value for word in AlertType if f"`{word}`" not in page} == set()

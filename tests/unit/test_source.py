@@ -23,6 +23,7 @@ FLOATS: dict[str, int] = {}
 # Thread boundaries and outermost loops: what is raised there would die unseen, or end a thread that others wait for.
 BOUNDARIES = {
     "cli.py": 1,
+    "commands/dashboard_feed.py": 1,
     "commands/stage.py": 1,
     "core/bybit/private_socket.py": 2,
     "core/bybit/reader.py": 2,
@@ -31,6 +32,8 @@ BOUNDARIES = {
     "core/engine/command_connection.py": 1,
     "core/engine/loop.py": 1,
     "core/paper/server.py": 1,
+    "telegram_notify/inbound.py": 1,
+    "telegram_notify/sender.py": 1,
 }
 
 ADJECTIVES = re.compile(

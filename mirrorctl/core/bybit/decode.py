@@ -33,6 +33,7 @@ from mirrorctl.core.domain.account import Execution, Identity, Order, Position, 
 from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.values import (
     ExecutionKind,
+    MarginMode,
     OrderStatus,
     OrderType,
     PositionSide,
@@ -228,6 +229,7 @@ def identity(key: Row, account: Row) -> Identity:
         ip_bound=ip_bound,
         unified=integer(account, "unifiedMarginStatus") in _UNIFIED,
         expires_in_days=None if ip_bound or days < 0 else days,
+        margin_mode=_MARGIN_MODES.get(maybe_text(account, "marginMode")),
     )
 
 
@@ -264,6 +266,11 @@ def _or_zero(row: Row, field: str) -> Decimal:
 
 _TIED_UP = ("totalPositionIM", "totalOrderIM", "locked", "bonus")
 _UNIFIED = (5, 6)  # UTA 2.0; older account types keep margin differently (account/account-info)
+_MARGIN_MODES = {
+    "REGULAR_MARGIN": MarginMode.CROSS,
+    "ISOLATED_MARGIN": MarginMode.ISOLATED,
+    "PORTFOLIO_MARGIN": MarginMode.PORTFOLIO,
+}
 _POSITION_SIDES = {"Buy": PositionSide.LONG, "Sell": PositionSide.SHORT}
 _ORDER_TYPES = {"Limit": OrderType.LIMIT, "Market": OrderType.MARKET}
 _TIMES_IN_FORCE = {

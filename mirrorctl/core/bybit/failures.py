@@ -25,10 +25,16 @@ class AddressBlocked(Unavailable):
     kind = "blocked"
 
 
+_UNREAD = "what it was about stays unknown; if it goes on, the exchange answers in a new way: report it"
+
+
 class Malformed(Unavailable):
     """The exchange answered with something that cannot be read; nothing of it is used."""
 
     kind = "malformed"
+
+    def __init__(self, message: str, hint: str = _UNREAD, retry_after_s: float | None = None) -> None:
+        super().__init__(message, hint, retry_after_s)
 
 
 class AccountRefused(Rejected):

@@ -32,7 +32,7 @@ _ANSWER_LIMIT = 120
 
 # As for HTTP, the environment of the process must not decide where signed messages go. The library heeds its list of
 # hosts without a proxy only beside a proxy's address, so there is one that is never used.
-_NO_PROXY: dict[str, Any] = {
+NO_PROXY: dict[str, Any] = {
     "http_proxy_host": "unused.invalid",
     "http_proxy_port": 1,
     "proxy_type": "http",
@@ -120,7 +120,7 @@ class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
     def _serve(self) -> None:
         """The connection's thread. UTF-8 is left to the JSON decoder: the library checks it byte by byte in Python."""
         try:
-            self.ws.run_forever(ping_interval=0, skip_utf8_validation=True, **_NO_PROXY)
+            self.ws.run_forever(ping_interval=0, skip_utf8_validation=True, **NO_PROXY)
         except Exception as error:  # noqa: BLE001 - thread boundary
             self._finish(f"failed: {type(error).__name__}")
         finally:
@@ -176,7 +176,7 @@ class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
             callback(message)
 
     def _on_error(self, error: Exception) -> None:
-        self._finish(_describe(error))
+        self._finish(failure_text(error))
 
     # --- parts ---
 
@@ -208,7 +208,7 @@ def _leads_to(address: str, connection: websocket.WebSocket | None) -> bool:
     return is_loopback(host) and port == (parts.port or 80)
 
 
-def _describe(error: Exception) -> str:
+def failure_text(error: Exception) -> str:
     """A reason without addresses or headers, which the library's texts carry."""
     if isinstance(error, websocket.WebSocketBadStatusException):
         return f"the exchange answered HTTP {error.status_code}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from math import inf
 
 from mirrorctl.core.bybit.rest import BybitRest
+from mirrorctl.core.domain.day_summary import day_figures
 from mirrorctl.core.domain.errors import ExchangeError, Rejected, Unavailable
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.engine.ports import (
@@ -18,6 +19,7 @@ from mirrorctl.core.engine.ports import (
     DayAnswer,
     Deliver,
     ExecutionsAnswer,
+    FiguresAnswer,
     FindOrder,
     Query,
     ReadClosed,
@@ -26,6 +28,7 @@ from mirrorctl.core.engine.ports import (
     ReadExecutions,
     ReadFailed,
     ReadFeeRate,
+    ReadFigures,
     ReadInstrument,
     ReadPosition,
     ReadTicker,
@@ -37,6 +40,7 @@ from mirrorctl.core.engine.ports import (
 )
 
 _log = logging.getLogger(__name__)
+_SLOW = Relist | ReadTransfers | ReadClosed | ReadFigures  # several pages: nothing that decides waits behind them
 _NO_FEE_RATE_S = 60.0  # demo has no fee-rate at all (demo): asking again is for an account that gets one
 
 
@@ -59,7 +63,7 @@ class AccountReader:
 
     def ask(self, query: Query) -> None:
         """Queue a read; never blocks."""
-        lane = self._relists if isinstance(query, Relist | ReadTransfers) else self._singles
+        lane = self._relists if isinstance(query, _SLOW) else self._singles
         lane.add(query)
 
     def close(self, timeout_s: float = 2.0) -> bool:
@@ -170,10 +174,8 @@ def read(rest: BybitRest, query: Query) -> Answer:
             return rest.find_order(query.symbol, link_id=query.link_id, order_id=query.order_id)
         case ReadExecutions():
             return ExecutionsAnswer(rest.executions_of(query.symbol, query.order_id))
-        case ReadDay():
-            return DayAnswer(query.start_ms, sum((row.pnl for row in rest.closed_pnl(query.start_ms)), ZERO))
-        case ReadClosed():
-            return ClosedAnswer(rest.closed_pnl(query.start_ms))
+        case ReadDay() | ReadClosed() | ReadFigures():
+            return _records(rest, query)
         case ReadFeeRate():
             return rest.fee_rate(query.symbol)
         case ReadTransfers():
@@ -184,3 +186,15 @@ def read(rest: BybitRest, query: Query) -> Answer:
             return rest.ticker(query.symbol)
         case ReadInstrument():
             return rest.instrument(query.symbol)
+
+
+def _records(rest: BybitRest, query: ReadDay | ReadClosed | ReadFigures) -> Answer:
+    """What closed-PnL records tell."""
+    if isinstance(query, ReadClosed):
+        return ClosedAnswer(rest.closed_pnl(query.start_ms, query.symbol))
+    records = rest.closed_pnl(query.start_ms)
+    if isinstance(query, ReadDay):
+        return DayAnswer(query.start_ms, sum((row.pnl for row in records), ZERO))
+    standing = rest.positions()
+    executions = rest.executions_since(query.start_ms)  # last: what happens meanwhile has its record still to come
+    return FiguresAnswer(query.start_ms, day_figures(records, executions, standing, query.start_ms, query.end_ms))

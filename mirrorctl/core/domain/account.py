@@ -9,6 +9,7 @@ from decimal import Decimal
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.values import (
     ExecutionKind,
+    MarginMode,
     OrderStatus,
     OrderType,
     PositionSide,
@@ -224,7 +225,10 @@ class Ticker:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose keys these are (user/query-api) and how the account is set up (account/info)."""
+    """Whose keys these are (user/query-api) and how the account is set up (account/info).
+
+    `expires_in_days` None: never. `margin_mode` None: the exchange named one that is not known here.
+    """
 
     uid: int
     read_only: bool
@@ -233,3 +237,4 @@ class Identity:
     ip_bound: bool
     unified: bool
     expires_in_days: int | None = None
+    margin_mode: MarginMode | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -28,11 +28,15 @@ class CloseReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A position on `side` came to zero, or past it, by this execution. `opened_ms` 0: its first fill was not seen."""
+    """A position on `side` came to zero, or past it, by this execution. `opened_ms` 0: its first fill was not seen.
+
+    `exits`: what each order closed of it, as far as its executions were seen, in base coin.
+    """
 
     side: PositionSide
     execution: Execution
     opened_ms: int
+    exits: Mapping[str, Decimal] = field(default_factory=dict, compare=False)
 
 
 def walk(signed: Decimal, executions: Sequence[Execution]) -> tuple[list[Closing], int]:
@@ -49,14 +53,18 @@ def walk(signed: Decimal, executions: Sequence[Execution]) -> tuple[list[Closing
         after = before
     found: list[Closing] = []
     opened_ms = 0
+    exits: dict[str, Decimal] = {}
     for before, after, execution in reversed(steps):
         crossed = before * after <= ZERO
+        if before * execution.signed < ZERO:
+            closed = min(abs(before), execution.qty)
+            exits[execution.order_id] = exits.get(execution.order_id, ZERO) + closed
         if before and crossed:
             side = PositionSide.LONG if before > ZERO else PositionSide.SHORT
             if execution.closed_qty and PositionSide.shrunk_by(execution.side) is side:
-                found.append(Closing(side, execution, opened_ms))
+                found.append(Closing(side, execution, opened_ms, exits))
         if crossed:
-            opened_ms = execution.time_ms if after else 0
+            opened_ms, exits = (execution.time_ms if after else 0), {}
     return found, opened_ms
 
 

@@ -172,15 +172,20 @@ def _notes(subject: Subject, policy: MirrorPolicy, copied: Decimal | None, round
         yield Note(Severity.WARNING if policy.follow.hedge is Hedge.REFUSE else Severity.INFO, text)
 
 
+def wanted_leverage(subject: Subject, policy: MirrorPolicy) -> Decimal | None:
+    """What the mirror's leverage is set to before its next entry; None while main's is not known."""
+    if subject.main_leverage is None:
+        return None
+    limit = policy.limits.max_leverage
+    asked = subject.main_leverage * policy.sizing.leverage_factor
+    return subject.rules.leverage(asked if limit is None else min(asked, limit))
+
+
 def _standing_leverage(subject: Subject, policy: MirrorPolicy) -> Iterator[Note]:
     if subject.mode is not None and subject.leverage is None:
         yield Note(Severity.WARNING, "the mirror shows no leverage (portfolio margin?): entries are refused")
-    if subject.leverage is None or subject.main_leverage is None:
-        return
-    limit = policy.limits.max_leverage
-    asked = subject.main_leverage * policy.sizing.leverage_factor
-    wanted = subject.rules.leverage(asked if limit is None else min(asked, limit))
-    if wanted != subject.leverage:
+    wanted = wanted_leverage(subject, policy)
+    if wanted is not None and subject.leverage is not None and wanted != subject.leverage:
         text = f"leverage is {plain(subject.leverage)}x now: {plain(wanted)}x is set before the next entry"
         yield Note(Severity.INFO, text)
 

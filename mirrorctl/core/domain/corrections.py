@@ -245,8 +245,8 @@ def _grow(
                 link_id=str(link),
                 role=Role.CORRECTION,
                 reason=(
-                    f"main holds {plain(main_size)}: want {plain(want)}, have {plain(have)}; {copy.formula};"
-                    f" within {plain(bound)} bps of {source} {plain(reference)}"
+                    f"main holds {plain(main_size)}: want {copy.told(want, main_size)}, have {plain(have)};"
+                    f" {copy.formula}; within {plain(bound)} bps of {source} {plain(reference)}"
                 ),
                 position_idx=scene.idx(side),
                 price=price,

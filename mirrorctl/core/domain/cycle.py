@@ -13,6 +13,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
 from mirrorctl.core.domain.sight import Sight
+from mirrorctl.core.domain.sizing import shown
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 NEW_STORE = "new store"
@@ -109,6 +110,14 @@ class Copy:
         """min(r × main size, cap), before the step."""
         raw = self.raw_want(main_size)
         return raw if self.cap is None else min(raw, self.cap)
+
+    def told(self, part: Decimal, of: Decimal) -> str:
+        """`part`, a quantity made from main's `of`, with the arithmetic where step or cap took something off (A3).
+
+        Such as "0.003 of 0.25 × 0.015 = 0.00375".
+        """
+        raw = self.ratio * of
+        return plain(part) if raw == part else f"{plain(part)} of {shown(self.ratio)} × {plain(of)} = {shown(raw)}"
 
     def kept(self, main_size: Decimal) -> Decimal:
         """What it may hold, before the step: as asked, and what an own ladder has not sold yet of what main has."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from mirrorctl.core.domain.account import Execution
 from mirrorctl.core.domain.instruments import ZERO
 
-_KEPT = 10_000
+_KEPT = 5_000
 
 
 @dataclass(frozen=True, slots=True)

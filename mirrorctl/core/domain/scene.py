@@ -30,12 +30,14 @@ AHEAD_WAIT_MS = 250
 class MainFill:
     """Main's last execution in one direction of one side: the reference for slippage while it is young.
 
-    `at_ms` on the local clock, `exchange_ms` as the exchange stamped it.
+    `at_ms` on the local clock, `exchange_ms` as the exchange stamped it. `received_ms`: when its news came in, local
+    clock; None: not known.
     """
 
     price: Decimal
     at_ms: int
     exchange_ms: int
+    received_ms: int | None = None
 
 
 class NeedKind(StrEnum):

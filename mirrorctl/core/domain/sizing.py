@@ -70,6 +70,12 @@ def is_waiting(reason: str) -> bool:
     return reason.startswith(WAITS)
 
 
+def shown(value: Decimal) -> str:
+    """At most 8 digits after the point; what was cut off is shown as such."""
+    kept = value.quantize(_SHOWN, ROUND_DOWN, _EXACT)
+    return plain(kept) if kept == value else f"{plain(kept)}…"
+
+
 def ratio_of(mode: SizingMode, value: Decimal, inputs: SizingInputs) -> Sized | Unsized:
     """The copy ratio r of one mirror: want = r × main's size × multiplier.
 
@@ -142,7 +148,7 @@ def _same_margin(value: Decimal, inputs: SizingInputs) -> Sized:
 
 def _fixed_notional(value: Decimal, inputs: SizingInputs) -> Sized:
     price, qty = _known(inputs.price), _known(inputs.main_qty)
-    return _made("fixed-notional", f"{plain(value)} ÷ ({_cut(price)} × {plain(qty)})", value, _times(price, qty))
+    return _made("fixed-notional", f"{plain(value)} ÷ ({shown(price)} × {plain(qty)})", value, _times(price, qty))
 
 
 def _fixed_qty(value: Decimal, inputs: SizingInputs) -> Sized:
@@ -154,7 +160,7 @@ def _fixed_qty(value: Decimal, inputs: SizingInputs) -> Sized:
 def _risk(value: Decimal, inputs: SizingInputs) -> Sized:
     price, stop, qty = _known(inputs.price), _known(inputs.stop), _known(inputs.main_qty)
     mirror = _known(inputs.mirror_equity)
-    text = f"{plain(mirror)} × {plain(value)}% ÷ |{_cut(price)} − {plain(stop)}| ÷ {plain(qty)}"
+    text = f"{plain(mirror)} × {plain(value)}% ÷ |{shown(price)} − {plain(stop)}| ÷ {plain(qty)}"
     return _made("risk", text, _times(mirror, value), _times(HUNDRED, abs(price - stop), qty))
 
 
@@ -170,7 +176,7 @@ _MODES: Mapping[SizingMode, Callable[[Decimal, SizingInputs], Sized]] = {
 
 def _made(mode: str, text: str, over: Decimal, under: Decimal) -> Sized:
     ratio = _ROUNDED_UP.divide(over, under)
-    return Sized(ratio, f"{mode}: r = {text} = {_cut(ratio)}")
+    return Sized(ratio, f"{mode}: r = {text} = {shown(ratio)}")
 
 
 def _times(*factors: Decimal) -> Decimal:
@@ -178,12 +184,6 @@ def _times(*factors: Decimal) -> Decimal:
     for factor in factors:
         product = _EXACT.multiply(product, factor)
     return product
-
-
-def _cut(value: Decimal) -> str:
-    """At most 8 digits after the point; what was cut off is shown as such."""
-    shown = value.quantize(_SHOWN, ROUND_DOWN, _EXACT)
-    return plain(shown) if shown == value else f"{plain(shown)}…"
 
 
 def _known(value: Decimal | None) -> Decimal:

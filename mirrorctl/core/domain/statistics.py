@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from mirrorctl.core.domain.account import ClosedPnl, Execution, Position
+from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.values import ExecutionKind, PositionSide
 
@@ -23,11 +24,29 @@ _EIGHT_PLACES = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """What one execution changed of one leg: positive opened. Its time is the exchange's, in ms; `fee` was paid for it.
+
+    `seq` and `price` None: it is known from its closed-PnL record only. `own_exit`: by a target, a stop, a liquidation
+    or an ADL of this account, not by an order that somebody sent to reduce it.
+    """
+
+    at_ms: int
+    seq: int | None
+    order_id: str
+    qty: Decimal
+    price: Decimal | None = None
+    fee: Decimal = ZERO
+    own_exit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CycleResult:
     """One cycle and what its records sum to. Times are the exchange's, in ms; quantity in base coin.
 
     `opened_ms` None: it began before what was read, so its earlier records may be missing. `closed_ms` None: it still
-    stands. `unrecorded`: an order closed part of it and has no record yet, so its result is not known.
+    stands. `unrecorded`: an order closed part of it and has no record yet, so its result is not known. `moves`: all
+    that was seen of it, oldest first.
     """
 
     symbol: str
@@ -37,6 +56,7 @@ class CycleResult:
     closed_qty: Decimal
     pnl: Decimal
     unrecorded: bool = False
+    moves: tuple[Move, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def counts(self) -> bool:
@@ -117,22 +137,13 @@ def cycles_of(
     return [cycle.result() for cycle in found]
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """What one execution changed of one leg: positive opened. `seq` None: known from its record only."""
-
-    at_ms: int
-    seq: int | None
-    order_id: str
-    qty: Decimal
-
-
 @dataclass(slots=True)
 class _Cycle:
     key: Key
     order: int
     opened_ms: int | None
     closed_ms: int | None = None
+    moves: list[Move] = field(default_factory=list)
     closed: dict[str, Decimal] = field(default_factory=dict)
     recorded: set[str] = field(default_factory=set)
     pnl: Decimal = ZERO
@@ -148,16 +159,17 @@ class _Cycle:
             closed_qty=sum(self.closed.values(), ZERO),
             pnl=self.pnl,
             unrecorded=not self.recorded.issuperset(self.closed),
+            moves=tuple(self.moves),
         )
 
 
-def _moves(executions: Iterable[Execution], records: Iterable[ClosedPnl]) -> dict[Key, list[_Move]]:
+def _moves(executions: Iterable[Execution], records: Iterable[ClosedPnl]) -> dict[Key, list[Move]]:
     """By leg, in the order in which they happened. An execution that flips closes one leg and opens the other.
 
     There is no positionIdx on an execution; a long is never the short of the same symbol, so its side names the leg in
     both position modes.
     """
-    moves: dict[Key, list[_Move]] = {}
+    moves: dict[Key, list[Move]] = {}
     closing: set[tuple[str, PositionSide, str]] = set()
     for execution in executions:
         if not execution.kind.moves_position:
@@ -166,26 +178,45 @@ def _moves(executions: Iterable[Execution], records: Iterable[ClosedPnl]) -> dic
         if closed:
             side = PositionSide.shrunk_by(execution.side)
             closing.add((symbol, side, order_id))
-            moves.setdefault((symbol, side), []).append(_Move(execution.time_ms, execution.seq, order_id, -closed))
+            moves.setdefault((symbol, side), []).append(_move(execution, -closed))
         if execution.qty > closed:
             grown = (symbol, PositionSide.grown_by(execution.side))
-            move = _Move(execution.time_ms, execution.seq, order_id, execution.qty - closed)
-            moves.setdefault(grown, []).append(move)
+            moves.setdefault(grown, []).append(_move(execution, execution.qty - closed))
     for record in records:
         if (record.symbol, record.side, record.order_id) not in closing:
-            move = _Move(record.updated_ms, None, record.order_id, -record.qty)
+            move = Move(record.updated_ms, None, record.order_id, -record.qty)
             moves.setdefault((record.symbol, record.side), []).append(move)
     for of_key in moves.values():
         of_key.sort(key=lambda move: (move.at_ms, -1 if move.seq is None else move.seq))
     return moves
 
 
-def _walk(key: Key, moves: Sequence[_Move], held: Position | None) -> Iterator[_Cycle]:
+def _move(execution: Execution, qty: Decimal) -> Move:
+    """The part of an execution that opened or closed `qty` of one leg."""
+    link = parse(execution.link_id)
+    return Move(
+        execution.time_ms,
+        execution.seq,
+        execution.order_id,
+        qty,
+        execution.price,
+        execution.fee * abs(qty) / execution.qty,
+        own_exit=qty < ZERO
+        and (
+            execution.kind is not ExecutionKind.TRADE
+            or execution.stop_kind.position_bound
+            or (link is not None and link.role is Role.TARGET)
+        ),
+    )
+
+
+def _walk(key: Key, moves: Sequence[Move], held: Position | None) -> Iterator[_Cycle]:
     """Cut the moves of one leg where it was flat."""
     size = _size_before(moves, held)
     cycle = _Cycle(key, moves[0].at_ms, None) if size else None
     for move in moves:
         cycle = cycle or _Cycle(key, move.at_ms, move.at_ms)
+        cycle.moves.append(move)
         size += move.qty
         if move.qty <= ZERO:  # a settlement's record closes nothing and still belongs somewhere
             cycle.close(move.order_id, -move.qty)
@@ -197,7 +228,7 @@ def _walk(key: Key, moves: Sequence[_Move], held: Position | None) -> Iterator[_
         yield cycle
 
 
-def _size_before(moves: Sequence[_Move], held: Position | None) -> Decimal:
+def _size_before(moves: Sequence[Move], held: Position | None) -> Decimal:
     """What the leg held before the first move: what it holds now less what the moves made of it.
 
     A row is of its own moment, so only the moves that it knows of count. No moves may close more than there was.

@@ -273,6 +273,7 @@ def _place(
     if block or wait:
         _hold(scene, plan, side, copy, order, block or wait, waiting=bool(wait))
         return
+    share = "" if lead or qty == copy.ratio * order.qty else f": {copy.told(qty, scene.main.leaves(order))}"
     plan.actions.append(
         Planned(
             PlaceOrder(
@@ -283,7 +284,7 @@ def _place(
                 qty=qty,
                 link_id=str(scene.link(copy, Role.TWIN, twin_step(order.order_id))),
                 role=Role.TWIN,
-                reason=f"twin of main's {order.side} {plain(order.qty)} at {plain(price)}; {copy.formula}",
+                reason=f"twin of main's {order.side} {plain(order.qty)} at {plain(price)}{share}; {copy.formula}",
                 position_idx=scene.idx(side),
                 price=order.price,
                 trigger_price=order.trigger_price if order.status is OrderStatus.UNTRIGGERED else None,

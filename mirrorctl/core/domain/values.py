@@ -75,6 +75,14 @@ class PositionMode(StrEnum):
         return side.hedge_idx if self is PositionMode.HEDGE else 0
 
 
+class MarginMode(StrEnum):
+    """How an account backs its positions: one pool, each by its own margin, or by the risk of all of them."""
+
+    CROSS = "cross"
+    ISOLATED = "isolated"
+    PORTFOLIO = "portfolio"
+
+
 class OrderType(StrEnum):
     LIMIT = "limit"
     MARKET = "market"

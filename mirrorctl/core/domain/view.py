@@ -28,7 +28,7 @@ from mirrorctl.core.domain.losses import Losses
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 _CLOSED_KEPT = 2_000
-_SEEN_KEPT = 10_000
+_SEEN_KEPT = 5_000
 _SETTLE_MS = 2_000
 _SETTLE_AT_LAST_MS = 60_000
 ABSENT_READS = 10

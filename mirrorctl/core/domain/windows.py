@@ -33,6 +33,11 @@ class Window:
     end: int
     zone: tzinfo
 
+    @property
+    def is_always(self) -> bool:
+        """Whether it is open at every moment of the week."""
+        return self.days == _EVERY_DAY and self.end - self.start == _DAY_MINUTES
+
     def spans(self, around: date) -> Iterator[tuple[int, int]]:
         """(from, to) in ms since the epoch of the times it is open, from the day before `around` to a week after it."""
         for offset in range(-1, 9):

@@ -7,6 +7,8 @@ not have, and an order whose cancel is refused again and again does not go away.
 
 from __future__ import annotations
 
+import logging
+
 from mirrorctl.core.domain.actions import (
     Accepted,
     Action,
@@ -17,6 +19,7 @@ from mirrorctl.core.domain.actions import (
     PlaceOrder,
     Priority,
     RejectedOutcome,
+    SetLeverage,
 )
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.parks import REFUSED, told
@@ -29,6 +32,8 @@ from mirrorctl.core.engine.state import EngineState
 
 _CANCELS = 3
 
+log = logging.getLogger(__name__)
+
 
 def take_answer(state: EngineState, account: Account, event: SendDone) -> None:
     """Take the outcome of one journaled intent."""
@@ -38,6 +43,7 @@ def take_answer(state: EngineState, account: Account, event: SendDone) -> None:
         return
     action, outcome = intent.action, event.outcome
     state.mark(account, action.symbol)
+    state.meter.on_answer(account, action, outcome, event.sent_ms, event.completed_ms, state.keeper)
     if isinstance(outcome, NotSent):
         account.not_sent(action.priority, outcome, now)
     else:
@@ -53,16 +59,31 @@ def take_answer(state: EngineState, account: Account, event: SendDone) -> None:
 
 def _refused(state: EngineState, account: Account, action: Action, outcome: RejectedOutcome, now: int) -> None:
     if not _is_race(action, outcome):
-        text = f"{type(action).__name__} refused ({outcome.code}): {outcome.message}"
-        severity = Severity.WARNING if action.priority is Priority.ENTRY else Severity.CRITICAL
-        about = f"{_decision(action)}:{outcome.code}"
-        state.outbox.tell(now, severity, "refused", account.name, action.symbol, text, about)
-        if _is_hopeless(state, action, outcome):
+        hopeless = _is_hopeless(state, action, outcome)
+        text = f"{told(action)}: refused ({outcome.code}): {outcome.message}"
+        if hopeless:
             reason = f"{REFUSED} ({outcome.code}): {told(action)}: {outcome.message}"
             state.standings.set(StandingKind.PARK, account.name, action.symbol, reason, now)
+        if hopeless or _is_planned(account, action, outcome):
+            log.warning("%s %s: %s", account.name, action.symbol, text)
+        else:
+            severity = Severity.WARNING if action.priority is Priority.ENTRY else Severity.CRITICAL
+            about = f"{_decision(action)}:{outcome.code}"
+            state.outbox.tell(now, severity, "refused", account.name, action.symbol, text, about)
     account.ask(ReadPosition(action.symbol), now)
     if isinstance(action, AmendOrder | CancelOrder):
         account.ask(FindOrder(action.symbol, order_id=action.order_id), now)
+
+
+def _is_planned(account: Account, action: Action, outcome: RejectedOutcome) -> bool:
+    """Whether the next plan says what follows from the refusal: it is told once, with that."""
+    if isinstance(action, PlaceOrder) and action.role is Role.TARGET:
+        return True
+    if account.is_main:
+        return False
+    if isinstance(action, SetLeverage):
+        return not heals(outcome.code, outcome.message)
+    return isinstance(action, PlaceOrder) and action.priority is Priority.ENTRY
 
 
 def _is_hopeless(state: EngineState, action: Action, outcome: RejectedOutcome) -> bool:

@@ -52,5 +52,5 @@ def _tell(engine: Engine, mirror: MirrorPass, now_ms: int) -> None:
     for spell in engine.naked.spells(now_ms):
         if spell.account == mirror.mirror.name and spell.ms > mirror.policy.naked_bound_ms:
             text = f"naked: the {spell.side} stands without its stop, and main cannot be read"
-            about = f"naked:{spell.side}:{spell.from_ms}"
-            engine.outbox.tell(now_ms, Severity.CRITICAL, "held", spell.account, spell.symbol, text, about)
+            about = f"bereft:{spell.side}:{spell.from_ms}"
+            engine.outbox.tell(now_ms, Severity.CRITICAL, "naked", spell.account, spell.symbol, text, about)

@@ -16,6 +16,7 @@ from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.values import ExecutionKind, PositionMode, PositionSide
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.close_results import CloseResults
 from mirrorctl.core.engine.event_texts import SEVERITIES, closed_text, late, unseen_text
 from mirrorctl.core.engine.news import News, own_link
 from mirrorctl.core.engine.ports import ReadPosition
@@ -59,6 +60,8 @@ class ClosedPositions:
         self._lost: set[Key] = set()
         self._given_up: set[Key] = set()
         self._late: dict[str, list[Close]] = {}
+        self._pending: dict[str, list[Close]] = {}
+        self.results = CloseResults(state)
 
     # --- what is asked -----------------------------------------------------------------------------------------
 
@@ -67,17 +70,30 @@ class ClosedPositions:
         copy = self._state.keeper.copies.get((account.name, symbol, side))
         return account.is_main or (account.name, symbol, side) in self._open or (copy is not None and copy.opened)
 
+    def opened_ms(self, account: Account, symbol: str, side: PositionSide) -> int:
+        """Since when a position is known to stand, exchange clock; 0 where none is, or nobody knows."""
+        row = self._open.get((account.name, symbol, side))
+        return row.opened_ms if row is not None else 0
+
     def is_walked(self, account: Account) -> bool:
         """Whether everything that was read of the account has been looked through."""
         return not any(name == account.name for name, _ in self._unwalked)
 
     def late(self, account: Account) -> list[Close]:
         """Closes of the time when nobody watched, to be told in the order of time."""
-        return self._late.get(account.name, [])
+        return list(self._late.get(account.name, ()))
+
+    def pending(self, account: Account) -> list[Close]:
+        """Closes that were seen to happen and wait for what they brought."""
+        return list(self._pending.get(account.name, ()))
+
+    def is_due(self, account: Account, close: Close) -> bool:
+        """Whether a close may be told: what it brought is known, or is not waited for any longer."""
+        return self.results.is_due(account, close.closing, close.row.opened_ms)
 
     def unfinished_ms(self, account: Account) -> Iterable[int]:
         """Times of what was read and not told: executions from then on must be read again after a restart."""
-        yield from (close.time_ms for close in self.late(account))
+        yield from (close.time_ms for close in self.late(account) + self.pending(account))
         for name, symbol in self._unwalked:
             if name == account.name:
                 yield from (execution.time_ms for execution in self._trails.get((name, symbol), []))
@@ -128,10 +144,15 @@ class ClosedPositions:
         order = account.view.order(closing.execution.order_id)
         reason = reason_of(closing.execution, close.link, order, is_main=account.is_main, emergency=close.emergency)
         reason = CloseReason.TARGET if close.dust else reason
-        text = closed_text(reason, closing)
+        result = self.results.known(account, closing, row.opened_ms)
+        text = closed_text(reason, closing, result, self._state.policy.settle_coin)
         # By its order: of fills concluded together nobody knows the last, and a later read may order them otherwise.
         about = closing.execution.order_id or closing.execution.exec_id
         self._put(account, row, reason, text, close.time_ms, about)
+        self.results.forget(account, closing)
+        for waiting in (self._late, self._pending):
+            if close in waiting.get(account.name, ()):
+                waiting[account.name].remove(close)
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -204,10 +225,8 @@ class ClosedPositions:
         reduces = link is not None and link.role is Role.REDUCTION
         emergency = reduces and ("is passed" in why or self._left_by_us(key))
         close = Close(closing, row, link, reduces and why.startswith("dust"), emergency)
-        if self._news.is_late(account, execution.time_ms):
-            self._late.setdefault(account.name, []).append(close)
-        else:
-            self.tell(account, close)
+        is_late = self._news.is_late(account, execution.time_ms)
+        (self._late if is_late else self._pending).setdefault(account.name, []).append(close)
 
     def _was_unseen(self, key: Key, closing: Closing) -> bool:
         """Whether this close was told already, as one whose execution nobody had seen."""

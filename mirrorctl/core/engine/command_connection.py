@@ -175,7 +175,10 @@ class Connection:
         try:
             line = encode(message)
         except TypeError as error:  # the loop goes on: an answer that cannot be written is the client's to report
-            message = {"error": error_to_data(MirrorctlError(f"the daemon's answer cannot be written: {error}"))}
+            failure = MirrorctlError(
+                f"the daemon's answer cannot be written: {error}", "it may have been done; report it"
+            )
+            message = {"error": error_to_data(failure)}
             line = encode(message)
         self._outbox.put((line, "result" in message or "error" in message))
 

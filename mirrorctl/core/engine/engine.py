@@ -26,10 +26,13 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.baseline import Baseline, Sightings, old_cycles
 from mirrorctl.core.engine.bereft import keep_stops
+from mirrorctl.core.engine.daily_summary import DailySummary
 from mirrorctl.core.engine.doubts import tend_doubts
+from mirrorctl.core.engine.drift_watch import DriftWatch
 from mirrorctl.core.engine.foreign import adopt_foreign
 from mirrorctl.core.engine.halts import Halts
 from mirrorctl.core.engine.handover import advance_cycles, take_over
+from mirrorctl.core.engine.housekeeping import Housekeeping
 from mirrorctl.core.engine.intake import Intake
 from mirrorctl.core.engine.interrupted import finish_interrupted
 from mirrorctl.core.engine.late import LateWatch
@@ -55,8 +58,6 @@ from mirrorctl.core.engine.wishes import tend_wishes
 
 _WEEK_MS = 7 * 86_400_000
 _LIMIT_LOOK_MS = 1_000
-_HOUSEKEEPING_MS = 60_000
-_KEPT_MS = 30 * 86_400_000
 _FEE_RATE_MS = 60_000
 
 
@@ -83,8 +84,10 @@ class Engine(EngineState):
         self._halts = Halts(self)
         self._reach = ReachWatch(self.outbox)
         self._late = LateWatch(self)
+        self._drift = DriftWatch(self)
+        self.summary = DailySummary(self)
         self.store_care = StoreCare(self)
-        self._housekeeping_ms = 0
+        self._housekeeping = Housekeeping(self)
         self.sizer = Sizer(self)
         self.keeper.lead = self._lead
         for account in accounts:
@@ -135,6 +138,7 @@ class Engine(EngineState):
             max_closes=self.policy.max_closes_per_pass,
             sizes=self.main_sizes,
             brake=self.brake,
+            meter=self.meter,
             approach=self.policy.approach_of(account.name),
         )
 
@@ -152,6 +156,10 @@ class Engine(EngineState):
         """Apply one event. Decides nothing."""
         self._intake.handle(event)
 
+    def conclude(self) -> None:
+        """The process ends in order: tell what waited for more to be known."""
+        self._intake.events.conclude()
+
     # --- decisions -----------------------------------------------------------------------------------------------
 
     def process(self) -> None:
@@ -160,7 +168,7 @@ class Engine(EngineState):
         self._decide(now)
         while self.tasks.run(now):
             self._decide(now)
-        self._housekeep(now)
+        self._housekeeping.tend(now)
         if self._sends and self.store_care.tend(now):
             for mirror in self.passes.values():
                 self.dirty[mirror.mirror.name] |= self.all_symbols(mirror)
@@ -171,6 +179,8 @@ class Engine(EngineState):
         self._ask_due_relists(now)
         ask_unsettled(self, now)
         self._intake.transfers.tend(now)
+        self._intake.events.tend()
+        self.summary.tend(now)
         for name, query in self.book.looks_due(now):
             if name in self.accounts:
                 self.accounts[name].ask(query, now)
@@ -191,6 +201,7 @@ class Engine(EngineState):
             keep_stops(self, now, acts=self._sends)
         if self._sends:
             self._late.look(now)
+            self._drift.look(now)
 
     def plan_main(self, symbols: set[str], now: int, *, keep: bool = True) -> list[TradePlan]:
         """Plans of the managed trades on main, with nothing sent; without `keep` nothing is remembered either."""
@@ -220,7 +231,7 @@ class Engine(EngineState):
                 self.outbox.tell(
                     now, Severity.CRITICAL, "stop-passed", self.main.name, decided.plan.symbol, reason, about
                 )
-            for text in decided.told:
+            for text in [text for text in decided.told if not text.startswith("stop ")]:  # those: see stop_moves.py
                 self.outbox.tell(now, Severity.INFO, "trade", self.main.name, decided.plan.symbol, text, str(now))
             self.outbox.tell_plan(decided.plan, now)
             self.measure_naked(self.main, decided.plan, now, (decided.trade.side,))
@@ -315,6 +326,7 @@ class Engine(EngineState):
         if plan.park:
             self.standings.set(StandingKind.PARK, plan.account, plan.symbol, plan.park, now)
         self.outbox.tell_plan(plan, now)
+        self.holds.observe(plan, now)
         live = any(order.is_live for order in self.book.ours(plan.account, plan.symbol, mirror.mirror.view))
         if self.keeper.drop_done(plan.account, plan.symbol, mirror.mirror.view, live):
             mirror.sighted = False
@@ -375,14 +387,3 @@ class Engine(EngineState):
             if plan.wake_ms is not None and plan.wake_ms <= now:
                 plan.wake_ms = None
                 self.dirty_main.add(plan.symbol)
-
-    def _housekeep(self, now: int) -> None:
-        if now - self._housekeeping_ms < _HOUSEKEEPING_MS:
-            return
-        self._housekeeping_ms = now
-        followed = {key[:2] for key in self.keeper.copies} | {(self.main.name, key[0]) for key in self.keeper.cycles}
-        self.book.forget_old(now, lambda account, symbol: (account, symbol) in followed)
-        for account in self.accounts.values():
-            account.forget_asks(now - _HOUSEKEEPING_MS)
-        self.store.prune(now - _KEPT_MS, now, self.book.ids())
-        self.store.checkpoint()

@@ -9,7 +9,8 @@ from mirrorctl.core.domain.account import Execution
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.values import PositionSide
 
-_KEPT = 2_000
+_KEPT = 2_000  # of a position that was never flat between them
+_RECENT = 100  # kept whatever became of them: what was traded lately may be asked for
 
 Key = tuple[str, str, PositionSide]
 
@@ -56,6 +57,7 @@ class EntryFees:
     def __init__(self) -> None:
         self._fills: dict[Key, dict[str, _Fill]] = {}
         self._entered: dict[Key, Entered] = {}
+        self._since: dict[Key, _Fill] = {}
 
     def note(self, account: str, execution: Execution, *, live: bool) -> None:
         """Take an execution. A flip closes one position and opens another."""
@@ -95,6 +97,25 @@ class EntryFees:
         """The link id of the order that opened a position, as far as its executions were seen; "" for none."""
         return self._of_key((account, symbol, side)).link_id
 
+    def openers(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> dict[str, bool]:
+        """The orders that took a side from nothing, as its executions say: whether what followed proves it.
+
+        It is proven by executions that come to exactly nothing afterwards, or to `size`, what is held now. Else there
+        may have been more before the first of them that was seen.
+        """
+        found, opener, left = {}, "", ZERO
+        for fill in sorted(self._fills.get((account, symbol, side), {}).values()):
+            if fill.opened and not left:
+                opener = fill.order_id
+                found[opener] = False
+            if opener and fill.closed == left + fill.opened:
+                found[opener] = True
+            left = max(left + fill.opened - fill.closed, ZERO)
+            opener = opener if left else ""
+        if opener and left == size:
+            found[opener] = True
+        return found
+
     def opened_again(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> Entered | None:
         """What is held since the position was flat in between; None where executions do not prove that it was."""
         entered = self._of_key((account, symbol, side))
@@ -105,20 +126,43 @@ class EntryFees:
     ) -> None:
         key = (account, execution.symbol, side)
         fills = self._fills.setdefault(key, {})
-        if execution.exec_id not in fills:
-            fee = execution.fee * opened / execution.qty
-            fills[execution.exec_id] = _Fill(
-                execution.time_ms, execution.seq, opened, closed, fee, live, execution.order_id, execution.link_id
-            )
-            if len(fills) > _KEPT:
-                del fills[next(iter(fills))]
-            self._entered.pop(key, None)
+        if execution.exec_id in fills:
+            return
+        fee = execution.fee * opened / execution.qty
+        fill = _Fill(execution.time_ms, execution.seq, opened, closed, fee, live, execution.order_id, execution.link_id)
+        if key in self._since and fill < self._since[key]:
+            return  # of a position that is long closed, and let go
+        fills[execution.exec_id] = fill
+        if not len(fills) % _RECENT:
+            self._let_go(key)
+            fills = self._fills[key]
+        if len(fills) > _KEPT:
+            del fills[next(iter(fills))]
+        self._entered.pop(key, None)
+
+    def _let_go(self, key: Key) -> None:
+        """Forget the fills of positions that closed long ago."""
+        recent = _recent(self._fills[key])
+        if len(recent) < len(self._fills[key]):
+            self._since[key] = next(iter(recent.values()))
+            self._fills[key] = recent
 
     def _of_key(self, key: Key) -> Entered:
         entered = self._entered.get(key)
         if entered is None:
             entered = self._entered[key] = _replayed(sorted(self._fills.get(key, {}).values()))
         return entered
+
+
+def _recent(fills: dict[str, _Fill]) -> dict[str, _Fill]:
+    """The newest fills, and what was before them back to where the position began."""
+    ordered = sorted(fills.items(), key=lambda item: item[1])
+    first, left = 0, ZERO
+    for number, (_, fill) in enumerate(ordered[: -_RECENT + 1]):
+        if not left:
+            first = number
+        left = max(left + fill.opened - fill.closed, ZERO)
+    return dict(ordered[first:])
 
 
 def _replayed(fills: list[_Fill]) -> Entered:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 
 from mirrorctl.core.domain.account import Execution, Order
 from mirrorctl.core.domain.closings import CloseReason, Closing, reason_of
+from mirrorctl.core.domain.day_summary import DayFigures
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.values import ExecutionKind, PositionSide
+from mirrorctl.core.engine.close_results import CloseResult
 from mirrorctl.core.engine.records import Severity
 
 SEVERITIES = {
@@ -21,6 +23,7 @@ SEVERITIES = {
     CloseReason.EMERGENCY: Severity.CRITICAL,
 }
 _SHOWN = Context(prec=10)
+_CENT, _SMALL = Decimal("0.01"), Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,20 @@ class Filled:
         return self.order.filled_qty if self.order is not None else self.opened + self.closed
 
 
+def opened_text(filled: Filled, side: PositionSide, terms: str) -> str:
+    """Such as "trade opened: long 0.1 BTCUSDT at 60000 (1 of 3), stop 58000". `terms`: see OpenedTrades."""
+    qty = filled.opened or filled.qty
+    price = _price(filled)
+    where = f"{plain(qty)} {filled.symbol}" + (f" at {plain(price)}" if price is not None else "")
+    return f"trade opened: {side} {where}" + (f" ({filled.part})" if filled.part else "") + terms
+
+
+def merged_text(filled: Filled, side: PositionSide, size: Decimal | None) -> str:
+    """Such as "merged: 0.05 BTCUSDT at 59000, the long is 0.15 now". `size` None: it is not that of then any more."""
+    text = fill_text(replace(filled, part="")).replace("entry filled", "merged", 1)
+    return text if size is None else f"{text}, the {side} is {plain(size)} now"
+
+
 def fill_text(filled: Filled) -> str:
     """Such as "entry filled: 0.1 BTCUSDT at 60000 (2 of 3)" or "target filled: rung 1 of 3, 0.05 BTCUSDT at 61000"."""
     order, qty = filled.order, plain(filled.qty)
@@ -59,9 +76,47 @@ def fill_text(filled: Filled) -> str:
     return f"{what}: {where}" + (f" ({filled.part})" if filled.part else "")
 
 
-def closed_text(reason: CloseReason, closing: Closing) -> str:
-    """Such as "closed: stop, long at 58000"."""
-    return f"closed: {reason}, {closing.side} at {plain(closing.execution.price)}"
+def fill_kind(filled: Filled) -> str:
+    """The kind of the alert that tells of it (alert_types.py)."""
+    return _KINDS.get(_what(filled), "fill")
+
+
+def closed_text(reason: CloseReason, closing: Closing, result: CloseResult | None, coin: str) -> str:
+    """Such as "closed: stop, long at 58000, net PnL -206.51 USDT, fees 6.51 USDT". `result` None: it is not known."""
+    text = f"closed: {reason}, {closing.side} at {plain(closing.execution.price)}"
+    if result is None:
+        return f"{text}, net PnL not known yet"
+    whose = "net PnL" if result.whole else "net PnL of this exit"
+    fees = "" if result.fees is None else f", fees {_money(result.fees)} {coin}"
+    return f"{text}, {whose} {_signed(result.pnl)} {coin}{fees}"
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """One account in the summary of a day. None where nobody knows, or where there was none."""
+
+    name: str
+    figures: DayFigures | None
+    equity: Decimal | None
+    copies: int
+    p50_ms: int | None
+    naked_ms: int | None
+
+
+def day_line(line: DayLine, coin: str) -> str:
+    """Such as "half: 2 trades, 1 won, 1 lost, net PnL +3.1 USDT, fees 1.2 USDT, 4 copies, p50 85 ms"."""
+    figures = line.figures
+    if figures is None:
+        parts = ["its records could not be read"]
+    else:
+        trades = f"{figures.trades} trade" + ("" if figures.trades == 1 else "s")
+        parts = [trades] + ([f"{figures.wins} won", f"{figures.losses} lost"] if figures.trades else [])
+        parts += [f"{figures.unrecorded} without a record yet"] if figures.unrecorded else []
+        parts += [f"net PnL {_signed(figures.net_pnl)} {coin}", f"fees {_money(figures.fees)} {coin}"]
+    parts += [f"equity {_money(line.equity)} now"] if line.equity is not None else []
+    parts += [f"{line.copies} copies, p50 {line.p50_ms} ms"] if line.copies else []
+    parts += [f"worst naked {line.naked_ms} ms"] if line.naked_ms is not None else []
+    return f"{line.name}: {', '.join(parts)}"
 
 
 def unseen_text(side: PositionSide) -> str:
@@ -73,6 +128,15 @@ def late(text: str, time_ms: int) -> str:
     """The same fact, told after the time: it happened while nobody watched (A46)."""
     at = datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
     return f"{text}, {at} UTC (late)"
+
+
+def _money(value: Decimal) -> str:
+    """To the cent; what is less than one to four places."""
+    return plain(value.quantize(_CENT if abs(value) >= 1 else _SMALL))
+
+
+def _signed(value: Decimal) -> str:
+    return ("+" if value > ZERO else "") + _money(value)
 
 
 def _what(filled: Filled) -> str:
@@ -112,3 +176,4 @@ _EXITS = {
     CloseReason.STOP: "stop hit",
     CloseReason.MANUAL: "reduced by hand",
 }
+_KINDS = {"entry filled": "entry", "copied": "entry", "target filled": "target", "stop hit": "stop-hit"}

@@ -6,23 +6,31 @@ again. What happened while no daemon watched is told in the order of time and ma
 
 from __future__ import annotations
 
-from mirrorctl.core.domain.account import Execution, Order
+from collections.abc import Sequence
+
+from mirrorctl.core.domain.account import ClosedPnl, Execution, Order
 from mirrorctl.core.domain.values import ExecutionKind, PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.closed_positions import Close, ClosedPositions
 from mirrorctl.core.engine.filled_orders import Fill, FilledOrders, Readiness
 from mirrorctl.core.engine.news import News, own_link
+from mirrorctl.core.engine.opened_trades import OpenedTrades
+from mirrorctl.core.engine.ports import ReadClosed
 from mirrorctl.core.engine.state import EngineState
+from mirrorctl.core.engine.stop_moves import StopMoves
 
 
 class Events:
     """Takes what the intake took, decides nothing. All calls on the engine's thread."""
 
     def __init__(self, state: EngineState) -> None:
+        self._state = state
         self._news = News(state)
-        self._fills = FilledOrders(state, self._news)
         self._closes = ClosedPositions(state, self._news)
+        self._fills = FilledOrders(state, self._news, OpenedTrades(state, self._closes.opened_ms))
+        self._stops = StopMoves(state, self._closes.is_ours, self._closes.opened_ms)
         self._changed: dict[str, set[str]] = {}
+        self._waiting: set[str] = set()
 
     def on_execution(self, account: Account, execution: Execution, *, read: bool) -> None:
         """An execution that was not seen before. `read`: it was not pushed but read, perhaps long after it happened."""
@@ -54,18 +62,50 @@ class Events:
         self._news.begin(account, newest_ms)
         self._closes.on_relist(account, requested_ms)
 
+    def on_records(self, account: Account, query: ReadClosed, rows: Sequence[ClosedPnl]) -> None:
+        """Closed-PnL records were read: what a close brought may be known now."""
+        self._closes.results.on_records(account, query, rows)
+
+    def tend(self) -> None:
+        """Look again at what waits for its time, not for a message."""
+        for name in sorted(self._waiting):
+            if account := self._state.accounts.get(name):
+                self.look(account)
+
+    def conclude(self) -> None:
+        """The process ends: what waits for more to be known is told without it."""
+        for name in sorted(self._waiting):
+            if account := self._state.accounts.get(name):
+                for close in self._closes.pending(account):
+                    self._closes.tell(account, close)
+
     def look(self, account: Account) -> None:
         """Tell what can be told now, ask for what is missing."""
-        for symbol in sorted(self._changed.pop(account.name, ())):
+        changed = self._changed.pop(account.name, set())
+        for symbol in sorted(changed):
             self._closes.review(account, symbol)
+        for close in self._closes.pending(account):
+            if self._closes.is_due(account, close):
+                self._closes.tell(account, close)
         for fill in self._fills.of(account):
             readiness = self._fills.readiness(account, fill)
             if readiness is Readiness.NOTHING:
                 self._fills.drop(account, fill)
-            elif readiness is Readiness.ENDED and not fill.late:
+            elif readiness is Readiness.ENDED and not fill.late and self._fills.announce(account, fill):
                 self._fills.tell(account, fill)
+            elif readiness is Readiness.OPEN:
+                self._fills.announce_resting(account, fill)
         self._tell_late(account)
         self._fills.ask_rows(account)
+        for symbol in sorted(changed | self._stops.awaits_time(account)):
+            self._stops.look(account, symbol)
+        waits = (
+            self._closes.pending(account),
+            self._closes.late(account),
+            self._fills.awaits_time(account),
+            self._stops.awaits_time(account),
+        )
+        (self._waiting.add if any(waits) else self._waiting.discard)(account.name)
 
     def unfinished_ms(self, account: Account) -> int | None:
         """The time of the oldest execution that was read and is not told of yet; None when there is none."""
@@ -90,13 +130,15 @@ class Events:
         )
         for item in waiting:
             if isinstance(item, Close):
+                if not self._closes.is_due(account, item):
+                    return
                 self._closes.tell(account, item)
-                closes.remove(item)
                 continue
             readiness = self._fills.readiness(account, item)
             if readiness is Readiness.WAITS:
                 return
             if readiness is Readiness.ENDED:
+                self._fills.announce(account, item)
                 self._fills.tell(account, item)
 
     def _is_ours(self, account: Account, execution: Execution) -> bool:

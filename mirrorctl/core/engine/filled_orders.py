@@ -19,13 +19,15 @@ from mirrorctl.core.domain.own_approach import rung_key
 from mirrorctl.core.domain.trade import order_key
 from mirrorctl.core.domain.values import PositionSide, Side, StopKind
 from mirrorctl.core.engine.accounts import Account
-from mirrorctl.core.engine.event_texts import Filled, fill_text, late
+from mirrorctl.core.engine.event_texts import Filled, fill_kind, fill_text, late, merged_text, opened_text
 from mirrorctl.core.engine.news import News, own_link
+from mirrorctl.core.engine.opened_trades import OpenedTrades, Opening
 from mirrorctl.core.engine.ports import FindOrder
 from mirrorctl.core.engine.records import Severity
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 
 _ROW_WAIT_MS = 2_000
+_OPENING_WAIT_MS = 2_000
 _ABSENT_READS = 3
 _TOLD_KEPT = 5_000
 
@@ -43,7 +45,8 @@ class Readiness(Enum):
 class Fill:
     """An order with fills that was not told yet. `tell` False: only its row is looked for.
 
-    `time_ms` of its last fill, exchange clock. `ask_ms` when to look for its row, local clock.
+    `first_ms` and `time_ms` of its first and last fill, exchange clock. `seen_ms` when the first was taken and `ask_ms`
+    when to look for its row, local clock. `announced`: it was told that it opened a position, or that it did not.
     """
 
     order_id: str
@@ -52,6 +55,9 @@ class Fill:
     time_ms: int
     tell: bool
     ask_ms: int
+    first_ms: int = 0
+    seen_ms: int = 0
+    announced: bool = False
     late: bool = False
     part: str = ""
     last: Execution | None = None
@@ -64,15 +70,21 @@ class Fill:
 class FilledOrders:
     """The fills of every account that wait to be told. All calls on the engine's thread."""
 
-    def __init__(self, state: EngineState, news: News) -> None:
+    def __init__(self, state: EngineState, news: News, opened: OpenedTrades) -> None:
         self._state = state
         self._news = news
+        self._opened = opened
         self._fills: dict[str, dict[str, Fill]] = {}
         self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._parts: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     def of(self, account: Account) -> list[Fill]:
         return list(self._fills.get(account.name, {}).values())
+
+    def awaits_time(self, account: Account) -> bool:
+        """Whether something is told, or not told, a moment later without any message."""
+        until = self._state.now_ms() - 2 * _OPENING_WAIT_MS
+        return any(fill.tell and not fill.announced and fill.seen_ms > until for fill in self.of(account))
 
     def on_execution(self, account: Account, execution: Execution, *, read: bool) -> None:
         """A fill of an order that people are told about. `read`: it was read, perhaps long after it happened."""
@@ -92,9 +104,12 @@ class FilledOrders:
                 execution.time_ms,
                 tell,
                 now if read else now + _ROW_WAIT_MS,
+                first_ms=execution.time_ms,
+                seen_ms=now,
             ),
         )
         fill.tell |= tell
+        fill.first_ms = min(fill.first_ms, execution.time_ms)
         fill.part = fill.part or self._part(account, execution.order_id, execution.symbol, execution.side, link)
         if fill.last is None or (execution.time_ms, execution.seq) >= (fill.last.time_ms, fill.last.seq):
             fill.last, fill.time_ms = execution, execution.time_ms
@@ -112,9 +127,17 @@ class FilledOrders:
             return
         fills = self._fills.setdefault(account.name, {})
         if order.order_id not in fills and self._news.is_news(account, order.updated_ms):
-            link, late_by_row = own_link(account, order.link_id), self._news.is_late(account, order.updated_ms)
+            now, link = self._state.now_ms(), own_link(account, order.link_id)
             fills[order.order_id] = Fill(
-                order.order_id, order.symbol, link, order.updated_ms, True, self._state.now_ms(), late=late_by_row
+                order.order_id,
+                order.symbol,
+                link,
+                order.updated_ms,
+                True,
+                now,
+                first_ms=order.updated_ms,
+                seen_ms=now,
+                late=self._news.is_late(account, order.updated_ms),
             )
 
     def on_absent(self, account: Account, order_id: str) -> None:
@@ -144,30 +167,49 @@ class FilledOrders:
     def drop(self, account: Account, fill: Fill) -> None:
         del self._fills[account.name][fill.order_id]
 
+    def announce(self, account: Account, fill: Fill) -> bool:
+        """Tell that it opened a position, where it did. False while that is not clear yet; not for long."""
+        if fill.announced or not fill.opened or fill.last is None:
+            return True
+        side = PositionSide.grown_by(fill.last.side)
+        opening = self._opened.opening(account, fill.symbol, side, fill.order_id, fill.first_ms)
+        waits = not fill.late and self._state.now_ms() < fill.seen_ms + _OPENING_WAIT_MS
+        if waits and (opening is Opening.UNCLEAR or (opening is Opening.YES and _lacks_row(account, fill, side))):
+            return False
+        fill.announced = opening is not Opening.UNCLEAR
+        if opening is Opening.YES:
+            text = opened_text(self._filled(account, fill), side, self._opened.terms(account, fill.symbol, side))
+            self._put(account, fill, "opened", text, f"{side}:{fill.order_id}", "opened")
+        return True
+
+    def announce_resting(self, account: Account, fill: Fill) -> None:
+        """An order that filled in part and rests on may have opened a position all the same."""
+        if fill.tell and not fill.late and self._state.now_ms() >= fill.seen_ms + _OPENING_WAIT_MS:
+            self.announce(account, fill)
+
     def tell(self, account: Account, fill: Fill) -> None:
         """Put it in the outbox; one that is there already stays as it is."""
-        order = account.view.order(fill.order_id)
-        filled = Filled(
-            fill.symbol,
-            fill.link,
-            account.is_main,
-            order,
-            fill.last,
-            fill.opened,
-            fill.closed,
-            fill.value,
-            fill.part,
-        )
-        text = fill_text(filled)
-        if fill.late:
-            text = late(text, fill.time_ms)
-        self._state.outbox.tell(
-            self._state.now_ms(), Severity.INFO, "fill", account.name, fill.symbol, text, fill.order_id
-        )
+        filled = self._filled(account, fill)
+        kind, text = fill_kind(filled), fill_text(filled)
+        if kind == "entry" and filled.order is not None and filled.last is not None:
+            side = PositionSide.grown_by(filled.last.side)
+            if self._opened.merges(account, fill.symbol, side, fill.link, filled.order):
+                kind = "merge"
+                text = merged_text(filled, side, None if fill.late else account.view.size(fill.symbol, side))
+        self._put(account, fill, kind, text, fill.order_id, "fill")  # at a second telling its kind may be better known
         self.drop(account, fill)
         self._told[(account.name, fill.order_id)] = None
         if len(self._told) > _TOLD_KEPT:
             self._told.popitem(last=False)
+
+    def _put(self, account: Account, fill: Fill, kind: str, text: str, about: str, subject: str) -> None:
+        now, text = self._state.now_ms(), late(text, fill.time_ms) if fill.late else text
+        self._state.outbox.tell(now, Severity.INFO, kind, account.name, fill.symbol, text, about, subject=subject)
+
+    def _filled(self, account: Account, fill: Fill) -> Filled:
+        order = account.view.order(fill.order_id)
+        sums = (fill.opened, fill.closed, fill.value)
+        return Filled(fill.symbol, fill.link, account.is_main, order, fill.last, *sums, fill.part)
 
     def _is_open_rung(self, account: Account, execution: Execution, link: LinkId | None) -> bool:
         """Whether a fill of the past is of a rung that may be done: its position or main's still stands."""
@@ -194,6 +236,8 @@ class FilledOrders:
         if key not in self._parts:
             if link is not None and link.role is Role.ENTRY:
                 part = self._entry_part(symbol, side, link)
+            elif link is not None and link.role is Role.TWIN:
+                part = self._twin_part(account, link)
             else:
                 named = account.is_main if link is None else link.role is Role.TARGET
                 here, step = (symbol, PositionSide.shrunk_by(side)), link.step if link else order_key(order_id)
@@ -212,6 +256,11 @@ class FilledOrders:
         entries = len(self._state.policy.approaches[trade.approach].entries)
         return f"{link.leg + 1} of {entries}" if entries > max(link.leg, 1) else ""
 
+    def _twin_part(self, account: Account, link: LinkId) -> str:
+        """As main's order, which the twin stands for, is named."""
+        intent = self._state.book.by_link(account.name, str(link))
+        return self._parts.get((self._state.main.name, intent.main_order_id), "") if intent is not None else ""
+
     def _own_part(self, account: Account, here: CycleKey, key: str) -> str:
         """Of the ladder that a mirror has of its own."""
         own, copy = self._state.policy.approach_of(account.name), self._state.keeper.copies.get((account.name, *here))
@@ -224,3 +273,9 @@ class FilledOrders:
         trade = self._state.trades.get(*self._state.keeper.source(account.name, *here))
         legs = len(trade.targets) if trade is not None else 0
         return next((f"{leg + 1} of {legs}" for leg in range(legs) if trade and trade.rung_key(leg) == key), "")
+
+
+def _lacks_row(account: Account, fill: Fill, side: PositionSide) -> bool:
+    """Whether a position stands and its row, which shows the stop, is on its way."""
+    view = account.view
+    return bool(view.size(fill.symbol, side)) and view.position(fill.symbol, side) is None

@@ -8,7 +8,7 @@ decision and a restart finds them on the exchange. Entries do not: whoever plans
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -22,6 +22,8 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.records import (
     Alert,
     ClosedPosition,
+    EquitySample,
+    HoldTime,
     Intent,
     MeasuredCopy,
     NakedTime,
@@ -129,8 +131,22 @@ class GuardedStore:
         found = self._known(lambda: self._store.alerts(limit), nothing)
         return (self._of("add_alert")[::-1] + found)[: max(limit, 0)]
 
+    def undelivered(self) -> list[Alert]:
+        """As the store's; [] where it cannot be read: they are found again at the next start."""
+        nothing: list[Alert] = []
+        found = {alert.key: alert for alert in self._known(self._store.undelivered, nothing) + self._of("add_alert")}
+        for key in self._of("mark_delivered"):
+            found.pop(key, None)
+        return list(found.values())
+
     def measured_copies(self) -> list[MeasuredCopy]:
         return self._store.measured_copies()
+
+    def newest_measured(self, limit: int) -> list[MeasuredCopy]:
+        return self._store.newest_measured(limit)
+
+    def hold_times(self, since_ms: int) -> list[HoldTime]:
+        return self._store.hold_times(since_ms)
 
     def open_positions(self) -> list[OpenPosition]:
         return self._store.open_positions()
@@ -170,7 +186,7 @@ class GuardedStore:
         if outer is not None and not self.error:
             self._leave(outer, None)
         elif outer is not None:  # it failed midway
-            self._leave(outer, StoreError(self.error))
+            self._leave(outer, StoreError(self.error, self.hint))
         if self.error:
             self._keep(staged)
 
@@ -226,8 +242,18 @@ class GuardedStore:
         added = self._write("add_alert", alert)
         return True if added is None else bool(added)
 
+    def mark_delivered(self, key: str, at_ms: int) -> None:
+        self._write("mark_delivered", key, at_ms)
+
     def add_measured_copy(self, copy: MeasuredCopy) -> None:
         self._write("add_measured_copy", copy)
+
+    def add_samples(self, samples: Sequence[EquitySample]) -> None:
+        if not self.error:  # a gap in a curve is not worth the memory that it would wait in
+            self._write("add_samples", samples)
+
+    def add_hold(self, row: HoldTime) -> None:
+        self._write("add_hold", row)
 
     def save_open(self, row: OpenPosition) -> None:
         self._write("save_open", row)

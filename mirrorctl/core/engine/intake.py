@@ -18,16 +18,19 @@ from mirrorctl.core.engine.hand_edits import respect_hand
 from mirrorctl.core.engine.ports import (
     Answer,
     ClockMeasured,
+    ClosedAnswer,
     DayAnswer,
     Decoder,
     Event,
     ExecutionsAnswer,
     FeeRateAnswer,
+    FiguresAnswer,
     FindOrder,
     Frame,
     OrderAnswer,
     PositionAnswer,
     Query,
+    ReadClosed,
     ReadDone,
     ReadExecutions,
     ReadFailed,
@@ -59,7 +62,7 @@ class Intake:
         self._state = state
         self._decode = decode
         self._early: list[tuple[Account, Execution, bool]] = []
-        self._events = Events(state)
+        self.events = Events(state)
         self.transfers = Transfers(state)
 
     def handle(self, event: Event) -> None:
@@ -80,7 +83,7 @@ class Intake:
             self._on_stream_down(account, event)
         elif isinstance(event, ClockMeasured):
             account.clock_offset_ms = event.offset_ms
-        self._events.look(account)
+        self.events.look(account)
 
     def _on_frame(self, account: Account, event: Frame) -> None:
         """A message that cannot be read is a gap: whatever it told is read anew."""
@@ -114,7 +117,7 @@ class Intake:
             news = account.view.apply_position(value, now)
             self._on_row(account, value.symbol)
         if news:
-            self._events.on_symbol(account, value.symbol)
+            self.events.on_symbol(account, value.symbol)
             self._state.book.confirm(account.name, value.symbol, account.view, now)
             self._state.mark(account, value.symbol)
 
@@ -122,7 +125,7 @@ class Intake:
         """An order row was taken into the view, whichever way it came."""
         self._state.book.on_order(account.name, order, self._state.now_ms())
         self._state.keeper.on_filled_order(account.name, order)
-        self._events.on_order(account, order)
+        self.events.on_order(account, order)
 
     def settle_early(self) -> None:
         """Look again at mirror executions that came before main's position or the mirror's was read.
@@ -147,10 +150,11 @@ class Intake:
             self._state.brake.outside(account.name, execution.symbol)
         self._state.entry_fees.note(account.name, execution, live=live)
         self._state.day_book.note(account, execution, self._state.now_ms())
-        self._events.on_execution(account, execution, read=not live)
+        self.events.on_execution(account, execution, read=not live)
         if account.is_main:
-            at_ms = min(execution.time_ms - (account.clock_offset_ms or 0), self._state.now_ms())
-            self._state.keeper.on_main_execution(execution, at_ms)
+            now = self._state.now_ms()
+            at_ms = min(execution.time_ms - (account.clock_offset_ms or 0), now)
+            self._state.keeper.on_main_execution(execution, at_ms, account.last_event_ms if live else now)
             note_main_exit(self._state, execution, live=live)
         else:
             self._on_mirror_execution(account, execution, live=live)
@@ -201,7 +205,8 @@ class Intake:
         if account.stream_up:
             account.stream_since_ms = now
             about = f"{event.epoch}:{now}"  # epochs are counted anew with every start
-            self._state.outbox.tell(now, Severity.WARNING, "stream-down", account.name, "", event.reason, about)
+            text = f"stream down: {event.reason}"
+            self._state.outbox.tell(now, Severity.WARNING, "stream-down", account.name, "", text, about)
         account.stream_up = False
         account.error = event.reason
         account.relist_due_ms = min(account.relist_due_ms, now)
@@ -223,7 +228,7 @@ class Intake:
             self._on_row(account, query.symbol)
             account.view.assume_flat_leg(query.symbol, now)
             account.view.settle(query.symbol, event.requested_ms)
-            self._events.on_symbol(account, query.symbol)
+            self.events.on_symbol(account, query.symbol)
             self._state.book.confirm(account.name, query.symbol, account.view, now, read_ms=event.requested_ms)
             self._state.mark(account, query.symbol)
         elif isinstance(answer, OrderAnswer) and isinstance(query, FindOrder):
@@ -231,6 +236,8 @@ class Intake:
         elif isinstance(answer, ExecutionsAnswer) and isinstance(query, ReadExecutions):
             self._apply_order_executions(account, query.order_id, answer.executions)
             self._state.mark(account, query.symbol)
+        elif isinstance(answer, ClosedAnswer) and isinstance(query, ReadClosed):
+            self.events.on_records(account, query, answer.rows)
         else:
             self._keep(account, answer, event.requested_ms)
 
@@ -238,6 +245,8 @@ class Intake:
         """Answers that are looked up when something is decided."""
         if isinstance(answer, DayAnswer):
             account.day, account.day_read_ms = answer, requested_ms
+        elif isinstance(answer, FiguresAnswer):
+            self._state.figures[account.name] = answer
         elif isinstance(answer, FeeRateAnswer):
             account.fee_rates[answer.symbol] = answer
             self._state.mark(account, answer.symbol)
@@ -290,7 +299,7 @@ class Intake:
                 self._state.entry_fees.note(account.name, execution, live=False)
         account.view.accept_losses(event.requested_ms - _LIST_LAG_MS)
         newest = max((execution.time_ms for execution in answer.executions), default=0)
-        self._events.on_relist(account, event.requested_ms, newest)
+        self.events.on_relist(account, event.requested_ms, newest)
         self._advance_cursor(account, newest)
         account.relisted_ms = event.requested_ms
         account.relist_due_ms = now + (self._state.relist_ms if account.stream_up else BLIND_RELIST_MS)
@@ -303,7 +312,7 @@ class Intake:
 
     def _advance_cursor(self, account: Account, newest_ms: int) -> None:
         """Remember up to when executions were read and told, so a restart reads on from there."""
-        untold = self._events.unfinished_ms(account)
+        untold = self.events.unfinished_ms(account)
         newest = newest_ms if untold is None else min(newest_ms, untold)
         cursor = f"executions.{account.name}"
         if int(self._state.store.fact(cursor) or 0) < newest:
@@ -330,7 +339,7 @@ class Intake:
                 self._state.book.on_absent(account.name, query.link_id, event.requested_ms, now)
             else:
                 account.view.note_absent(query.order_id)
-                self._events.on_absent(account, query.order_id)
+                self.events.on_absent(account, query.order_id)
                 account.retry_at_ms[query] = now + READ_RETRY_MS
         else:
             account.view.apply_order(answer.order, now)

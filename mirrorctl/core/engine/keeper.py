@@ -57,12 +57,12 @@ class Keeper(OwnExits):
         waiting = {(cycle.symbol, cycle.origin) for cycle in self.cycles.values() if not cycle.opened}
         return {(symbol, origin) for symbol, origin in waiting if not (main.order(origin) or main.is_gone(origin))}
 
-    def on_main_execution(self, execution: Execution, at_ms: int) -> None:
+    def on_main_execution(self, execution: Execution, at_ms: int, received_ms: int | None = None) -> None:
         """Note main's fills: the reference for slippage, the evidence of a close, the origin of a cycle.
 
-        `at_ms` is the execution's time on the local clock.
+        `at_ms` is the execution's time on the local clock, `received_ms` when it was told.
         """
-        fill = MainFill(execution.price, at_ms, execution.time_ms)
+        fill = MainFill(execution.price, at_ms, execution.time_ms, received_ms)
         opened = execution.qty - execution.closed_qty
         if execution.closed_qty:
             closed = PositionSide.shrunk_by(execution.side)

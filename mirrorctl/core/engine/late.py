@@ -54,7 +54,8 @@ class LateWatch:
         severity = Severity.CRITICAL if due.critical else Severity.WARNING
         with self._state.store.batch():
             self._told[key] = (due.since_ms, due.done)
-            self._state.outbox.tell(now_ms, severity, "late", *key[:2], text, f"{key[2]}:{due.since_ms}")
+            about = f"{key[2]}:{due.since_ms}"
+            self._state.outbox.tell(now_ms, severity, _kind(key), *key[:2], text, about, subject="late")
             self._write()
 
     def _is_over(self, key: Key) -> bool:
@@ -77,12 +78,18 @@ class LateWatch:
             done = "its position is closed"
         text = f"{done} after {(now_ms - since_ms) // 1000} s"
         with self._state.store.batch():
-            self._state.outbox.tell(now_ms, Severity.INFO, "late", *key[:2], text, f"{key[2]}:{since_ms}:over")
+            about = f"{key[2]}:{since_ms}:over"
+            self._state.outbox.tell(now_ms, Severity.INFO, _kind(key), *key[:2], text, about, subject="late")
             self._write()
 
     def _write(self) -> None:
         rows = [[*key, since_ms, done] for key, (since_ms, done) in self._told.items()]
         self._state.store.set_fact(_TOLD, json.dumps(rows))
+
+
+def _kind(key: Key) -> str:
+    """A side that is larger than it should be has drifted."""
+    return "drift" if key[2].startswith("reduction") else "late"
 
 
 def plans_of(state: EngineState) -> Iterable[SymbolPlan]:

@@ -1,56 +1,121 @@
-"""Measured copies: how long after main's fill a mirror filled, and at how much worse a price."""
+"""Measured copies: how long after main's fill a mirror filled, on which way, and at how much worse a price."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution
-from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.actions import Accepted, Action, DoubtfulOutcome, Outcome, PlaceOrder
+from mirrorctl.core.domain.ids import Role
+from mirrorctl.core.domain.scene import MainFill
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.keeper import Keeper
-from mirrorctl.core.engine.records import MeasuredCopy, Store
+from mirrorctl.core.engine.records import Intent, MeasuredCopy, Store
 
 _BPS = Decimal(10_000)
 _KEPT = 1_000
+_NEWEST = 60
+
+Key = tuple[str, str, PositionSide]
+
+
+@dataclass(slots=True)
+class _Followed:
+    """An order that follows a fill of main, until its first execution and its answer are known. Local clock."""
+
+    fill: MainFill
+    side: PositionSide
+    planned_ms: int
+    sent_ms: int | None = None
+    acked_ms: int | None = None
+    answered: bool = False
+    execution: Execution | None = None
 
 
 class CopyMeter:
-    """Takes the first execution of each order that followed a fill of main. Twins are no copies of a fill."""
+    """Takes the first execution of each order that followed a fill of main. Twins are no copies of a fill.
+
+    A fill is copied once on each side of a mirror: what is ordered for it later, when a part was left or somebody
+    changed the position by hand, says nothing about how fast it was followed. What is not known to the end when the
+    process dies is not measured. `newest` are the newest copies of all mirrors, oldest first.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._measured: OrderedDict[str, None] = OrderedDict()
+        self.newest = deque(store.newest_measured(_NEWEST), maxlen=_NEWEST)
+        self._followed: OrderedDict[str, _Followed] = OrderedDict()
+        self._copied: dict[Key, MainFill] = {}
+
+    def on_planned(self, intents: Iterable[Intent], keeper: Keeper) -> None:
+        """Orders of a mirror were journaled: which of main's fills they follow is known now, and not later."""
+        for intent in intents:
+            action = intent.action
+            if not isinstance(action, PlaceOrder) or action.role not in (Role.CORRECTION, Role.REDUCTION):
+                continue
+            grows = action.role is Role.CORRECTION
+            side = PositionSide.grown_by(action.side) if grows else PositionSide.shrunk_by(action.side)
+            fills = keeper.growth_fill if grows else keeper.exit_fill
+            fill = fills.get(keeper.source(action.account, action.symbol, side))
+            if fill is None or self._copied.get((action.account, action.symbol, side)) == fill:
+                continue
+            self._followed[action.link_id] = _Followed(fill, side, intent.created_ms)
+            if len(self._followed) > _KEPT:
+                self._followed.popitem(last=False)
+
+    def on_answer(
+        self, account: Account, action: Action, outcome: Outcome, sent_ms: int, acked_ms: int, keeper: Keeper
+    ) -> None:
+        """What came of a send. One that never reached the book is forgotten; one in doubt may still have."""
+        if not isinstance(action, PlaceOrder) or (followed := self._followed.get(action.link_id)) is None:
+            return
+        if not isinstance(outcome, Accepted | DoubtfulOutcome) and followed.execution is None:
+            del self._followed[action.link_id]
+            return
+        followed.answered = True
+        followed.sent_ms = sent_ms
+        followed.acked_ms = acked_ms if isinstance(outcome, Accepted) else None
+        self._write(account, followed, keeper)
 
     def on_mirror_execution(self, mirror: Account, execution: Execution, keeper: Keeper) -> None:
-        link = parse(execution.link_id)
-        if link is None or execution.link_id in self._measured:
+        """A mirror's order executed, as its stream told."""
+        followed = self._followed.get(execution.link_id)
+        if followed is None or followed.execution is not None:
             return
-        if link.role is Role.CORRECTION:
-            side = PositionSide.grown_by(execution.side)
-            fill = keeper.growth_fill.get(keeper.source(mirror.name, execution.symbol, side))
-        elif link.role is Role.REDUCTION:
-            side = PositionSide.shrunk_by(execution.side)
-            fill = keeper.exit_fill.get(keeper.source(mirror.name, execution.symbol, side))
-        else:
+        followed.execution = execution
+        self._write(mirror, followed, keeper)
+
+    def _write(self, mirror: Account, followed: _Followed, keeper: Keeper) -> None:
+        """Write the copy down once its answer is here too: an execution is often told before it."""
+        execution, fill = followed.execution, followed.fill
+        if execution is None or not followed.answered:
             return
-        self._measured[execution.link_id] = None
-        if len(self._measured) > _KEPT:  # the store measures an order once, whatever is forgotten here
-            self._measured.popitem(last=False)
-        if fill is None or fill.exchange_ms > execution.time_ms:
+        del self._followed[execution.link_id]
+        key = (mirror.name, execution.symbol, followed.side)
+        if fill.exchange_ms > execution.time_ms or self._copied.get(key) == fill:
             return
-        lens = keeper.lens(mirror.name)
+        self._copied[key] = fill
+        lens, offset_ms = keeper.lens(mirror.name), mirror.clock_offset_ms
         price = fill.price / lens.multiplier(lens.symbol_there(execution.symbol))
         worse = (execution.price - price) * execution.side.sign / price * _BPS
-        self._store.add_measured_copy(
-            MeasuredCopy(
-                account=mirror.name,
-                symbol=execution.symbol,
-                side=side,
-                link_id=execution.link_id,
-                main_exec_ms=fill.exchange_ms,
-                mirror_exec_ms=execution.time_ms,
-                slippage_bps=worse.quantize(Decimal("0.01")),
-            )
+        copy = MeasuredCopy(
+            *key,
+            link_id=execution.link_id,
+            main_exec_ms=fill.exchange_ms,
+            mirror_exec_ms=execution.time_ms,
+            slippage_bps=worse.quantize(Decimal("0.01")),
+            received_ms=_by_exchange(fill.received_ms, offset_ms),
+            planned_ms=_by_exchange(followed.planned_ms, offset_ms),
+            sent_ms=_by_exchange(followed.sent_ms, offset_ms),
+            acked_ms=_by_exchange(followed.acked_ms, offset_ms),
         )
+        self.newest.append(copy)
+        self._store.add_measured_copy(copy)
+
+
+def _by_exchange(local_ms: int | None, offset_ms: int | None) -> int | None:
+    """A moment of the local clock on the exchange's; all of a copy by one offset, so that its legs add up."""
+    return None if local_ms is None or offset_ms is None else local_ms + offset_ms

@@ -75,8 +75,9 @@ def monitors(engine: Engine) -> list[Monitor]:
 
 def monitors_of(engine: Engine, account: Account) -> list[Monitor]:
     """The monitors of one account; none while it was never read."""
-    found = [_monitor(engine, account, symbol, side) for symbol, side in _sides(account)]
-    return [monitor for monitor in found if monitor.size or monitor.entries]
+    sizes = ((symbol, side, account.view.size(symbol, side)) for symbol, side in _sides(account))
+    found = ((symbol, side, size, tuple(_entries(account, symbol, side))) for symbol, side, size in sizes)
+    return [_monitor(engine, account, *about) for about in found if about[2] or about[3]]
 
 
 def covered_positions(engine: Engine, account: Account) -> int | None:
@@ -99,12 +100,12 @@ def _sides(account: Account) -> list[tuple[str, PositionSide]]:
     return [(symbol, side) for symbol in sorted(account.view.symbols()) for side in PositionSide]
 
 
-def _monitor(engine: Engine, account: Account, symbol: str, side: PositionSide) -> Monitor:
+def _monitor(
+    engine: Engine, account: Account, symbol: str, side: PositionSide, size: Decimal, entries: tuple[Order, ...]
+) -> Monitor:
     view = account.view
     trade = engine.trades.get(*engine.keeper.source(account.name, symbol, side))
     covered = _is_covered(engine, account, symbol, side)
-    size = view.size(symbol, side)
-    entries = tuple(_entries(account, symbol, side))
     done = _done(engine, account, symbol, side)
     ladder = _ladder(engine, account, symbol, side) if covered else Ladder((), ZERO)
     approach = _approach(engine, account, trade, covered)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from mirrorctl.core.domain.account import ClosedPnl, Execution, Order, Position, Ticker, Transfer, Wallet
 from mirrorctl.core.domain.actions import Action, Outcome
+from mirrorctl.core.domain.day_summary import DayFigures
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.values import PositionMode
 
@@ -74,9 +75,18 @@ class ReadDay:
 
 @dataclass(frozen=True, slots=True)
 class ReadClosed:
-    """The closed-PnL records since `start_ms` (exchange clock)."""
+    """The closed-PnL records since `start_ms` (exchange clock), of one symbol or, without it, of all."""
 
     start_ms: int
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFigures:
+    """What the time from `start_ms` to `end_ms` (exchange clock) brought, by records and executions."""
+
+    start_ms: int
+    end_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,7 @@ Query = (
     | ReadTransfers
     | ReadWallet
     | ReadClosed
+    | ReadFigures
     | ReadFeeRate
     | Relist
     | ReadPosition
@@ -177,6 +188,14 @@ class ClosedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class FiguresAnswer:
+    """The figures of the time that began at `start_ms`."""
+
+    start_ms: int
+    figures: DayFigures
+
+
+@dataclass(frozen=True, slots=True)
 class FeeRateAnswer:
     """Fractions of the notional; negative is a rebate (account/fee-rate)."""
 
@@ -202,6 +221,7 @@ Answer = (
     | TransfersAnswer
     | WalletAnswer
     | ClosedAnswer
+    | FiguresAnswer
     | FeeRateAnswer
     | RelistAnswer
     | PositionAnswer

@@ -19,25 +19,27 @@ class ReachWatch:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._since: dict[str, int] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, bool] = {}  # by account: whether it was its breaker that kept it off
 
     def look(self, accounts: Iterable[Account], now_ms: int) -> None:
         """Look at every account; a short trouble is nobody's news."""
         for account in accounts:
             trouble = "" if account.reach is None else account.reach.trouble()
             if trouble:
-                self._troubled(account.name, trouble, now_ms)
+                self._troubled(account, trouble, now_ms)
             elif (since := self._since.pop(account.name, None)) is not None and account.name in self._told:
-                self._told.discard(account.name)
-                text = f"reached again after {(now_ms - since) / 1000:.0f} s"
-                self._outbox.tell(now_ms, Severity.INFO, "reached", account.name, "", text, str(since))
+                by_breaker = self._told.pop(account.name)
+                kind, begins = ("breaker", "breaker closed: ") if by_breaker else ("reached", "")
+                text = f"{begins}reached again after {(now_ms - since) / 1000:.0f} s"
+                self._outbox.tell(now_ms, Severity.INFO, kind, account.name, "", text, f"closed {since}")
 
-    def _troubled(self, name: str, trouble: str, now_ms: int) -> None:
-        since = self._since.setdefault(name, now_ms)
-        if name not in self._told and now_ms - since >= _LASTING_MS:
-            self._told.add(name)
-            text = f"cannot be reached since {(now_ms - since) / 1000:.0f} s: {trouble}"
-            self._outbox.tell(now_ms, Severity.WARNING, "unreachable", name, "", text, str(since))
+    def _troubled(self, account: Account, trouble: str, now_ms: int) -> None:
+        since = self._since.setdefault(account.name, now_ms)
+        if account.reach is not None and account.name not in self._told and now_ms - since >= _LASTING_MS:
+            by_breaker = self._told[account.name] = account.reach.health().breaker is not BreakerState.CLOSED
+            kind, begins = ("breaker", "breaker open: ") if by_breaker else ("unreachable", "")
+            text = f"{begins}cannot be reached since {(now_ms - since) / 1000:.0f} s: {trouble}"
+            self._outbox.tell(now_ms, Severity.WARNING, kind, account.name, "", text, f"open {since}")
 
 
 def reach_json(account: Account, *, unread: bool) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.limits import Exposure
 from mirrorctl.core.engine.main_pass import Terms
 from mirrorctl.core.engine.main_sizes import MainSizes
+from mirrorctl.core.engine.measure import CopyMeter
 from mirrorctl.core.engine.sights import MirrorSight
 from mirrorctl.core.engine.trades import TradeBook
 
@@ -51,6 +52,7 @@ class MirrorPass:
         max_closes: int,
         sizes: MainSizes,
         brake: Brake,
+        meter: CopyMeter,
         approach: Approach | None,
     ) -> None:
         self.policy = policy
@@ -67,6 +69,7 @@ class MirrorPass:
         self._max_closes = max_closes
         self._sizes = sizes
         self._brake = brake
+        self._meter = meter
         self._approach = approach
         self._closes: dict[str, int] = {}
 
@@ -133,6 +136,7 @@ class MirrorPass:
             self._claim(item)
         intents = self._book.open_all(planned, now_ms)
         self._brake.sent(intents, self._main.view, self.sight.lens, self.mirror.view)
+        self._meter.on_planned(intents, self._keeper)
         for intent in intents:
             self.mirror.writer.send(intent.intent_id, intent.action)
         self._closes.update({plan.symbol: now_ms for plan in plans if plan.closes_unexplained and plan.actions})
@@ -236,10 +240,12 @@ class MirrorPass:
         return ""
 
     def _mark_drift(self, scene: Scene, plan: SymbolPlan) -> None:
-        """Remember since when a side is off its target by more than lead, lag and holds explain."""
+        """Remember since when a side is off its target by more than lead, lag and holds explain, and held back."""
         for standing in plan.standings:
             if is_off(plan, standing.side, scene.instrument):
                 scene.since_ms(plan, f"drift {standing.side}")
+        for side in {held.side for held in plan.held}:
+            scene.since_ms(plan, f"held {side}")
 
 
 def is_off(plan: SymbolPlan, side: PositionSide, instrument: Instrument) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -72,11 +72,17 @@ class Alert:
     text: str
 
 
+LEGS = ("main_to_frame", "frame_to_plan", "plan_to_send", "send_to_ack", "ack_to_fill")
+
+
 @dataclass(frozen=True, slots=True)
 class MeasuredCopy:
     """One copy: from main's execution to the mirror's first execution of the order that followed it.
 
-    Times are the exchange's, in ms. Slippage in basis points of main's price, positive when the mirror did worse.
+    Times are the exchange's, in ms. Slippage in basis points of main's price, positive when the mirror did worse. What
+    happened in between was stamped by the local clock and is brought to the exchange's by the mirror's offset, None
+    where that or the moment is not known: `received_ms` when the news of main's fill came in, `planned_ms` when the
+    order was decided and journaled, `sent_ms` when it left, `acked_ms` when its acceptance came in.
     """
 
     account: str
@@ -86,6 +92,59 @@ class MeasuredCopy:
     main_exec_ms: int
     mirror_exec_ms: int
     slippage_bps: Decimal | None
+    received_ms: int | None = None
+    planned_ms: int | None = None
+    sent_ms: int | None = None
+    acked_ms: int | None = None
+
+    @property
+    def total_ms(self) -> int:
+        """From main's execution to the mirror's first."""
+        return self.mirror_exec_ms - self.main_exec_ms
+
+    def legs_ms(self) -> dict[str, int | None]:
+        """The way in legs, which add up to `total_ms`. The last is negative where the fill was before its answer."""
+        way = (
+            self.main_exec_ms,
+            self.received_ms,
+            self.planned_ms,
+            self.sent_ms,
+            self.acked_ms,
+            self.mirror_exec_ms,
+        )
+        ends = zip(LEGS, way[:-1], way[1:], strict=True)
+        return {leg: None if start is None or end is None else end - start for leg, start, end in ends}
+
+
+@dataclass(frozen=True, slots=True)
+class EquitySample:
+    """One account at one moment (local clock), in the settle coin at mark prices; None: not known then.
+
+    `ideal` is what the open cycles ask of a mirror, r x main's size; `want` the same after step, cap and holds of the
+    trader; `have` what it holds. None of the three on main.
+    """
+
+    account: str
+    at_ms: int
+    equity: Decimal | None
+    ideal: Decimal | None = None
+    want: Decimal | None = None
+    have: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTime:
+    """A time in which policy, or a refusal, kept growth of one side of a mirror back (A82). Local clock.
+
+    `until_ms` None: it lasts.
+    """
+
+    account: str
+    symbol: str
+    side: PositionSide
+    from_ms: int
+    reason: str
+    until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +285,13 @@ class Store(Protocol):
         """The newest alerts, newest first."""
         ...
 
+    def undelivered(self) -> list[Alert]:
+        """The alerts that no channel has delivered, in the order in which they were added (A69)."""
+        ...
+
+    def mark_delivered(self, key: str, at_ms: int) -> None:
+        """A channel delivered the alert, or (0) none was to deliver it. The first mark counts."""
+
     def prune(self, before_ms: int, now_ms: int, keep: Container[int] = ()) -> int:
         """Delete what ended before then: intents that are not in `keep`, cycles, alerts, measures, closed positions.
 
@@ -250,6 +316,17 @@ class Store(Protocol):
 
     def add_measured_copy(self, copy: MeasuredCopy) -> None: ...
     def measured_copies(self) -> list[MeasuredCopy]: ...
+    def newest_measured(self, limit: int) -> list[MeasuredCopy]:
+        """At most `limit` of the measured copies, oldest first."""
+        ...
+
+    def add_samples(self, samples: Sequence[EquitySample]) -> None: ...
+    def add_hold(self, row: HoldTime) -> None:
+        """Keep it, in place of what was known of the same spell (account, symbol, side, from_ms)."""
+
+    def hold_times(self, since_ms: int) -> list[HoldTime]:
+        """Spells that lasted at that time or later, oldest first."""
+        ...
 
     def open_positions(self) -> list[OpenPosition]: ...
     def save_open(self, row: OpenPosition) -> None: ...

@@ -17,6 +17,7 @@ from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.flatten import flatten, plan_flatten
 from mirrorctl.core.engine.halts import still_reached
 from mirrorctl.core.engine.preview_limits import days_unread
+from mirrorctl.core.engine.published import publish
 from mirrorctl.core.engine.rebase import Rebased, confirmed, rebase_json, rebased, supposed
 from mirrorctl.core.engine.rebase import apply as apply_rebase
 from mirrorctl.core.engine.records import StandingKind
@@ -70,6 +71,11 @@ def _plans(engine: Engine, symbol: str | None) -> list[SymbolPlan]:
 def _status(engine: Engine, _args: Args, _progress: Progress) -> Steps:
     yield from ()
     return {**snapshot(engine), "wants": wants(engine), "phases": phases(engine)}
+
+
+def _published(engine: Engine, args: Args, _progress: Progress) -> Steps:
+    age = args.get("max_age_s")
+    return publish(engine, None if age is None else Decimal(str(age)))
 
 
 def _monitors(engine: Engine, args: Args, _progress: Progress) -> Steps:
@@ -255,6 +261,7 @@ def _wait_s(args: Args) -> Decimal:
 
 _COMMANDS: dict[str, Callable[[Engine, Args, Progress], Steps]] = {
     "status": _status,
+    "published": _published,
     "trade.open": _open,
     "trade.close": _close,
     "trade.reduce": _reduce,
@@ -275,4 +282,4 @@ _COMMANDS: dict[str, Callable[[Engine, Args, Progress], Steps]] = {
 _WRITTEN_FIRST = frozenset(("trade.target", "resume", "sync", "monitors.add", "monitors.remove"))
 """Commands that change what the trader wants, or let growth go on: nothing of it may be forgotten with the process."""
 
-READ_ONLY = frozenset(("status", "preview", "monitors"))
+READ_ONLY = frozenset(("status", "published", "preview", "monitors"))

@@ -16,6 +16,7 @@ from mirrorctl.core.engine.brake import Brake
 from mirrorctl.core.engine.day_book import DayBook
 from mirrorctl.core.engine.entry_fees import EntryFees
 from mirrorctl.core.engine.guarded_store import GuardedStore
+from mirrorctl.core.engine.hold_times import HoldMeter
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.main_pass import MainPass
@@ -23,7 +24,7 @@ from mirrorctl.core.engine.main_sizes import MainSizes
 from mirrorctl.core.engine.measure import CopyMeter
 from mirrorctl.core.engine.naked import NakedMeter
 from mirrorctl.core.engine.outbox import Outbox
-from mirrorctl.core.engine.ports import Clock
+from mirrorctl.core.engine.ports import Clock, FiguresAnswer
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Store
 from mirrorctl.core.engine.standings import Standings
@@ -59,11 +60,13 @@ class EngineState:
         self.entry_fees = EntryFees()
         self.main_sizes = MainSizes(self.main, self.entry_fees)
         self.naked = NakedMeter(store)
+        self.holds = HoldMeter(store)
         self.day_book = DayBook(store)
         self.tasks = Tasks()
         self.absent: dict[str, str] = {}
         self.instruments: dict[str, Instrument] = {}
         self.tickers: dict[str, Ticker] = {}
+        self.figures: dict[str, FiguresAnswer] = {}
         self.passes: dict[str, MirrorPass] = {}
         usual = policy.approaches.get(CONSERVATIVE.name, CONSERVATIVE)
         self.main_pass = MainPass(self.main, self.trades, self.keeper, self.book, self.brake, usual)

@@ -14,6 +14,7 @@ from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.parks import remedy, told
 from mirrorctl.core.domain.scene import Held, Planned, Standing, SymbolPlan
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.channel import channel_json
 from mirrorctl.core.engine.doubts import doubts_json
 from mirrorctl.core.engine.effects import busy_key
 from mirrorctl.core.engine.engine import Engine
@@ -38,6 +39,7 @@ def snapshot(engine: Engine) -> dict[str, Any]:
     """The contract's `status` document, without the daemon part."""
     drift = list(_drift(engine))
     parked = list(_parked(engine))
+    channel = engine.outbox.channel
     known = not engine.absent and all(engine.is_known(account) for account in engine.accounts.values())
     lacking = any(row["lacks"] for row in parked)
     in_doubt = len(engine.book.in_doubt())
@@ -69,7 +71,8 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         "loops": loops_json(engine),
         "missing": missing,
         "address": address_json(engine.accounts.values()),
-        "alerts_waiting": 0,
+        "alerts_waiting": 0 if channel is None else channel.health().waiting,
+        "telegram": channel_json(channel),
         "store": store_json(engine),
         "alerts": [alert_json(alert) for alert in _last_alerts(engine)],
         "pass_ms": engine.pass_ms,

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Meta
 
+from mirrorctl.core.domain.alert_types import AlertType
 from mirrorctl.core.domain.windows import parse_window
 
 _PLAIN = re.compile(r"-?\d{1,18}(\.\d{1,18})?")
@@ -130,6 +131,16 @@ def _read_window(found: object) -> str:
     return found
 
 
+def _read_mute(found: object) -> str:
+    """A window, or "" for none. One that never ends is refused: what it holds back would never be told."""
+    if found == "":
+        return ""
+    text = _read_window(found)
+    if parse_window(text).is_always:
+        raise ValueError(found)
+    return text
+
+
 def _read_url(schemes: tuple[str, str]) -> Callable[[object], str]:
     """`schemes` is (encrypted, plain); the plain one only to loopback, never with a user name or password inside."""
 
@@ -174,6 +185,10 @@ Symbol = Annotated[str, _kind(_matching(r"[A-Z0-9]{2,30}"), "a symbol such as BT
 Coin = Annotated[str, _kind(_matching(r"[A-Z0-9]{2,12}"), "a coin such as USDT")]
 Glob = Annotated[str, _kind(_matching(r"[A-Z0-9*?\[\]!-]{1,40}"), 'a symbol or glob such as "*USDT"')]
 WeekWindow = Annotated[str, _kind(_read_window, 'a window such as "Mon-Fri 08:00-20:00 Europe/Berlin"')]
+MuteWindow = Annotated[
+    str, _kind(_read_mute, 'a window that ends, such as "22:00-07:00 Europe/Berlin", or "" for none')
+]
+AlertWord = Annotated[str, _kind(_matching("|".join(AlertType)), " | ".join(AlertType))]
 Text = Annotated[str, _kind(_matching(r"[^\x00-\x1f]{0,200}"), "a text in quotes")]
 Variable = Annotated[
     str,

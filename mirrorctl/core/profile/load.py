@@ -8,20 +8,21 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+from mirrorctl.core.domain.alert_types import AlertType
 from mirrorctl.core.domain.errors import ProfileError
-from mirrorctl.core.profile import approaches, lenses, rules, selecting, unbuilt
+from mirrorctl.core.profile import alerting, approaches, lenses, rules, selecting, unbuilt
 from mirrorctl.core.profile.catalogue import Home, default_reference, find_profile
 from mirrorctl.core.profile.check import Problem, Tree, check_tree
 from mirrorctl.core.profile.kinds import PROFILE_NAME
 from mirrorctl.core.profile.model import Endpoints, Environment, Profile, TelegramSettings
 from mirrorctl.core.profile.resolve import accounts_of, effective, policy_of, rows_of
-from mirrorctl.core.profile.schema import ProfileFile, TelegramTable
+from mirrorctl.core.profile.schema import ProfileFile
 
 MIRRORING_VARIABLE = "ENABLE_MIRROR_TRADING"
 _LARGEST_FILE = 1_000_000
 _OTHERS = 0o077
 _MIRROR_INDEX = re.compile(r"mirrors\[(\d+)\]")
-_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+YES, NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 def load_profile(flag: str | None, environ: Mapping[str, str], home: Home) -> Profile:
@@ -56,6 +57,7 @@ def parse_profile(raw: bytes, path: Path, environ: Mapping[str, str], *, private
     problems += approaches.broken(file, tree)
     problems += selecting.broken(file, tree)
     problems += lenses.broken(file)
+    problems += alerting.broken(file, tree)
     mirroring = _read_switch(environ, problems)
     name = _read_name(file, path, problems)
     if problems or file.environment is None:
@@ -70,8 +72,8 @@ def parse_profile(raw: bytes, path: Path, environ: Mapping[str, str], *, private
         policy=policy_of(file, name, mirroring),
         accounts=accounts_of(file),
         order_entry=file.daemon.order_entry,
-        telegram=_telegram(file.telegram),
-        warnings=(*rules.warnings(file), *lenses.warnings(file)),
+        telegram=_telegram(file),
+        warnings=(*rules.warnings(file), *lenses.warnings(file), *alerting.warnings(file)),
         rows=tuple(rows_of(file, clean)),
         environ=environ,
     )
@@ -105,9 +107,9 @@ def _read_name(file: ProfileFile, path: Path, problems: list[Problem]) -> str:
 def _read_switch(environ: Mapping[str, str], problems: list[Problem]) -> bool:
     """Whether mirrors may trade at all. A word that is neither yes nor no is a problem: a typo must not trade."""
     word = environ.get(MIRRORING_VARIABLE, "").strip().lower()
-    if word and word not in (*_YES, *_NO):
+    if word and word not in (*YES, *NO):
         problems.append(Problem(MIRRORING_VARIABLE, f'found "{word[:20]}" in the environment; allowed: true | false'))
-    return word not in _NO
+    return word not in NO
 
 
 def _refusal(path: Path, problems: list[Problem], tree: Tree) -> ProfileError:
@@ -132,7 +134,8 @@ def _with_name(problem: Problem, tree: Tree) -> Problem:
     return Problem(f'{problem.path} (mirror "{name}")', problem.text) if isinstance(name, str) else problem
 
 
-def _telegram(table: TelegramTable) -> TelegramSettings:
+def _telegram(file: ProfileFile) -> TelegramSettings:
+    table = file.telegram
     return TelegramSettings(
         enabled=table.enabled,
         token_env=table.token_env,
@@ -140,5 +143,6 @@ def _telegram(table: TelegramTable) -> TelegramSettings:
         allowed_chats=tuple(table.allowed_chats),
         mute=table.mute,
         api_base=table.api_base,
-        alerts=dict(table.alerts),
+        alerts={AlertType(word): on for word, on in table.alerts.items()},
+        mirrors=tuple(mirror.name for mirror in file.mirrors if mirror.alerts),
     )

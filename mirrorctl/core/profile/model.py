@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
+from mirrorctl.core.domain.alert_types import AlertType
 from mirrorctl.core.domain.errors import ProfileError
 from mirrorctl.core.domain.policy import Policy
 from mirrorctl.core.domain.values import PositionMode
@@ -65,7 +66,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class TelegramSettings:
-    """Where alerts are delivered."""
+    """Where alerts are delivered. `mirrors`: those whose alerts are on; `alerts`: the types that are switched."""
 
     enabled: bool
     token_env: str
@@ -73,7 +74,8 @@ class TelegramSettings:
     allowed_chats: tuple[int, ...]
     mute: str
     api_base: str
-    alerts: Mapping[str, bool]
+    alerts: Mapping[AlertType, bool]
+    mirrors: tuple[str, ...] = ()
 
 
 Scalar = str | int | bool | Decimal | None
@@ -152,6 +154,10 @@ class Profile:
             )
         self._check_characters(name, found)
         return Credentials(found["api_key"], found["api_secret"])
+
+    def telegram_token(self) -> str:
+        """The bot's token, read from the environment now; "" where it is not set."""
+        return self.environ.get(self.telegram.token_env, "").strip()
 
     def resolved(self) -> tuple[Row, ...]:
         """Every key with the value that holds and where it came from."""

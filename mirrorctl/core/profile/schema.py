@@ -12,6 +12,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from mirrorctl.core.profile.kinds import (
+    AlertWord,
     ApproachName,
     AtLeastOne,
     BasisPoints,
@@ -22,6 +23,7 @@ from mirrorctl.core.profile.kinds import (
     Factor,
     Glob,
     HttpUrl,
+    MuteWindow,
     Name,
     NotNegative,
     Percent,
@@ -165,9 +167,9 @@ class TelegramTable(Table):
     token_env: Variable = "TELEGRAM_BOT_TOKEN"
     chat_id: ChatId = 0
     allowed_chats: list[ChatId] = []
-    mute: Text = ""
+    mute: MuteWindow = ""
     api_base: HttpUrl = "https://api.telegram.org"
-    alerts: dict[Text, bool] = {}
+    alerts: dict[AlertWord, bool] = {}
 
 
 class ProfileFile(Table):

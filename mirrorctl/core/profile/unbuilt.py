@@ -31,12 +31,11 @@ TOP = (
     Unbuilt("category", ("linear",)),
     Unbuilt("settle_coin", ("USDT",)),
     Unbuilt("daemon.order_entry", ("http",)),
-    Unbuilt("telegram.enabled", (False,)),
 )
 
 MAIN: tuple[Unbuilt, ...] = ()
 
-MIRROR = (Unbuilt("alerts", (False,)),)
+MIRROR: tuple[Unbuilt, ...] = ()
 
 
 def refused(clean: Tree) -> Iterator[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from mirrorctl.core.engine.ports import ClockMeasured, Query, ReadDone, Relist, 
 from mirrorctl.core.engine.records import Store
 from mirrorctl.core.simulation.session import SimulatedSession
 from mirrorctl.core.store.errors import StoreUnavailable
+from mirrorctl.core.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from mirrorctl.core.simulation.world import World
@@ -139,7 +140,7 @@ class Port:
 class CountedStore:
     """The store as the engine's port, each write of it a port call."""
 
-    _WRITES = ("set_", "save_", "end_", "drop_", "record_", "update_", "add_", "prune")
+    _WRITES = ("set_", "save_", "end_", "drop_", "record_", "update_", "add_", "mark_", "prune")
 
     def __init__(self, store: Store, world: World) -> None:
         self._store = store
@@ -170,3 +171,13 @@ class CountedStore:
 
         self.__dict__[name] = counted
         return counted
+
+
+def new_store() -> SqliteStore:
+    """A fresh store in memory, copied from one that was made before: making it would be a third of a world's start."""
+    return _empty_store().snapshot()
+
+
+@cache
+def _empty_store() -> SqliteStore:
+    return SqliteStore(None)

@@ -31,9 +31,8 @@ from mirrorctl.core.paper.faults import Fault, FaultKind
 from mirrorctl.core.paper.gateway import Gateway
 from mirrorctl.core.paper.instruments import CATALOGUE, Instrument
 from mirrorctl.core.paper.model import PaperAccount
-from mirrorctl.core.simulation.ports import CountedStore, Port, Sent
+from mirrorctl.core.simulation.ports import CountedStore, Port, Sent, new_store
 from mirrorctl.core.simulation.session import SimulatedSession
-from mirrorctl.core.store.sqlite import SqliteStore
 
 START_MS = 1_800_000_000_000
 FIRST_UID = 101
@@ -112,7 +111,7 @@ class World:
             instruments=instruments,
         )
         self.gateway = Gateway(self.exchange)
-        self.store = SqliteStore(None)
+        self.store = new_store()
         self.baseline = Sightings()
         self.engine: Engine | None = None
         self.calls: list[str] = []
@@ -226,7 +225,7 @@ class World:
 
     def lose_store(self) -> None:
         """The store is gone, not what lies beside it; the next start makes a new one. Only while no process runs."""
-        self.store = SqliteStore(None)
+        self.store = new_store()
         self.stores_lost += 1
 
     def alive(self, what: Callable[[], None]) -> None:

@@ -20,7 +20,17 @@ from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
-from mirrorctl.core.engine.records import Alert, ClosedPosition, Intent, MeasuredCopy, NakedTime, OpenPosition, Severity
+from mirrorctl.core.engine.records import (
+    Alert,
+    ClosedPosition,
+    EquitySample,
+    HoldTime,
+    Intent,
+    MeasuredCopy,
+    NakedTime,
+    OpenPosition,
+    Severity,
+)
 from mirrorctl.core.store.database import Row
 
 _TAG = "action"
@@ -187,8 +197,21 @@ def alert_of(row: Row) -> Alert:
 
 def measured_copy_of(row: Row) -> MeasuredCopy:
     """From the columns of `measured_copy` in the order of the fields."""
-    account, symbol, side, link_id, main_ms, mirror_ms, slippage = row
-    return MeasuredCopy(account, symbol, PositionSide(side), link_id, main_ms, mirror_ms, decimal_value(slippage))
+    account, symbol, side, link_id, main_ms, mirror_ms, slippage, *way = row
+    side = PositionSide(side)
+    return MeasuredCopy(account, symbol, side, link_id, main_ms, mirror_ms, decimal_value(slippage), *way)
+
+
+def sample_of(row: Row) -> EquitySample:
+    """From the columns of `equity` in the order of the fields."""
+    account, at_ms, *amounts = row
+    return EquitySample(account, at_ms, *(decimal_value(amount) for amount in amounts))
+
+
+def hold_of(row: Row) -> HoldTime:
+    """From the columns of `hold_time` in the order of the fields."""
+    account, symbol, side, from_ms, reason, until_ms = row
+    return HoldTime(account, symbol, PositionSide(side), from_ms, reason, until_ms)
 
 
 def open_of(row: Row) -> OpenPosition:

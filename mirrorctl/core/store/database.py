@@ -24,6 +24,7 @@ _BUSY_WRITING_MS = 50
 # A checkpoint syncs the disk for milliseconds. SQLite's own would come in the middle of a pass every 1000 pages; ours
 # are made by `checkpoint` in a quiet moment, and this many pages (32 MB) only bound the log if nobody calls it.
 _CHECKPOINT_PAGES = 8000
+_ROOM = "see that the disk that holds it has room and lets it be written; the log says what failed first"
 _WAL_BYTES_KEPT = 4 * 1024 * 1024
 
 
@@ -80,11 +81,11 @@ class Database:
     def run(self, sql: str, parameters: Parameters = ()) -> sqlite3.Cursor:
         """Execute one statement."""
         if self._closed:
-            raise StoreUnavailable(f"{place(self.path)} could not be opened again")
+            raise StoreUnavailable(f"{place(self.path)} could not be opened again", _ROOM)
         if self._depth and not self._connection.in_transaction:
             # SQLite undoes a whole transaction when the disk is full; what follows in the batch must not slip through
             # as single writes.
-            raise StoreUnavailable(f"{place(self.path)}: the transaction was undone by an earlier failure")
+            raise StoreUnavailable(f"{place(self.path)}: the transaction was undone by an earlier failure", _ROOM)
         try:
             return self._connection.execute(sql, parameters)
         except sqlite3.Error as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from mirrorctl.core.domain.cycle import Copy, Cycle, CycleKey
 from mirrorctl.core.domain.instruments import plain
@@ -13,17 +14,31 @@ from mirrorctl.core.store.codec import (
     cycle_key_text,
     cycle_of,
     decimal_text,
+    decimal_value,
     decode_trade,
     encode_trade,
     keys_text,
     ladder_text,
 )
+from mirrorctl.core.store.database import Row
 from mirrorctl.core.store.tables import Tables
 
 _CYCLE = "symbol, side, tag, origin, started_ms, opened, done"
 _COPY = (
     "account, symbol, side, tag, ratio, formula, cap, main_size, out, held, opened, ended, explained, done, own_stop,"
     " skipped, raised, counted, unsized, value, follows, own_target, spared, ladder"
+)
+_ENDED_COPY = (
+    "account, symbol, side, tag, main_symbol, main_side, started_ms, ended_ms, ratio, formula, unsized, out, held,"
+    " multiplier"
+)
+_END_COPIES = (
+    f"INSERT INTO ended_copy ({_ENDED_COPY})"
+    " SELECT copy.account, copy.symbol, copy.side, copy.tag, cycle.symbol, cycle.side, cycle.started_ms, ?, copy.ratio,"
+    " copy.formula, copy.unsized, copy.out, copy.held,"
+    " (SELECT value FROM fact WHERE key = 'multiplier.' || copy.account || '.' || copy.symbol || '.' || copy.side)"
+    " FROM cycle JOIN copy ON copy.tag = cycle.tag"
+    " WHERE cycle.symbol = ? AND cycle.side = ? AND cycle.opened AND NOT copy.ended"
 )
 
 
@@ -33,6 +48,29 @@ class EndedCycle:
 
     cycle: Cycle
     ended_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCopy:
+    """What a mirror made of a cycle, as it was when main was flat again. Times are the exchange's, in ms.
+
+    `source` is main's symbol and side. `ratio` None: it never had one, and `unsized` says why. `multiplier` is that of
+    the map where the mirror's symbol is another one; None where it is not known.
+    """
+
+    account: str
+    symbol: str
+    side: PositionSide
+    tag: str
+    source: CycleKey
+    started_ms: int
+    ended_ms: int
+    ratio: Decimal | None
+    formula: str
+    unsized: str
+    out: str
+    held: str
+    multiplier: Decimal | None
 
 
 class FollowingTables(Tables):
@@ -72,8 +110,9 @@ class FollowingTables(Tables):
         )
 
     def end_cycle(self, key: CycleKey, at_ms: int) -> None:
-        """The cycle moves to the history. Without such a cycle nothing happens."""
+        """The cycle moves to the history, with what its copies are by now. Without such a cycle nothing happens."""
         with self._database.batch():
+            self._database.run(_END_COPIES, (at_ms, *key))
             self._database.run(
                 f"INSERT INTO ended_cycle ({_CYCLE}, ended_ms)"
                 f" SELECT {_CYCLE}, ? FROM cycle WHERE symbol = ? AND side = ?",
@@ -85,6 +124,11 @@ class FollowingTables(Tables):
         """The cycles that ended since then, in the order in which they ended."""
         sql = f"SELECT {_CYCLE}, ended_ms FROM ended_cycle WHERE ended_ms >= ? ORDER BY ended_ms, id"
         return self._read(sql, (since_ms,), lambda row: EndedCycle(cycle_of(row[:-1]), row[-1]))
+
+    def ended_copies(self, since_ms: int) -> list[EndedCopy]:
+        """What the mirrors made of the cycles that ended since then, in the order in which they ended."""
+        sql = f"SELECT {_ENDED_COPY} FROM ended_copy WHERE ended_ms >= ? ORDER BY ended_ms, id"
+        return self._read(sql, (since_ms,), _ended_copy_of)
 
     def newest_ended(self, limit: int, symbol: str | None = None) -> list[EndedCycle]:
         """At most `limit` of the ended cycles in which main held something, of a symbol or of all, the newest first."""
@@ -147,3 +191,24 @@ class FollowingTables(Tables):
 
 def _placeholders(columns: str) -> str:
     return ", ".join("?" for _ in columns.split(","))
+
+
+def _ended_copy_of(row: Row) -> EndedCopy:
+    """From the columns of `ended_copy`."""
+    account, symbol, side, tag, main_symbol, main_side, started_ms, ended_ms, ratio, *texts, multiplier = row
+    formula, unsized, out, held = texts
+    return EndedCopy(
+        account=account,
+        symbol=symbol,
+        side=PositionSide(side),
+        tag=tag,
+        source=(main_symbol, PositionSide(main_side)),
+        started_ms=started_ms,
+        ended_ms=ended_ms,
+        ratio=None if unsized else Decimal(ratio),
+        formula=formula,
+        unsized=unsized,
+        out=out,
+        held=held,
+        multiplier=decimal_value(multiplier),
+    )

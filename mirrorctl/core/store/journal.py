@@ -6,6 +6,7 @@ The first row of an intent says what it is, the later ones what became of it. It
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from mirrorctl.core.domain.actions import Action
@@ -26,6 +27,15 @@ _ACTION = 3
 _SAID = slice(7, 14)
 _FEW = 500
 _OVER = frozenset(state.value for state in IntentState if state.is_over)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that became of an intent: when (local clock), what, and how much of it had filled by then."""
+
+    at_ms: int
+    state: IntentState
+    filled: Decimal
 
 
 class JournalTable(Tables):
@@ -88,6 +98,20 @@ class JournalTable(Tables):
                 intent = self._made(row[0], row[_FIXED], said)
                 found += [intent] if chosen(intent) else []
         return sorted(found, key=lambda intent: -intent.intent_id)
+
+    def steps(self, intent_ids: Sequence[int]) -> dict[int, list[Step]]:
+        """What became of each of these intents, one by one, oldest first; its state when it was journaled is first.
+
+        Of one that outlived a prune only the last is left.
+        """
+        found: dict[int, list[Step]] = {number: [] for number in intent_ids}
+        if not found:
+            return found
+        sql = "SELECT intent_id, updated_ms, state, filled FROM journal WHERE seq >= ? ORDER BY seq"
+        for number, at_ms, state, filled in self._database.stream(sql, (min(found),)):
+            if number in found:
+                found[number].append(Step(at_ms, IntentState(state), Decimal(filled)))
+        return found
 
     def verify(self) -> Verified:
         """Recompute the chain and name the first place where the journal is not as it was written."""

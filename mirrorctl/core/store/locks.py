@@ -25,13 +25,17 @@ _PAUSE_S = 0.02
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """Who holds a lock. `since` is ISO-8601 UTC; `socket` is where commands are taken, None when nowhere (yet)."""
+    """Who holds a lock. `since` is ISO-8601 UTC; `socket` is where commands are taken, None when nowhere (yet).
+
+    `version` is the holder's mirrorctl, "" for one that does not say it.
+    """
 
     pid: int
     profile: str
     command: str
     since: str
     socket: str | None = None
+    version: str = ""
 
 
 class Lock:

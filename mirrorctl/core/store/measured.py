@@ -1,21 +1,43 @@
-"""What was observed: measured copies, open and closed positions, naked times (see records.Store)."""
+"""What was observed: measured copies, samples, open and closed positions, times (see records.Store)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mirrorctl.core.domain.values import PositionSide
-from mirrorctl.core.engine.records import ClosedPosition, MeasuredCopy, NakedTime, OpenPosition
-from mirrorctl.core.store.codec import closed_of, decimal_text, measured_copy_of, naked_of, open_of
+from mirrorctl.core.engine.records import (
+    ClosedPosition,
+    EquitySample,
+    HoldTime,
+    MeasuredCopy,
+    NakedTime,
+    OpenPosition,
+)
+from mirrorctl.core.store.codec import (
+    closed_of,
+    decimal_text,
+    hold_of,
+    measured_copy_of,
+    naked_of,
+    open_of,
+    sample_of,
+)
 from mirrorctl.core.store.tables import Tables
+
+_MEASURED = (
+    "account, symbol, side, link_id, main_exec_ms, mirror_exec_ms, slippage_bps,"
+    " received_ms, planned_ms, sent_ms, acked_ms"
+)
 
 
 class MeasuredTables(Tables):
-    """Measured copies, open and closed positions, naked times."""
+    """Measured copies, samples, open and closed positions, naked times and times of holds."""
 
     def add_measured_copy(self, copy: MeasuredCopy) -> None:
         """Keep it. One order is measured once: the same link id again changes nothing."""
         self._database.run(
-            "INSERT INTO measured_copy (account, symbol, side, link_id, main_exec_ms, mirror_exec_ms, slippage_bps)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, link_id) DO NOTHING",
+            f"INSERT INTO measured_copy ({_MEASURED}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (account, link_id) DO NOTHING",
             (
                 copy.account,
                 copy.symbol,
@@ -24,16 +46,54 @@ class MeasuredTables(Tables):
                 copy.main_exec_ms,
                 copy.mirror_exec_ms,
                 decimal_text(copy.slippage_bps),
+                copy.received_ms,
+                copy.planned_ms,
+                copy.sent_ms,
+                copy.acked_ms,
             ),
         )
 
     def measured_copies(self) -> list[MeasuredCopy]:
         """Every measured copy, in the order in which they were added."""
-        sql = (
-            "SELECT account, symbol, side, link_id, main_exec_ms, mirror_exec_ms, slippage_bps"
-            " FROM measured_copy ORDER BY id"
+        return self._read(f"SELECT {_MEASURED} FROM measured_copy ORDER BY id", (), measured_copy_of)
+
+    def newest_measured(self, limit: int) -> list[MeasuredCopy]:
+        """At most `limit` of the measured copies, oldest first."""
+        sql = f"SELECT {_MEASURED} FROM measured_copy ORDER BY id DESC LIMIT ?"
+        return self._read(sql, (max(limit, 0),), measured_copy_of)[::-1]
+
+    def add_samples(self, samples: Sequence[EquitySample]) -> None:
+        """Keep them, as one transaction."""
+        if not samples:
+            return
+        with self._database.together():
+            for sample in samples:
+                amounts = (sample.equity, sample.ideal, sample.want, sample.have)
+                self._database.run(
+                    "INSERT INTO equity (account, at_ms, equity, ideal, want, have) VALUES (?, ?, ?, ?, ?, ?)",
+                    (sample.account, sample.at_ms, *map(decimal_text, amounts)),
+                )
+
+    def samples(self, since_ms: int) -> list[EquitySample]:
+        """Every sample since then, oldest first."""
+        sql = "SELECT account, at_ms, equity, ideal, want, have FROM equity WHERE at_ms >= ? ORDER BY at_ms, id"
+        return self._read(sql, (since_ms,), sample_of)
+
+    def add_hold(self, row: HoldTime) -> None:
+        """Keep it, in place of what was known of the same spell (account, symbol, side, from_ms)."""
+        self._database.run(
+            "INSERT OR REPLACE INTO hold_time (account, symbol, side, from_ms, reason, until_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (row.account, row.symbol, row.side, row.from_ms, row.reason, row.until_ms),
         )
-        return self._read(sql, (), measured_copy_of)
+
+    def hold_times(self, since_ms: int) -> list[HoldTime]:
+        """Spells that lasted at that time or later, oldest first."""
+        sql = (
+            "SELECT account, symbol, side, from_ms, reason, until_ms FROM hold_time"
+            " WHERE until_ms IS NULL OR until_ms >= ? ORDER BY from_ms, account, symbol, side"
+        )
+        return self._read(sql, (since_ms,), hold_of)
 
     def open_positions(self) -> list[OpenPosition]:
         """Every position that was seen with size and not seen to close."""

@@ -151,6 +151,38 @@ MIGRATIONS: tuple[Migration, ...] = (
         ),
         begin,
     ),
+    # A moment that is not known is NULL. `ended_copy` is what a copy was when its cycle ended on main.
+    Migration(
+        5,
+        "the way of a copy, samples of equity, times of holds, copies of ended cycles",
+        (
+            "ALTER TABLE measured_copy ADD COLUMN received_ms INTEGER",
+            "ALTER TABLE measured_copy ADD COLUMN planned_ms INTEGER",
+            "ALTER TABLE measured_copy ADD COLUMN sent_ms INTEGER",
+            "ALTER TABLE measured_copy ADD COLUMN acked_ms INTEGER",
+            """CREATE TABLE equity (
+                id INTEGER PRIMARY KEY,
+                account TEXT NOT NULL, at_ms INTEGER NOT NULL,
+                equity TEXT, ideal TEXT, want TEXT, have TEXT
+            )""",
+            "CREATE INDEX equity_by_time ON equity (at_ms)",
+            """CREATE TABLE hold_time (
+                account TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, from_ms INTEGER NOT NULL,
+                reason TEXT NOT NULL, until_ms INTEGER,
+                PRIMARY KEY (account, symbol, side, from_ms)
+            ) WITHOUT ROWID""",
+            "CREATE INDEX hold_time_by_time ON hold_time (from_ms)",
+            """CREATE TABLE ended_copy (
+                id INTEGER PRIMARY KEY,
+                account TEXT NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, tag TEXT NOT NULL,
+                main_symbol TEXT NOT NULL, main_side TEXT NOT NULL,
+                started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,
+                ratio TEXT NOT NULL, formula TEXT NOT NULL, unsized TEXT NOT NULL, out TEXT NOT NULL,
+                held TEXT NOT NULL, multiplier TEXT
+            )""",
+            "CREATE INDEX ended_copy_by_time ON ended_copy (ended_ms)",
+        ),
+    ),
 )
 
 _RECORDS = "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, name TEXT NOT NULL)"

@@ -39,6 +39,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
     error = ""
     hint = ""
     _waits = False
+    _retention = Retention()
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
         self._path = path
         self._database, self._fresh = opened
         self._chain = Chain(self._database)
-        self._retention = retention or Retention()
+        self._retention = retention or self._retention
         if schema_version(self._database) == MIGRATIONS[-1].version:
             self._read_mark()
 
@@ -87,6 +88,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
         store = type(self).__new__(type(self))
         store._database, store._fresh = self._database.copy_to_memory(), self._fresh
         store._chain, store._path = Chain(store._database), None
+        store._retention = self._retention
         return store
 
     def __enter__(self) -> Self:
@@ -160,14 +162,16 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
         return self._read(f"{_ALERT} WHERE delivered_ms IS NULL ORDER BY id", (), alert_of)
 
     def mark_delivered(self, key: str, at_ms: int) -> None:
-        """A channel delivered the alert. The first delivery counts; an unknown key is nobody's."""
+        """A channel delivered the alert, or (0) none was to deliver it. The first mark counts; an unknown key is
+        nobody's."""
         self._database.run("UPDATE alert SET delivered_ms = ? WHERE key = ? AND delivered_ms IS NULL", (at_ms, key))
 
     # --- upkeep ------------------------------------------------------------------------------------------------------
 
     def prune(self, before_ms: int, now_ms: int, keep: Container[int] = ()) -> int:
         """Delete what is older: intents that are over and not in `keep` (see journal.py), alerts (delivered or not),
-        ended cycles, measured copies, closed positions, naked times that ended, client ids. And what is more than
+        ended cycles and their copies, measured copies, closed positions, samples, naked times and holds that ended,
+        client ids. And what is more than
         the retention allows of a kind, whatever its age. Returns the number of rows.
 
         Open intents, open cycles and copies, trades, open positions, standings and other facts stay. Their space in
@@ -177,6 +181,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
             gone = self.prune_journal(before_ms, now_ms, keep)
             gone += sum(self._database.run(sql, (before_ms,)).rowcount for sql in _PRUNE)
             gone += self._database.run(_PRUNE_ALERTS, (self._retention.alerts,)).rowcount
+            gone += self._database.run(_PRUNE_SAMPLES, (self._retention.samples,)).rowcount
             return gone + sum(self._database.run(sql, (self._retention.rows,)).rowcount for sql in _PRUNE_MOST)
 
     def _open_late(self, path: Path) -> None:
@@ -252,13 +257,20 @@ _PRUNE = (
     "DELETE FROM measured_copy WHERE mirror_exec_ms < ?",
     "DELETE FROM closed_position WHERE closed_ms < ?",
     "DELETE FROM naked_time WHERE ended = 1 AND from_ms < ?",
+    "DELETE FROM equity WHERE at_ms < ?",
+    "DELETE FROM hold_time WHERE from_ms < ? AND until_ms IS NOT NULL",
+    "DELETE FROM ended_copy WHERE ended_ms < ?",
     "DELETE FROM fact WHERE at_ms BETWEEN 1 AND ? - 1",
 )
+_PRUNE_SAMPLES = "DELETE FROM equity WHERE id <= (SELECT max(id) FROM equity) - ?"
 _PRUNE_ALERTS = "DELETE FROM alert WHERE id <= (SELECT max(id) FROM alert) - ?"
 _PRUNE_MOST = (
     "DELETE FROM ended_cycle WHERE id <= (SELECT max(id) FROM ended_cycle) - ?",
     "DELETE FROM measured_copy WHERE id <= (SELECT max(id) FROM measured_copy) - ?",
     "DELETE FROM closed_position WHERE id <= (SELECT max(id) FROM closed_position) - ?",
+    "DELETE FROM ended_copy WHERE id <= (SELECT max(id) FROM ended_copy) - ?",
+    "DELETE FROM hold_time WHERE until_ms IS NOT NULL AND from_ms < (SELECT from_ms FROM hold_time"
+    " ORDER BY from_ms DESC LIMIT 1 OFFSET ?)",
     "DELETE FROM naked_time WHERE ended = 1 AND from_ms < (SELECT from_ms FROM naked_time ORDER BY from_ms DESC"
     " LIMIT 1 OFFSET ?)",
 )

@@ -205,7 +205,7 @@ def test_books_balance_after_every_move(hedge: bool, seed: int) -> None:
         run.step(draw(dice))
         run.check()
     state = run.exchange.state
-    assert len(state.history[1].executions) > 5, "the plan hardly traded"
+    assert len(state.history[1].executions) > 2, "the plan hardly traded"
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)

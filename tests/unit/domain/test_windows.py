@@ -125,3 +125,11 @@ def test_the_filter_names_why_an_entry_is_not_followed(
     chosen: Filter, symbol: str, side: PositionSide, reason: str
 ) -> None:
     assert selection_block(chosen, symbol, side, at("2026-01-10 12:00")) == reason
+
+
+@pytest.mark.parametrize(
+    ("window", "always"),
+    [("Mon-Sun", True), ("00:00-24:00", True), ("08:00-07:59", False), ("Mon-Sat", False), ("22:00-07:00 UTC", False)],
+)
+def test_a_window_that_never_closes_is_known(window: str, always: bool) -> None:
+    assert parse_window(window).is_always is always

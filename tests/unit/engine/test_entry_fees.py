@@ -82,3 +82,16 @@ def test_a_close_of_more_than_was_seen_proves_nothing() -> None:
 @pytest.mark.parametrize(("live", "first"), [(True, 1_000), (False, None)])
 def test_the_first_fill_counts_as_seen_only_when_it_came_live(live: bool, first: int | None) -> None:
     assert noted(*LIFE, live=live).first_fill_ms("main", SYMBOL, LONG) == first
+
+
+def test_positions_that_closed_long_ago_are_let_go_and_what_stands_is_known() -> None:
+    fees = EntryFees()
+    for cycle in range(500):
+        for each in (fill(2 * cycle + 1, "0.1", "1"), fill(2 * cycle + 2, "0.1", "1", closed="0.1", side=Side.SELL)):
+            fees.note("main", each, live=True)
+    for number in range(1_001, 1_401):
+        fees.note("main", fill(number, "0.1", "1"), live=True)
+    fees.note("main", fill(1, "0.1", "1"), live=False)  # read again after it was let go
+    assert len(fees.sizes("main", SYMBOL, LONG)) <= 400 + 100
+    assert fees.of("main", SYMBOL, LONG, Decimal(40)) == (Decimal(400), Decimal(40))
+    assert fees.began_ms("main", SYMBOL, LONG, Decimal(40)) == 1_001_000

@@ -51,7 +51,7 @@ class Disk:
         target = getattr(self.store, name)
         if not callable(target) or name == "note_waiting":
             return target
-        writes = name.startswith(("set_", "save_", "end_", "drop_", "record_", "update_", "add_", "prune"))
+        writes = name.startswith(("set_", "save_", "end_", "drop_", "record_", "update_", "add_", "mark_", "prune"))
 
         def checked(*args: Any, **named: Any) -> Any:
             self._refuse(self.gone or (self.full and writes))
@@ -216,3 +216,19 @@ def test_an_entry_that_cannot_be_journaled_is_left_out_and_its_id_stays_free(dis
     states = [(row.action, row.state) for row in disk.store.recent_intents(0) if row.action == ENTRY]
     assert states == [(ENTRY, IntentState.ABSENT), (ENTRY, IntentState.PENDING)]
     assert sent.intent_id == max(row.intent_id for row in disk.store.recent_intents(0))
+
+
+def test_alerts_that_wait_to_be_written_wait_to_be_delivered_too(disk: Disk, guarded: GuardedStore) -> None:
+    first, second = replace(ALERT, key="first"), replace(ALERT, key="second")
+    guarded.add_alert(first)
+    disk.full = True
+    guarded.add_alert(second)
+    assert guarded.error
+    assert guarded.undelivered() == [first, second]
+    guarded.mark_delivered("first", 9)
+    assert guarded.undelivered() == [second]
+    disk.full = False
+    assert guarded.catch_up(10)
+    assert disk.store.undelivered() == [second]
+    disk.gone = True
+    assert guarded.undelivered() == []

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mirrorctl.core.domain.alert_types import AlertType
 from mirrorctl.core.domain.approach import CONSERVATIVE, FAST, Approach
 from mirrorctl.core.domain.errors import ProfileError
 from mirrorctl.core.domain.policy import Adopt, Breakeven, Follow, Limits, Manage, OnUnprotected, SizingMode
@@ -390,3 +391,27 @@ def test_the_mode_of_the_file_decides_about_keys_in_it(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ProfileError, match="cannot be read"):
         read_profile(tmp_path, {})
+
+
+def test_alerts_go_where_the_profile_says() -> None:
+    text = f"""{SMALL}
+        mirror_defaults = {{ alerts = true }}
+        mirrors = [{{ name = "loud" }}, {{ name = "quiet", alerts = false }}]
+        [telegram]
+        enabled = true
+        chat_id = -1001
+        mute = "22:00-07:00 Europe/Berlin"
+        [telegram.alerts]
+        entry_filled = false
+        closed = true
+    """
+    profile = load(text, {"TELEGRAM_BOT_TOKEN": " 1:hidden "})
+    settings = profile.telegram
+    assert (settings.chat_id, settings.mirrors, settings.mute) == (-1001, ("loud",), "22:00-07:00 Europe/Berlin")
+    assert settings.alerts == {AlertType.ENTRY_FILLED: False, AlertType.CLOSED: True}
+    assert profile.telegram_token() == "1:hidden"
+    assert "hidden" not in repr(profile) + repr(profile.resolved())
+    assert profile.warnings == ()
+    silent = load(text.replace("enabled = true", "enabled = false"))
+    assert silent.telegram_token() == ""
+    assert [line.partition(":")[0] for line in silent.warnings] == ["telegram", "mirrors[0].alerts"]

@@ -52,7 +52,13 @@ def mirror(text: str) -> tuple[str, ...]:
         ('[main]\nposition_mode = "both"', 'main.position_mode: found "both"; allowed: "auto" | "hedge" | "one-way"'),
         ("[main.limits]\nmax_leverage = 0.5", "main.limits.max_leverage: found 0.5; allowed: a number, 1 or more"),
         ('[telegram]\nchat_id = "12"', 'telegram.chat_id: found "12"; allowed: a whole number'),
-        ("[telegram.alerts]\nfilled = 1", "telegram.alerts.filled: found 1; allowed: true | false"),
+        ("[telegram.alerts]\nclosed = 1", "telegram.alerts.closed: found 1; allowed: true | false"),
+        ("[telegram.alerts]\nfilled = true", 'telegram.alerts.filled: found "filled"; allowed: trade_opened | entry_'),
+        ("[telegram]\nenabled = true", "telegram.chat_id: missing with enabled = true; allowed: the id of the chat"),
+        ('[telegram]\nmute = "at night"', 'telegram.mute: found "at night"; allowed: a window that ends, such as'),
+        ('[telegram]\nmute = "Mon-Sun"', 'telegram.mute: found "Mon-Sun"; allowed: a window that ends, such as'),
+        ('[telegram]\napi_base = "http://192.0.2.1"', "telegram.api_base: found"),
+        ('[telegram]\ntoken_env = "1:AA"', "telegram.token_env: found a value that is not shown here"),
         ("[[mirrors]]", "mirrors[0].name: missing; allowed: 1 to 32 of [a-z0-9-]"),
         ('[[mirrors]]\nname = "Mirror"', 'mirrors[0].name (mirror "Mirror"): found "Mirror"; allowed: 1 to 32 of'),
         ('[[mirrors]]\nname = "main"', '"main" is the main account'),
@@ -196,15 +202,11 @@ REFUSED = {
     "category": '"inverse"',
     "settle_coin": '"USDC"',
     "daemon.order_entry": '"ws"',
-    "telegram.enabled": "true",
-    "alerts": "true",
 }
 NEUTRAL = {
     "category": '"linear"',
     "settle_coin": '"USDT"',
     "daemon.order_entry": '"http"',
-    "telegram.enabled": "false",
-    "alerts": "false",
 }
 PLACES = (
     *(("", "", row) for row in unbuilt.TOP),

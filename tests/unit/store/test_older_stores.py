@@ -1,4 +1,4 @@
-"""Stores of every older schema open with all that was in them; the one of schema 3 is a dump of a real one."""
+"""Stores of every older schema open with all that was in them; those of schema 3 and 4 are dumps of real ones."""
 
 from __future__ import annotations
 
@@ -9,16 +9,30 @@ from pathlib import Path
 import pytest
 
 from mirrorctl.core.domain.ours import IntentState
+from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.records import StandingKind
 from mirrorctl.core.store.database import Database
 from mirrorctl.core.store.migrations import MIGRATIONS, migrate
 from mirrorctl.core.store.sqlite import SqliteStore
 
-DUMP = Path(__file__).with_name("schema3.sql")
+DUMP, DUMP_4 = (Path(__file__).with_name(f"schema{version}.sql") for version in (3, 4))
 INTENT = (
     "account, action, state, over, created_ms, updated_ms, main_order_id, main_filled, filled, by_us, code, message"
 )
 CANCEL = '{"action":"cancel","account":"half","symbol":"BTCUSDT","order_id":"o","link_id":"","reason":"why"}'
+
+
+NEW = ("(4, ", "(5, ", "('store.marked'")
+"""Rows that opening an older store adds: its migrations, and the mark beside it."""
+
+
+def columns_of(database: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+
+
+def contents(database: sqlite3.Connection, table: str, columns: list[str]) -> list[str]:
+    rows = map(repr, database.execute(f"SELECT {', '.join(columns)} FROM {table}"))
+    return sorted(row for row in rows if table not in ("migration", "fact") or not row.startswith(NEW))
 
 
 @pytest.fixture
@@ -32,7 +46,8 @@ def test_a_real_store_of_schema_3_keeps_all_it_had(path: Path) -> None:
     tables = [
         name for (name,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name != 'intent'")
     ]
-    before = {table: sorted(map(repr, old.execute(f"SELECT * FROM {table}"))) for table in tables}
+    columns = {table: columns_of(old, table) for table in tables}
+    before = {table: contents(old, table, columns[table]) for table in tables}
     intents = old.execute(f"SELECT intent_id, {INTENT}, order_id FROM intent ORDER BY intent_id").fetchall()
     old.close()
     with SqliteStore(path) as store:
@@ -54,17 +69,36 @@ def test_a_real_store_of_schema_3_keeps_all_it_had(path: Path) -> None:
         assert (store.fact("client.first") or "").startswith("BTCUSDT long qty 0.02")
         now = sqlite3.connect(path)
         for table in tables:
-            columns = [
-                row[1] for row in now.execute(f"PRAGMA table_info({table})") if (table, row[1]) != ("fact", "at_ms")
-            ]
-            rows = now.execute(f"SELECT {', '.join(columns)} FROM {table}")
-            new = {"migration": "(4, ", "fact": "('store.marked'"}.get(table, "-")
-            kept = [row for row in map(repr, rows) if not row.startswith(new)]
-            assert sorted(kept) == before[table], table
+            assert contents(now, table, columns[table]) == before[table], table
         now.close()
     copy = sqlite3.connect(path.with_name("store.sqlite.v3.backup"))
     assert copy.execute(f"SELECT intent_id, {INTENT}, order_id FROM intent ORDER BY intent_id").fetchall() == intents
     copy.close()
+
+
+def test_a_real_store_of_schema_4_keeps_all_it_had_and_learns_the_way_of_a_copy(path: Path) -> None:
+    old = sqlite3.connect(path)
+    old.executescript(DUMP_4.read_text())
+    tables = [name for (name,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    columns = {table: columns_of(old, table) for table in tables}
+    before = {table: contents(old, table, columns[table]) for table in tables}
+    old.close()
+    with SqliteStore(path, read_only=True) as reader:
+        assert reader.is_migrated_copy
+        assert len(reader.measured_copies()) == 3
+    with SqliteStore(path) as store:
+        copies = store.measured_copies()
+        assert [(copy.account, copy.mirror_exec_ms > copy.main_exec_ms) for copy in copies] == [("half", True)] * 3
+        assert {(c.received_ms, c.planned_ms, c.sent_ms, c.acked_ms) for c in copies} == {(None,) * 4}, "not known"
+        assert (store.samples(0), store.hold_times(0), store.ended_copies(0)) == ([], [], [])
+        assert store.verify().fault is None
+        now = sqlite3.connect(path)
+        assert {table: contents(now, table, columns[table]) for table in tables} == before
+        now.close()
+        store.end_cycle(("SOLUSDT", PositionSide.LONG), copies[-1].mirror_exec_ms)
+        (ended,) = store.ended_copies(0)
+        assert (ended.account, ended.ratio, ended.source) == ("half", Decimal("0.5"), ("SOLUSDT", PositionSide.LONG))
+    assert path.with_name("store.sqlite.v4.backup").exists()
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

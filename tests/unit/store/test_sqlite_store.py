@@ -19,6 +19,8 @@ from mirrorctl.core.domain.values import OrderType, PositionSide, Side
 from mirrorctl.core.engine.records import (
     Alert,
     ClosedPosition,
+    EquitySample,
+    HoldTime,
     Intent,
     MeasuredCopy,
     NakedTime,
@@ -258,6 +260,54 @@ def test_one_order_is_measured_once(store: SqliteStore, path: Path) -> None:
         assert again.measured_copies() == [MEASURED, unknown]
 
 
+def test_the_way_of_a_copy_is_kept_as_far_as_it_is_known(store: SqliteStore, path: Path) -> None:
+    ways = [replace(MEASURED, link_id=f"l{n}", received_ms=1_010, sent_ms=1_020 + n) for n in range(3)]
+    for way in ways:
+        store.add_measured_copy(way)
+    with reopened(store, path) as again:
+        assert again.measured_copies() == ways
+        assert again.newest_measured(2) == ways[1:]
+        assert again.newest_measured(0) == []
+
+
+def test_samples_and_holds_come_back_by_time(store: SqliteStore, path: Path) -> None:
+    known = EquitySample("mirror", 60_000, Decimal("1000.5"), Decimal(30), Decimal(30), Decimal("29.99"))
+    samples = [EquitySample("main", 60_000, None), known, replace(known, at_ms=120_000)]
+    hold = HoldTime("mirror", "BTCUSDT", PositionSide.LONG, 5_000, "paused: by the trader")
+    store.add_samples(samples)
+    store.add_samples([])
+    store.add_hold(hold)
+    with reopened(store, path) as again:
+        assert again.samples(0) == samples
+        assert again.samples(60_001) == samples[2:]
+        assert again.hold_times(99_000) == [hold], "it lasts"
+        again.add_hold(replace(hold, until_ms=8_000))
+        assert again.hold_times(8_001) == []
+        assert again.hold_times(8_000) == [replace(hold, until_ms=8_000)]
+
+
+def test_what_a_copy_was_is_kept_when_its_cycle_ends(store: SqliteStore, path: Path) -> None:
+    """Of each mirror, under its own symbol and side; not of an order that rested, nor of what was over before."""
+    mapped = replace(
+        COPY, account="second", symbol="1000BTC", side=PositionSide.SHORT, unsized="waits for it", out="stop"
+    )
+    store.set_fact("multiplier.second.1000BTC.short", "0.001")
+    store.save_cycle(replace(CYCLE, opened=True))
+    for copy in (COPY, mapped, replace(COPY, account="old", ended=True), replace(COPY, account="other", tag="of")):
+        store.save_copy(copy)
+    store.save_cycle(Cycle("ETHUSDT", PositionSide.LONG, "of", "order-2", 1_000))
+    with reopened(store, path) as again:
+        again.end_cycle(CYCLE.key, 5_000)
+        again.end_cycle(("ETHUSDT", PositionSide.LONG), 6_000)
+        first, second = again.ended_copies(0)
+        assert again.ended_copies(5_001) == []
+    assert (first.account, first.ratio, first.multiplier) == ("mirror", Decimal("0.5"), None)
+    assert (first.source, first.started_ms, first.ended_ms) == (CYCLE.key, 1_000, 5_000)
+    assert (second.symbol, second.side, second.source) == ("1000BTC", PositionSide.SHORT, CYCLE.key)
+    assert (second.ratio, second.unsized, second.multiplier) == (None, "waits for it", Decimal("0.001"))
+    assert second.out == "stop"
+
+
 def test_an_open_position_is_remembered_until_it_is_dropped(store: SqliteStore, path: Path) -> None:
     first = OpenPosition("mirror", "BTCUSDT", PositionSide.LONG)
     short = OpenPosition("mirror", "BTCUSDT", PositionSide.SHORT, "bcdefgh", "fast", 900)
@@ -302,6 +352,9 @@ def test_prune_deletes_what_is_old_and_over_and_nothing_else(store: SqliteStore)
         store.add_measured_copy(replace(MEASURED, link_id=f"l{number}", mirror_exec_ms=at))
         store.add_closed(replace(CLOSED, closed_ms=at))
         store.add_naked(replace(NAKED, from_ms=at, ended=True))
+        store.add_samples([EquitySample("main", at, Decimal(at))])
+        store.add_hold(HoldTime("mirror", "BTCUSDT", PositionSide.LONG, at, "why", at + 1))
+    store.add_hold(HoldTime("mirror", "ETHUSDT", PositionSide.LONG, 5, "it lasts"))
     store.mark_delivered("k0", 11)
     store.save_cycle(CYCLE)
     store.save_copy(COPY)
@@ -310,7 +363,7 @@ def test_prune_deletes_what_is_old_and_over_and_nothing_else(store: SqliteStore)
     store.save_standing(Standing(StandingKind.PAUSE, "", "", "by hand", 1))
     store.set_fact("uid.main", "1")
 
-    assert store.prune(100, 200) == 13
+    assert store.prune(100, 200) == 17
 
     assert [intent.intent_id for intent in store.recent_intents(0)] == [old_open, newer]
     assert [alert.key for alert in store.alerts(10)] == ["k2"]
@@ -318,6 +371,8 @@ def test_prune_deletes_what_is_old_and_over_and_nothing_else(store: SqliteStore)
     assert [measured.link_id for measured in store.measured_copies()] == ["l2"]
     assert [closed.closed_ms for closed in store.closed_positions(0)] == [100]
     assert [naked.from_ms for naked in store.naked_times(0)] == [5, 100]
+    assert [sample.at_ms for sample in store.samples(0)] == [100]
+    assert [hold.from_ms for hold in store.hold_times(0)] == [5, 100]
     assert store.trades() == [TRADE]
     assert (store.cycles(), store.copies(), len(store.standings()), store.fact("uid.main")) == ([CYCLE], [COPY], 1, "1")
 

@@ -311,6 +311,7 @@ def test_a_daemon_starts_on_a_full_disk_with_what_it_can_read(path: Path, tmp_pa
         assert not guarded.was_waiting, "what this one has to say is not lost yet"
     assert guarded.catch_up(4)
     assert (guarded.error, store.error) == ("", "")
+    assert store.prune(0, 5) == 0, "what keeps it small works after such a start too"
     store.close()
     with SqliteStore(path) as again:
         assert ([intent.intent_id for intent in again.open_intents()], again.fact("a")) == ([kept, made], "2")
