@@ -8,7 +8,7 @@ WORKERS ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/compiled
 
-.PHONY: demo test check compiled format docs picture audit-deps simulate mutants soak clean
+.PHONY: demo test check compiled format docs picture audit-deps simulate mutants soak bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mirrorctl demo
@@ -51,11 +51,16 @@ mutants: $(VENV)/.installed
 audit-deps: $(VENV)/audit/bin/pip-audit
 	$(VENV)/audit/bin/pip-audit --strict --progress-spinner off .
 
-# A day of trading on the virtual clock, 10,000 trades: an hour of CPU, to see that memory and store stay bounded.
+# A day of trading on the virtual clock, 10,000 trades: twenty minutes of CPU, to see that memory and store stay bounded.
 HOURS ?= 24
 TRADES ?= 10000
 soak: $(VENV)/.installed
 	$(BIN)/python -m tools.soak --hours $(HOURS) --trades $(TRADES)
+
+# Speed beside a floor and stock copiers, minutes on a machine that does nothing else; QUICK=1: under a minute of it.
+# ONLY=reaction,fan-out measures parts; DOCS=1 writes the tables into docs/performance.md.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(DOCS),--docs) $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf $(VENV)

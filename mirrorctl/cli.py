@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -144,6 +145,9 @@ for _each in ENTRIES:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. No error leaves as a traceback on screen."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a character must not end a command half way
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")
     os.umask(0o077)  # logs, stores and what lies between are for their owner alone
     args = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in args

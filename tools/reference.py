@@ -94,7 +94,7 @@ MEANINGS = {
     "approaches.NAME.cancel_entries_after": "rungs done when unfilled entries are cancelled; 0: never",
     "daemon.relist_s": "every account is read in full this often",
     "daemon.tick_s": "longest pause between two looks",
-    "daemon.order_entry": "how orders are sent",
+    "daemon.order_entry": "how the daemon sends orders; `ws`: a trade socket (not on demo), and HTTP while it is down",
     "daemon.max_closes_per_pass": "most positions closed within a minute without a closing execution on main for each",
     "telegram.enabled": "send alerts to Telegram; `mirrorctl telegram test` tries it",
     "telegram.token_env": "environment variable with the bot's token",

@@ -68,21 +68,20 @@ def clients(
     """
     endpoints = endpoints_of(profile, home)
     address = shared_address(endpoints.rest, silence_of(endpoints, home))
-    made = {}
-    for account in profile.accounts:
-        if not (account.enabled or disabled) or (names is not None and account.name not in names):
-            continue
-        keys = profile.credentials(account.name)
-        made[account.name] = BybitRest(
-            account=account.name,
-            api_key=keys.api_key,
-            api_secret=keys.api_secret,
+    wanted = [account.name for account in profile.accounts if account.enabled or disabled]
+    keys = profile.credentials_of(name for name in wanted if names is None or name in names)
+    return {
+        name: BybitRest(
+            account=name,
+            api_key=found.api_key,
+            api_secret=found.api_secret,
             endpoints=endpoints,
             timeout_s=timeout_s,
             settle_coin=profile.policy.settle_coin,
             address=address,
         )
-    return made
+        for name, found in keys.items()
+    }
 
 
 def identify(rests: Iterable[BybitRest]) -> tuple[list[Connected], dict[str, ExchangeError]]:

@@ -10,9 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mirrorctl.bootstrap import doctor_machine
-from mirrorctl.bootstrap.accounts import clients, endpoints_of
 from mirrorctl.bootstrap.doctor_copies import Market, copyable, leverages
-from mirrorctl.bootstrap.examined import STREAM_S, Examined, Recorded, read_account, read_store, read_symbols
+from mirrorctl.bootstrap.examined import (
+    STREAM_S,
+    Examined,
+    Recorded,
+    connect,
+    read_account,
+    read_store,
+    read_symbols,
+)
 from mirrorctl.bootstrap.rings import followings
 from mirrorctl.core.bybit.probe import Probe, probe_public
 from mirrorctl.core.bybit.rest import BybitRest
@@ -20,7 +27,7 @@ from mirrorctl.core.domain import account_checks
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.account_checks import Check, State
 from mirrorctl.core.domain.copyability import Copyability
-from mirrorctl.core.domain.errors import ExchangeError, Unavailable, UsageError
+from mirrorctl.core.domain.errors import ExchangeError, MirrorctlError, ProfileError, Unavailable, UsageError
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.domain.rings import Following, ring, told
@@ -28,6 +35,8 @@ from mirrorctl.core.domain.values import Severity
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.profile.catalogue import Home
 from mirrorctl.core.profile.model import Profile
+
+_UNREAD = "check keys, network and the exchange's status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,17 @@ class Checkup:
     mirrors: dict[str, list[Copyability]]
 
     @property
+    def failure(self) -> MirrorctlError | None:
+        """Why no account at all could be read; None where one was."""
+        failures = [account.failure for account in self.accounts if account.failure is not None]
+        if len(failures) < len(self.accounts):
+            return None
+        reasons = "; ".join(dict.fromkeys(account.error for account in self.accounts))
+        if all(isinstance(failure, ProfileError) for failure in failures):
+            return ProfileError(reasons, failures[0].hint or _UNREAD)
+        return Unavailable(f"no account could be read: {reasons}", _UNREAD)
+
+    @property
     def healthy(self) -> bool:
         """Whether nothing of it is more than information."""
         notes = (note.severity for found in self.mirrors.values() for each in found for note in each.notes)
@@ -46,51 +66,62 @@ class Checkup:
 
 
 def examine(profile: Profile, home: Home, names: Sequence[str], symbols: Sequence[str]) -> Checkup:
-    """Look at the named accounts, main among them, and at what each mirror of them copies of `symbols`.
+    """Look at the named accounts, main first, at the machine, and at what each mirror of them copies of `symbols`.
 
-    Without symbols: of those that main holds, has orders on, or traded in the last thirty days. Raises Unavailable when
-    no account can be read, UsageError for a symbol that the exchange does not have.
+    Without symbols: of those that main holds, has orders on, or traded in the last thirty days. Where no account can be
+    read the rest is told all the same. Raises UsageError for a symbol that the exchange does not have.
     """
     recorded = read_store(profile, home)
-    endpoints = endpoints_of(profile, home)
-    rests = clients(profile, home, names=names)
+    rests, failures = connect(profile, home, names)
+    endpoints = next((rest.link.endpoints for rest in rests.values()), None)
     try:
-        with ThreadPoolExecutor(max_workers=len(rests) + 2) as pool:
+        with ThreadPoolExecutor(max_workers=len(names) + 2) as pool:
             machine = pool.submit(lambda: list(doctor_machine.checks(profile, home, endpoints, recorded)))
-            public = pool.submit(probe_public, endpoints.public_ws, STREAM_S)
-            accounts = list(pool.map(read_account, rests.values()))
-            if all(account.identity is None for account in accounts):
-                reasons = "; ".join(f"{account.name}: {account.error}" for account in accounts)
-                raise Unavailable(
-                    f"no account could be read: {reasons}", "check keys, network and the exchange's status"
-                )
+            public = None if endpoints is None else pool.submit(probe_public, endpoints.public_ws, STREAM_S)
+            read = {account.name: account for account in pool.map(read_account, rests.values())}
+            accounts = [read.get(n) or Examined(n, AccountView(n), failure=failures[n]) for n in names]
             main = accounts[0]
-            reader = next(rests[a.name] for a in accounts if a.identity is not None)
-            rules = {each.symbol: each for each in reader.instruments()}
-            chosen = _chosen(symbols, main.view, recorded, rules)
-            list(pool.map(lambda account: read_symbols(profile, rests[account.name], account, chosen), accounts))
-            tickers = {symbol: ticker for symbol in chosen if (ticker := _ticker(reader, symbol)) is not None}
+            market = _market(pool, profile, rests, accounts, symbols, recorded)
     finally:
         for rest in rests.values():
             rest.close()
     mirrors = {
-        account.name: copyable(profile, main, account, Market(rules, tickers), recorded)
+        account.name: copyable(profile, main, account, market, recorded)
         for account in accounts[1:]
         if account.identity is not None
     }
     checks = [
         *(check for account in accounts for check in _account(profile, account, main, mirrors, recorded)),
         *_roles(profile, home, accounts),
-        _public(public.result()),
+        *([_public(public.result())] if public is not None else []),
         doctor_machine.daemon(profile, home, [account.view for account in accounts]),
         *machine.result(),
         *(
             Check("price", State.WARNING, "", f"the price of {symbol} cannot be read: nothing is said of it")
-            for symbol in chosen
-            if symbol not in tickers
+            for symbol in market.unpriced
         ),
     ]
     return Checkup(accounts, checks, mirrors)
+
+
+def _market(
+    pool: ThreadPoolExecutor,
+    profile: Profile,
+    rests: Mapping[str, BybitRest],
+    accounts: Sequence[Examined],
+    symbols: Sequence[str],
+    recorded: Recorded,
+) -> Market:
+    """Contracts and prices of the symbols that are looked at, and what every account says of them."""
+    reader = next((rests[account.name] for account in accounts if account.identity is not None), None)
+    if reader is None:
+        return Market({}, {})
+    rules = {each.symbol: each for each in reader.instruments()}
+    chosen = _chosen(symbols, accounts[0].view, recorded, rules)
+    readable = [account for account in accounts if account.identity is not None]
+    list(pool.map(lambda account: read_symbols(profile, rests[account.name], account, chosen), readable))
+    tickers = {symbol: ticker for symbol in chosen if (ticker := _ticker(reader, symbol)) is not None}
+    return Market(rules, tickers, tuple(symbol for symbol in chosen if symbol not in tickers))
 
 
 def _ticker(rest: BybitRest, symbol: str) -> Ticker | None:
@@ -123,8 +154,9 @@ def _account(
     """Everything about one account."""
     name, identity = account.name, account.identity
     if identity is None:
-        hint = "check its keys, the network and the exchange's status"
-        yield Check("keys", State.ERROR, name, f"cannot be read: {account.error}", hint)
+        hint = (account.failure.hint if account.failure is not None else "") or _UNREAD
+        known = isinstance(account.failure, ProfileError)
+        yield Check("keys", State.ERROR, name, account.error if known else f"cannot be read: {account.error}", hint)
         return
     yield Check("keys", State.OK, name, "the exchange takes them")
     pinned = recorded.pins.get(name, "")
@@ -162,6 +194,7 @@ def _roles(profile: Profile, home: Home, accounts: Sequence[Examined]) -> Iterat
     own = {account.name: account.identity.uid for account in accounts if account.identity is not None}
     yield from account_checks.check_roles(own)
     others, unread = followings(home, profile.name)
+    read = len(own) == len(accounts)
     for name, why in unread.items():
         hint = f"`mirrorctl profile check {name}` shows what is wrong with it"
         yield Check("ring", State.WARNING, "", f"whom the profile {name} follows is unknown: {why}", hint)
@@ -169,5 +202,7 @@ def _roles(profile: Profile, home: Home, accounts: Sequence[Examined]) -> Iterat
     if len(way) > 1:
         hint = "take a mirror out of one of them: none of them starts like this"
         yield Check("ring", State.ERROR, "", f"a ring: {told(way)}, which is main of this profile", hint)
-    elif MAIN in own or not others:
+    elif not unread and (not others or read):
         yield Check("ring", State.OK, "", "no profile of this home follows in a ring with this one")
+    elif not unread:
+        yield Check("ring", State.NOTE, "", "unknown: not every account of this profile could be read")

@@ -24,10 +24,11 @@ from mirrorctl.core.profile.model import Profile
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """The contracts of the exchange, and the prices of main's symbols as far as they could be read."""
+    """The contracts of the exchange, and the prices of main's symbols; those without one are `unpriced`."""
 
     rules: Mapping[str, Instrument]
     tickers: Mapping[str, Ticker]
+    unpriced: tuple[str, ...] = ()
 
 
 def copyable(

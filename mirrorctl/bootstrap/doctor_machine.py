@@ -28,11 +28,12 @@ _LITTLE_BYTES, _LEAST_BYTES = 500_000_000, 50_000_000
 _GIGA, _MEGA, _KILO = 1_000_000_000, 1_000_000, 1_000
 
 
-def checks(profile: Profile, home: Home, endpoints: Endpoints, recorded: Recorded) -> Iterator[Check]:
-    """Store, disk, address and Telegram, in the order in which they are shown."""
+def checks(profile: Profile, home: Home, endpoints: Endpoints | None, recorded: Recorded) -> Iterator[Check]:
+    """Store, disk, address and Telegram. `endpoints` None: there is no exchange to send to."""
     yield _store(home.store_path(profile.name), recorded)
     yield _disk(home)
-    yield _address(endpoints, home)
+    if endpoints is not None:
+        yield _address(endpoints, home)
     yield _telegram(profile)
 
 
@@ -96,7 +97,7 @@ def _address(endpoints: Endpoints, home: Home) -> Check:
         text = f"the exchange takes no requests from this machine for another {left_s:.0f} s (HTTP 403)"
         hint = "wait; whatever else sends from this address shares the limit"
         return Check("address", State.ERROR, "", text, hint)
-    return Check("address", State.OK, "", "the exchange takes requests from here")
+    return Check("address", State.OK, "", "the exchange has asked no silence of this machine")
 
 
 def _telegram(profile: Profile) -> Check:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mirrorctl.bootstrap.accounts import pin_key
+from mirrorctl.bootstrap.accounts import clients, pin_key
 from mirrorctl.core.bybit.probe import Probe, probe_private
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.account import Identity
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.errors import ExchangeError
+from mirrorctl.core.domain.errors import ExchangeError, MirrorctlError, ProfileError
 from mirrorctl.core.domain.lens import lens_of
 from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.domain.values import PositionMode
@@ -27,14 +27,19 @@ _HISTORY_MS = 30 * 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One account as it was read. `identity` None: it could not be, and `error` says why. `stream` None: not tried."""
+    """One account as it was read. `identity` None: it could not be, for `failure`. `stream` None: it was not tried."""
 
     name: str
     view: AccountView
     identity: Identity | None = None
     clock_offset_ms: int | None = None
     stream: Probe | None = None
-    error: str = ""
+    failure: MirrorctlError | None = None
+
+    @property
+    def error(self) -> str:
+        """Why it could not be read; "" where it was."""
+        return "" if self.failure is None else self.failure.message.removeprefix(f"{self.name}: ")
 
     @property
     def modes(self) -> set[PositionMode]:
@@ -61,6 +66,20 @@ class Recorded:
     hint: str = ""
 
 
+def connect(
+    profile: Profile, home: Home, names: Iterable[str]
+) -> tuple[dict[str, BybitRest], dict[str, MirrorctlError]]:
+    """A client for each of these accounts, and why there is none: keys that are not set, no exchange to ask."""
+    rests: dict[str, BybitRest] = {}
+    failures: dict[str, MirrorctlError] = {}
+    for name in names:
+        try:
+            rests |= clients(profile, home, names=[name])
+        except (ExchangeError, ProfileError) as error:
+            failures[name] = error
+    return rests, failures
+
+
 def read_account(rest: BybitRest) -> Examined:
     """Who an account is, what it holds, and its stream; nothing of it is known where one of the reads failed."""
     view = AccountView(rest.account)
@@ -68,7 +87,7 @@ def read_account(rest: BybitRest) -> Examined:
         offset_ms = rest.measure_clock()
         identity, answer = rest.identity(), rest.relist()
     except ExchangeError as error:
-        return Examined(rest.account, view, error=error.message.removeprefix(f"{rest.account}: "))
+        return Examined(rest.account, view, failure=error)
     view.apply_relist(answer.orders, answer.positions, answer.wallet, 0, 0)
     return Examined(rest.account, view, identity, offset_ms, probe_private(rest.link, STREAM_S))
 

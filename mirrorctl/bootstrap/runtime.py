@@ -30,6 +30,7 @@ from mirrorctl.bootstrap.telegram import close_sender, open_sender
 from mirrorctl.bootstrap.telegram_commands import open_inbound
 from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.bybit.link import wall_ms
+from mirrorctl.core.bybit.order_entry import OrderEntry
 from mirrorctl.core.bybit.reader import AccountReader
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.bybit.streams import PrivateStream
@@ -295,7 +296,9 @@ class Runtime:
         self._exit.callback(reader.close)
         if not self._sends:
             return Account.create(connected.name, connected.identity.uid, reader, NoWriter(), connected.rest)
-        writer = AccountWriter(connected.rest, self.loop.deliver)
+        by_socket = self._command == "run" and self.profile.order_entry == "ws"  # a lone command would wait for it
+        entry = OrderEntry(connected.rest, self.loop.deliver) if by_socket else None
+        writer = AccountWriter(connected.rest, self.loop.deliver, entry)
         self._exit.callback(writer.close)
         return Account.create(connected.name, connected.identity.uid, reader, writer, connected.rest)
 

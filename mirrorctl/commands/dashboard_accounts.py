@@ -63,9 +63,11 @@ def potential(document: Document, account: str | None) -> list[Text]:
     for what in ("targets", "stops"):
         part = Text.assemble((f"at all {what}", "bold"))
         for side, names in sides.items():
-            found = total([desks[name].get(f"at_{what}") for name in names if name in desks])
+            having = [desks[name] for name in names if name in desks and not _has_none(desks[name], what)]
+            found = total([desk.get(f"at_{what}") for desk in having])
             if names:
-                part.append_text(Text.assemble(f"  {side} ", money(found, signed=True)))
+                said = money(found, signed=True) if having or not desks else Text(NONE)
+                part.append_text(Text.assemble(f"  {side} ", said))
         lacking = sum(len(desks[name].get(f"without_{what}") or ()) for names in sides.values() for name in names)
         if lacking:
             part.append_text(Text(f" ({lacking} without)", "yellow"))
@@ -122,11 +124,17 @@ def _row(account: Document, desk: Document, words: Sequence[tuple[int, str, str]
         cell(percent(share(desk.get("initial_margin"), desk.get("equity")), 0)),
         _amount(desk.get("unrealised_pnl"), signed=True),
         _amount(desk.get("realised_today"), signed=True),
-        _amount(desk.get("at_targets"), signed=True),
-        _amount(desk.get("at_stops"), signed=True),
+        cell(NONE) if _has_none(desk, "targets") else _amount(desk.get("at_targets"), signed=True),
+        cell(NONE) if _has_none(desk, "stops") else _amount(desk.get("at_stops"), signed=True),
         cell(Text(UNKNOWN) if positions is None else str(len(positions))),
         _state(words),
     )
+
+
+def _has_none(desk: Document, what: str) -> bool:
+    """Whether it is known that no target (or no stop) stands for anything that an account holds."""
+    positions, lacking = desk.get("positions"), desk.get(f"without_{what}")
+    return bool(positions) and desk.get(f"at_{what}") is None and len(lacking or ()) == len(positions or ())
 
 
 def _state(words: Sequence[tuple[int, str, str]]) -> Cell:

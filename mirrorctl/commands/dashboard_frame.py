@@ -149,8 +149,10 @@ def _counts(document: Document) -> list[Text]:
     """How much there is of everything that is watched."""
     monitors = document["monitors"]
     of_each = f"main {_count(monitors['main'])}, mirrors {_count(monitors['mirror'])}"
+    building = (document.get("building") or {"total": None})["total"]
+    more = "" if building == 0 else f", and {_count(building)} building"
     pairs = [
-        ("monitors", f"{_count(monitors['total'])} ({of_each})"),
+        ("monitors", f"{_count(monitors['total'])} ({of_each}){more}"),
         ("in doubt", _count(document["in_doubt"])),
         *((name, _length(document[name])) for name in ("parked", "drift", "held")),
     ]

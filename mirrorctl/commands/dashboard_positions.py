@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from rich.text import Text
@@ -76,7 +77,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line to come: a position, something that a mirror lacks, or (`row` None) that main does not hold it."""
+    """One line to come: a position, what a mirror lacks, entries that rest, or (`row` None) that main holds nothing."""
 
     account: str
     symbol: str
@@ -95,7 +96,7 @@ def lines(document: Document, account: str | None, now: datetime) -> list[Line]:
     desk: Mapping[str, Document] = document["desk"]
     groups: dict[tuple[str, str], list[Line]] = {}
     for name in desk if account is None else [account] if account in desk else []:
-        for row in (*(desk[name]["positions"] or ()), *(desk[name]["missing"] or ())):
+        for row in chain(*(desk[name].get(kind) or () for kind in ("positions", "missing", "building"))):
             notes = tuple(sorted(_each_note(row, desk[name], now), key=lambda note: note.rank))
             key = (row["symbol"], row["side"])
             groups.setdefault(key, []).append(Line(name, *key, row, notes))
@@ -116,6 +117,8 @@ def fitted(shown: Sequence[Line], leading: str, *, leading_is_unknown: bool, wid
         label = _symbol(line.symbol, line.side) if line.account == leading else _indented(line.account)
         if line.row is None:
             rows.append(_nothing(label, UNKNOWN if leading_is_unknown else NONE))
+        elif "resting" in line.row:
+            rows.append(_building(label, line.row, line.notes))
         elif "qty" in line.row:
             rows.append(_row(label, line.row, line.notes))
         else:
@@ -142,6 +145,16 @@ def _each_note(row: Document, account: Document, now: datetime) -> Iterator[Note
         yield Note(5, "stop for part", "", "yellow")
     if account["state"] == "stale":
         yield Note(6, "stale", "", "red")
+    if row.get("resting"):
+        yield _resting(row["resting"])
+
+
+def _resting(entries: Sequence[Document]) -> Note:
+    """The entries that a trade waits for: how much, and at which prices."""
+    qty = exact(sum((Decimal(entry["qty"]) for entry in entries), Decimal(0))).plain
+    prices = sorted({Decimal(entry["price"]) for entry in entries if entry["price"] is not None})
+    at = " to ".join(dict.fromkeys(exact(price).plain for price in (prices[0], prices[-1]))) if prices else "market"
+    return Note(_CALM, "entry" if len(entries) == 1 else f"{len(entries)} entries", f"of {qty} at {at}", "")
 
 
 def _row(label: Cell, row: Document, notes: Sequence[Note]) -> Row:
@@ -175,6 +188,16 @@ def _nothing(label: Cell, mark: str) -> Row:
 def _lacking(label: Cell, notes: Sequence[Note]) -> Row:
     """The line of a mirror that should hold what main does, and holds nothing."""
     return (label, cell(Text("0", "yellow")), *[cell(Text(NONE, "dim"))] * (len(_COLUMNS) - 3), _note(notes))
+
+
+def _building(label: Cell, row: Document, notes: Sequence[Note]) -> Row:
+    """The line of a trade that holds nothing yet: the stop is the one that its entries carry."""
+    stops = {entry["stop"] for entry in row["resting"]}
+    carried = next(iter(stops)) if len(stops) == 1 else None
+    stop = Text("none", "red") if stops == {None} else Text(NONE if carried is None else exact(carried).plain)
+    blank, phase = cell(Text(NONE, "dim")), row["phase"]
+    known = {"size": cell("0"), "stop": cell(stop), "phase": _PHASES.get(phase, cell(phase)) if phase else blank}
+    return (label, *(known.get(column.names[0], blank) for column in _COLUMNS[1:-1]), _note(notes))
 
 
 def _symbol(symbol: str, side: str) -> Cell:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from mirrorctl.commands import desk
 from mirrorctl.commands.reading import Reading, read_accounts
 from mirrorctl.commands.session import SCHEMA, Session, now_text
-from mirrorctl.commands.status import without_daemon
+from mirrorctl.commands.status import summed, without_daemon
 from mirrorctl.commands.terminal import Terminal
-from mirrorctl.commands.wants import Known, find_known
+from mirrorctl.commands.wants import Known, find_known, flat_entries
 from mirrorctl.core.domain.account import Position
 from mirrorctl.core.domain.errors import ExchangeError, MirrorctlError, PartlyDone
 from mirrorctl.core.domain.instruments import ZERO
@@ -26,6 +26,7 @@ from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.domain.potential import Potential
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import DAY_MS
+from mirrorctl.core.engine.building import building_json
 from mirrorctl.core.engine.command_client import call
 from mirrorctl.core.engine.ports import RelistAnswer
 from mirrorctl.core.engine.published import (
@@ -94,7 +95,7 @@ def read_dashboard(session: Session, max_age_s: Decimal | None = ZERO) -> Docume
         if holder.socket is None:
             notes.tell("the daemon is starting: figures are read from the exchange")
     source = "exchange" if found is None else "daemon"
-    found = _from_exchange(session) if found is None else found
+    found = _from_exchange(session, silent=daemon["running"]) if found is None else found
     at = now_text()
     age = _age_ms(found["desk"].values(), at)
     return {**head, "at": at, "source": source, "age_ms": age, "notes": notes.told, "daemon": daemon, **found}
@@ -124,15 +125,18 @@ def _age_ms(rows: Any, at: str) -> int | None:
     return max(int((datetime.fromisoformat(at) - min(read)).total_seconds() * 1000), 0)
 
 
-def _from_exchange(session: Session) -> Document:
+def _from_exchange(session: Session, *, silent: bool) -> Document:
     looks = _read(session)
     held = [Reading(row.account, None if row.value is None else _rows(row.value), row.error) for row in looks]
     main = next((row.value for row in held if row.account == MAIN), None)
     known = find_known(session, main, asks=False)
+    desks = {row.account: _desk(row, known) for row in looks}
+    counts = {name: None if row["building"] is None else len(row["building"]) for name, row in desks.items()}
     return {
-        **without_daemon(session, held),
+        **without_daemon(session, held, silent=silent),
+        "building": summed(counts),
         "pass_ms": None,
-        "desk": {row.account: _desk(row, known) for row in looks},
+        "desk": desks,
         "copies": _copies(session),
     }
 
@@ -168,6 +172,11 @@ def _desk(reading: Reading[_Look], known: Known) -> Document:
     rows = sorted(_rows(look), key=lambda row: (row.symbol, row.idx))
     found = [_position(row, row.side, look, reading.account, known) for row in rows if row.side is not None]
     missing = known.missing(reading.account, rows)
+    building = [  # what should hold something is missing, which says more
+        {**building_json(*about, known.want_at(reading.account, *about[:2])), **dict.fromkeys(_KEPT_BACK)}
+        for about in flat_entries(reading.account, rows, look.answer.orders)
+        if not any(about[:2] == (row["symbol"], row["side"]) for row in missing)
+    ]
     return {
         "role": role,
         "state": "fresh",
@@ -179,6 +188,7 @@ def _desk(reading: Reading[_Look], known: Known) -> Document:
         **potential_json([(f"{row['symbol']} {row['side']}", high, low) for row, high, low in found]),
         "positions": [row for row, _, _ in found],
         "missing": [{**row, "want_qty": text(row["want_qty"]), **dict.fromkeys(_KEPT_BACK)} for row in missing],
+        "building": building,
     }
 
 

@@ -9,6 +9,7 @@ import typer
 from mirrorctl.commands import amounts, choices, doctor_tables, logs
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
+from mirrorctl.commands.terminal import error_document
 from mirrorctl.core.domain.errors import PartlyDone, UsageError
 from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.policy import MAIN
@@ -57,7 +58,12 @@ def doctor(
     names = session.account_names(None) if mirror is None else [MAIN, *session.account_names(mirror)]
     found = _examine(session, names, [amounts.symbol(text) for text in symbols or ()])
     document = document_of(session.profile.name, found)
+    failure = found.failure
+    if failure is not None:
+        document["error"] = error_document(failure)
     session.terminal.result(document, doctor_tables.doctor(document))
+    if failure is not None:
+        raise typer.Exit(failure.exit_code)
     if any(account.identity is None for account in found.accounts):
         raise typer.Exit(PartlyDone.exit_code)
     if not found.healthy:

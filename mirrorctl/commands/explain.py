@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,21 +14,23 @@ from mirrorctl.commands.explain_events import events
 from mirrorctl.commands.explain_question import Question, ask
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
-from mirrorctl.core.domain.actions import PlaceOrder
+from mirrorctl.core.domain.actions import AmendOrder, PlaceOrder
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.lens import PLAIN, lens_of
+from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.selection import selection_block
 from mirrorctl.core.domain.values import PositionSide
 
 if TYPE_CHECKING:
     from mirrorctl.core.domain.cycle import Copy
-    from mirrorctl.core.engine.records import Standing
+    from mirrorctl.core.engine.records import Intent, Standing
     from mirrorctl.core.store.following import EndedCopy
     from mirrorctl.core.store.sqlite import SqliteStore
 
 LIMIT = 100
 _MOST = 10_000
 _ANSWER_S = 3.0
+_TAKEN = (IntentState.ACCEPTED, IntentState.LIVE, IntentState.DONE)
 
 Document = dict[str, Any]
 
@@ -53,7 +56,8 @@ def explain(
     """
     session = open_session(context, profile, as_json)
     session.check_account(account)
-    document = read_explanation(session, about, account, limit)
+    with session.terminal.progress("reading what was written down"):
+        document = read_explanation(session, about, account, limit)
     session.terminal.result(document, explain_tables.explanation(document))
 
 
@@ -89,7 +93,7 @@ def _about(question: Question) -> Document | None:
     first = next((intent for intent in question.own if isinstance(intent.action, PlaceOrder)), None)
     if first is None or not isinstance(first.action, PlaceOrder):
         return None
-    action, link = first.action, parse(first.action.link_id)
+    action, link = _as_amended(first.action, question.own), parse(first.action.link_id)
     return {
         "account": first.account,
         "symbol": action.symbol,
@@ -107,6 +111,20 @@ def _about(question: Question) -> Document | None:
         "order_link_id": action.link_id,
         "main_order_id": first.main_order_id or None,
     }
+
+
+def _as_amended(placed: PlaceOrder, own: Sequence[Intent]) -> PlaceOrder:
+    """The order as the changes left it that the exchange took."""
+    for intent in own:
+        amend = intent.action
+        if isinstance(amend, AmendOrder) and intent.state in _TAKEN:
+            placed = replace(
+                placed,
+                qty=amend.qty or placed.qty,
+                price=amend.price or placed.price,
+                stop_loss=placed.stop_loss if amend.stop_loss is None else amend.stop_loss or None,
+            )
+    return placed
 
 
 def _cycle(store: SqliteStore, question: Question) -> Document | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mirrorctl.commands.explain_question import ALERTS, Question, link_of
@@ -47,6 +48,7 @@ def _sent(intent: Intent, steps: Sequence[Step]) -> Document:
         "qty": row["qty"],
         "price": row["price"],
         "stop": row.get("stop"),
+        "sets": row.get("sets"),
         "state": intent.state.value,
         "filled": intent.filled,
         "code": intent.code or None,
@@ -75,14 +77,20 @@ def _filled(copy: MeasuredCopy) -> Document:
     """A mirror's first fill of what followed main, and how long each leg of the way took."""
     from mirrorctl.core.engine.times import iso
 
-    worse = "" if copy.slippage_bps is None else f", {plain(copy.slippage_bps)} bps worse than main"
-    text = f"first fill {copy.total_ms} ms after main's{worse}"
+    text = f"first fill {copy.total_ms} ms after main's{_beside_main(copy.slippage_bps)}"
     return _event(iso(copy.mirror_exec_ms), copy.account, "fill", text) | {
         "latency_ms": copy.total_ms,
         "legs_ms": copy.legs_ms(),
         "slippage_bps": copy.slippage_bps,
         "order_link_id": copy.link_id,
     }
+
+
+def _beside_main(worse_bps: Decimal | None) -> str:
+    """At how much worse a price than main, or how much better."""
+    if worse_bps is None:
+        return ""
+    return f", {plain(abs(worse_bps))} bps {'better' if worse_bps < 0 else 'worse'} than main"
 
 
 def _holds(store: SqliteStore, question: Question, account: str | None) -> Iterable[HoldTime]:

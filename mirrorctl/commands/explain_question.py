@@ -113,14 +113,15 @@ def _of_order(
     told = {order_of(alert): alert for alert in alerts if alert.account == MAIN and order_of(alert)}
     everything = store.measured_copies()
     own = _connected(journal, {order})
+    order_id = next((intent.order_id for intent in own if intent.order_id), order)  # `order` may be its link id
     mains = {intent.main_order_id for intent in own} - {""}
     of_main = not own or own[0].account == MAIN
     named = _connected(journal, mains | {order}, twins=of_main)
     followed: set[str] = set()
-    if of_main and order in told and not any(intent.main_order_id for intent in named):
-        at_ms = told[order].at_ms
+    if of_main and order_id in told and not any(intent.main_order_id for intent in named):
+        at_ms = told[order_id].at_ms
         near = [copy for copy in everything if abs(copy.main_exec_ms - at_ms) <= _NEAR_MS]
-        measured = [copy for copy in near if _told_of(copy.main_exec_ms, told) == order]
+        measured = [copy for copy in near if _told_of(copy.main_exec_ms, told) == order_id]
         named += _connected(journal, {copy.link_id for copy in measured})
     else:
         links = {link_of(intent) for intent in named} - {""}
@@ -131,7 +132,7 @@ def _of_order(
             named += _connected(journal, followed)
     symbol = _symbol(here, order, own or named, told, cycles)
     intents = [i for i in named if i.action.symbol == here(i.account, symbol) and account in (None, i.account, MAIN)]
-    tags = {cycle.tag for cycle, _ in cycles if cycle.origin == order} | _tags(own or intents)
+    tags = {cycle.tag for cycle, _ in cycles if cycle.origin == order_id} | _tags(own) | _tags(intents)
     cycle, ended_ms = _newest([each for each in cycles if each[0].symbol == symbol and each[0].tag in tags])
     return Question(
         here,

@@ -114,6 +114,8 @@ def _arithmetic(row: Document) -> Iterator[str]:
 def _kept_back(name: str, blocks: Sequence[str], now: Document | None, sized: bool) -> Iterator[Text]:
     """What the profile, the trader and the daemon hold back; where no daemon answers its part is unknown."""
     yield from (Text(f"entries are kept away: {block}", "yellow") for block in blocks)
+    if not blocks:
+        yield Text("no filter, pause, halt or park keeps entries away", "dim")
     if now is None:
         if sized:
             yield Text("what is held now is unknown: no daemon answers", "dim")
@@ -125,7 +127,7 @@ def _kept_back(name: str, blocks: Sequence[str], now: Document | None, sized: bo
     wants = ", ".join(f"{side} {want}" for side, want in now["wants"].get(name, {}).items())
     if wants:
         yield Text(f"wants now: {wants}")
-    if sized and not blocks and not any(mine.values()):
+    if sized and not mine["held"]:
         yield Text("nothing is held back", "dim")
 
 
@@ -148,6 +150,10 @@ def _events(rows: Sequence[Document]) -> Grid:
 
 
 def _what(row: Document) -> str:
+    if row.get("sets"):  # a reverse mirror's target is set as a stop is: by what it names
+        return ", ".join(
+            f"set-{name} {'to none' if value == '0' else f'at {value}'}" for name, value in row["sets"].items()
+        )
     words = [row["kind"], row.get("side"), row.get("qty")]
     words += [f"at {row['price']}"] if row.get("price") else []
     words += ["at market"] if row.get("side") and not row.get("price") and row["kind"] != "amend" else []

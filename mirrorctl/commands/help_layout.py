@@ -47,7 +47,8 @@ def command_page(command: TyperCommand, context: Any) -> Iterator[RenderableType
 
 def group_page(group: TyperGroup, context: Any) -> Iterator[RenderableType]:
     """The parts of a group's page, top down."""
-    yield _usage(f"{context.command_path} COMMAND …")
+    command_word = "[COMMAND …]" if group.invoke_without_command else "COMMAND …"
+    yield _usage(f"{context.command_path} {command_word}")
     yield from _prose(group.help or "")
     sections: dict[str, list[Row]] = {}
     for name in group.list_commands(context):

@@ -1,4 +1,7 @@
-"""`history`: what was sent and why, and the positions that ended, from the store. No exchange is asked."""
+"""`history`: what was sent and why, and the positions that ended, from the store.
+
+No exchange is asked, but whether there is such a contract where the store has nothing of a symbol.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import typer
 
 from mirrorctl.commands import amounts, choices, record_tables
 from mirrorctl.commands.options import AccountOption, JsonOption, ProfileOption
+from mirrorctl.commands.reading import check_symbol
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.core.domain.errors import UsageError
 from mirrorctl.core.domain.policy import MAIN
@@ -58,6 +62,8 @@ def history(
         return
     wanted = None if symbol is None else amounts.symbol(symbol)
     document = read_history(session, wanted, account, limit)
+    if wanted is not None and not (document["journal"] or document["trades"] or document["cycles"]):
+        check_symbol(session, wanted)
     session.terminal.result(document, record_tables.history(document))
 
 

@@ -58,8 +58,11 @@ def resume(
     Example: mirrorctl resume
     """
     session = open_session(context, profile, as_json)
-    result = _carry_out(session, "resume", _args(session, account, symbol), _resume)
+    args = _args(session, account, symbol)
+    result = _carry_out(session, "resume", args, _resume)
     lines = _ended(result)
+    if args["symbol"] is not None and not lines:
+        check_symbol(session, args["symbol"])
     nothing = "nothing was paused or parked"
     if account or symbol:
         nothing += " by just that name; `mirrorctl resume` ends every pause"

@@ -22,6 +22,7 @@ LEG_WORDS = {
     "ack_to_fill": "answer to fill",
     "total": "all the way",
 }
+_FILLED_FIRST = f"{LEG_WORDS['ack_to_fill']} below 0: the order had filled before its answer came in"
 _PARTS = ("latency", "rounding", "held", "rejection", "fee", "own_exit", "rest")
 
 
@@ -32,6 +33,8 @@ def mirrors(rows: Iterable[Document]) -> Iterator[RenderableType]:
     measured = [row for row in rows if row["latency_ms"].get("main_to_frame", {}).get("p50") is not None]
     if measured:
         yield _legs(measured)
+        if any((value or 0) < 0 for row in measured for value in row["latency_ms"]["ack_to_fill"].values()):
+            yield Text(_FILLED_FIRST, "dim")
     compared = [row for row in rows if row.get("fidelity") and row["fidelity"]["cycles"]]
     if compared:
         yield _fidelity(compared)

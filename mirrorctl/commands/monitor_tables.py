@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -10,6 +11,7 @@ from rich.text import Text
 
 from mirrorctl.commands.cells import NONE, number
 from mirrorctl.commands.grid import Grid
+from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.policy import MAIN
 
 Document = Mapping[str, Any]
@@ -19,7 +21,7 @@ def monitors(document: Document) -> RenderableType:
     """Every monitor in a line, then what has none or could not be read."""
     table = Grid(
         ("account", "symbol", "side", "approach", "phase"),
-        ("qty", "want", "stop", "to stop", "targets"),
+        ("qty", "want", "rests", "stop", "to stop", "targets"),
         ("managed",),
     )
     for row in document["monitors"]:
@@ -31,6 +33,7 @@ def monitors(document: Document) -> RenderableType:
             row["phase"],
             number(row["qty"]),
             _want(row),
+            _resting(row["entries"]),
             _stop(row),
             _distance(row),
             f"{row['rungs_done']}/{row['rungs_total']}" if row["rungs_total"] else NONE,
@@ -109,6 +112,12 @@ def _entries(rows: Iterable[Document]) -> Grid:
     for row in rows:
         table.add_row("", row["price"] or "market", row["qty"], row["stop"] or NONE)
     return table
+
+
+def _resting(entries: Iterable[Document]) -> str:
+    """How much the entries that rest would bring."""
+    qty = sum((Decimal(row["qty"]) for row in entries), Decimal(0))
+    return plain(qty) if qty else NONE
 
 
 def _want(row: Document) -> Text:

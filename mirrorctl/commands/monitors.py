@@ -12,13 +12,14 @@ from mirrorctl.commands import amounts, desk, logs, monitor_tables
 from mirrorctl.commands.confirm import check_askable, confirm
 from mirrorctl.commands.help_pages import Commands
 from mirrorctl.commands.options import JsonOption, ProfileOption, SideOption, SymbolArgument, YesOption
+from mirrorctl.commands.reading import check_symbol
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 from mirrorctl.core.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from mirrorctl.core.store.locks import Lock
 
-app = Commands(add_completion=False, help="What is watched: every position, its phase, stop and targets.")
+app = Commands()
 
 Document = dict[str, Any]
 
@@ -29,7 +30,13 @@ def _default(
     as_json: JsonOption = False,
     profile: ProfileOption = None,
 ) -> None:
-    """What is watched: every position, its phase, stop and targets."""
+    """What is watched: every position, its phase, stop and targets.
+
+    Examples:
+      mirrorctl monitors
+      mirrorctl monitors show BTCUSDT
+      mirrorctl monitors add ETHUSDT
+    """
     if context.invoked_subcommand is None:
         _list(open_session(context, profile, as_json))
     elif as_json or profile is not None:
@@ -59,6 +66,8 @@ def show(
     session = open_session(context, profile, as_json)
     name = amounts.symbol(symbol)
     found = desk.rehearse(session, "monitors", {"symbol": name})
+    if not found["monitors"]:
+        check_symbol(session, name)
     _result(session, found, monitor_tables.details(found, name))
 
 

@@ -24,7 +24,15 @@ from mirrorctl.core.paper.instruments import CATALOGUE
 from mirrorctl.core.paper.refusals import Refusal
 from mirrorctl.core.profile.model import Environment
 
-app = Commands(no_args_is_help=True, help="The paper exchange: serve it, set prices, break things.")
+_HELP = """The paper exchange: serve it, set prices, break things.
+
+Examples:
+  mirrorctl paper price BTCUSDT 60000
+  mirrorctl paper deposit main 1000
+  mirrorctl paper fault lose-reply --account mirror
+"""
+
+app = Commands(no_args_is_help=True, help=_HELP)
 
 _TIMEOUT_S = 5.0
 

@@ -16,7 +16,16 @@ from mirrorctl.core.profile.catalogue import default_reference, list_profiles
 from mirrorctl.core.profile.load import load_profile, read_profile
 from mirrorctl.core.profile.model import Profile
 
-app = Commands(no_args_is_help=True, help="Profiles: which accounts, where, and by what rules.")
+_HELP = """Profiles: which accounts, where, and by what rules.
+
+Examples:
+  mirrorctl profile new
+  mirrorctl profile list
+  mirrorctl profile show --resolved
+  mirrorctl profile use live
+"""
+
+app = Commands(no_args_is_help=True, help=_HELP)
 
 NameArgument = Annotated[
     str | None,

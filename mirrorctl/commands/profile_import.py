@@ -14,6 +14,7 @@ from mirrorctl.commands.session import open_session
 from mirrorctl.core.domain.errors import UsageError
 
 _VALUE = "50%"
+_LARGEST = 1_000_000
 
 
 def import_env(
@@ -64,7 +65,11 @@ def import_env(
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise UsageError(f"{path} is larger than {_LARGEST} bytes", "is it a .env file?")
+        return raw.decode()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", "give the path of a .env file") from error
     except UnicodeDecodeError as error:

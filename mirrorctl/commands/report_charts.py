@@ -22,6 +22,7 @@ _BARS_A_TICK = 5
 _TICKS = 4
 _PLACE = Decimal("0.1")
 _MINUTE = len("03-01 13:04")
+_BRIEF_MS = 600_000
 
 Point = tuple[int, Decimal]
 Name = Callable[[Decimal], str]
@@ -101,7 +102,8 @@ def line_chart(
     body = "".join(_run(run, axis.y(ZERO) if down else None) for run in runs)
     zero = f'<line class="zero" x1="0" x2="{WIDTH}" y1="{axis.y(ZERO)}" y2="{axis.y(ZERO)}"/>'
     marked = zero if axis.low < ZERO < axis.high else ""
-    xs = [_minute(at) for at in (start, (start + end) // 2, end)] if end > start else [_minute(start)]
+    named = (start, (start + end) // 2, end) if end > start else (start,)
+    xs = [brief(stamp(at))[: _MINUTE if span > _BRIEF_MS else None] for at in named]
     kind = ' class="down"' if down else ""
     return _figure(title, note, axis, name, f"<g{kind}>{marked}{body}</g>", xs)
 
@@ -157,14 +159,10 @@ def _run(run: Sequence[tuple[Decimal, Decimal]], floor: Decimal | None) -> str:
     """One unbroken piece of a line; a single sample is a dot."""
     path = " ".join(f"{'L' if number else 'M'}{x} {y}" for number, (x, y) in enumerate(run))
     if len(run) == 1:
-        path += " h0.01"
+        return f'<path class="line dot" d="{path} h0.01"/>'
     area = "" if floor is None else f'<path class="area" d="{path} L{run[-1][0]} {floor} L{run[0][0]} {floor} Z"/>'
     return f'{area}<path class="line" d="{path}"/>'
 
 
 def _multiple(value: Decimal, step: Decimal, rounding: str) -> Decimal:
     return (value / step).to_integral_value(rounding) * step
-
-
-def _minute(at_ms: int) -> str:
-    return brief(stamp(at_ms))[:_MINUTE]

@@ -13,7 +13,7 @@ from html import escape
 from mirrorctl.commands.report_charts import Point, histogram, line_chart
 from mirrorctl.commands.report_style import STYLE
 from mirrorctl.commands.report_tables import alerts, legs, naked_times, parts, trades
-from mirrorctl.commands.report_words import amount, money, percent, rate, share
+from mirrorctl.commands.report_words import amount, money, percent, percent_tick, rate, share
 from mirrorctl.commands.times import zoned
 from mirrorctl.core.domain.fidelity import Fidelity
 from mirrorctl.core.domain.instruments import ZERO, plain
@@ -37,7 +37,8 @@ _HOW = (
     "Results are the exchange's closed-PnL records, fees and funding its executions: of one account each, never added"
     " together. A trade is one position from flat to flat.",
     "Equity is sampled once a minute while the daemon runs and sees the account; deposits and withdrawals are in it."
-    " Drawdown is measured from the highest sample before.",
+    " Drawdown is measured from the highest sample before. Samples, copies, times without a stop and alerts go back 30"
+    " days at most: the store keeps no more.",
     "A copy runs from main's execution to the first execution of the order that followed it. Slippage is against main's"
     " price, in basis points, positive where the mirror did worse.",
     "The tracking error is a mirror's result less main's by the copy ratio, of every cycle that both accounts' records"
@@ -120,7 +121,7 @@ def _card(account: Account) -> str:
     else:
         rows += [("equity", "no samples yet")]
     drop = min((value for _, value in drawdown(account.samples)), default=None)
-    rows += [("deepest drawdown", "no samples yet" if drop is None else percent(drop))]
+    rows += [("max drawdown", "no samples yet" if drop is None else percent(drop))]
     big = '<span class="soft">not read</span>'
     if found is not None:
         big = money(found.net_pnl)
@@ -147,7 +148,7 @@ def _equity(account: Account) -> str:
     drops = drawdown(account.samples)
     return (
         f'<h3>{escape(account.name)}</h3><div class="charts">{line_chart("Equity", "", points, _thousands)}'
-        f"{line_chart('Drawdown', 'below the highest sample before', drops, percent, down=True)}</div>"
+        f"{line_chart('Drawdown', 'below the highest sample before', drops, percent_tick, down=True)}</div>"
     )
 
 
@@ -192,7 +193,7 @@ def _mirror(account: Account) -> str:
     delays = [Decimal(copy.total_ms) for copy in account.copies]
     slips = [copy.slippage_bps for copy in account.copies if copy.slippage_bps is not None]
     charts = (
-        line_chart("Size beside main", "held, of main's by the copy ratio", tracking(account.samples), percent),
+        line_chart("Size beside main", "held, of main's by the copy ratio", tracking(account.samples), percent_tick),
         line_chart(
             "Tracking error",
             "its results less main's by the ratio",

@@ -48,6 +48,7 @@ figcaption b { color: var(--ink); font-weight: 600; }
 svg path, svg line { vector-effect: non-scaling-stroke; }
 .grid { stroke: var(--rule); stroke-width: 1; } .zero { stroke: var(--soft); stroke-width: 1; }
 .line { fill: none; stroke: var(--line); stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: round; }
+.dot { stroke-width: 5; }
 .area { fill: var(--fill); stroke: none; }
 .down .line { stroke: var(--loss); } .down .area { fill: var(--lossfill); }
 .bar { fill: var(--line); } .bar:hover { opacity: .7; }

@@ -7,6 +7,7 @@ from decimal import Decimal
 NOT_AVAILABLE = '<span class="soft">n/a</span>'
 UNKNOWN = '<span class="soft">unknown</span>'
 _CENT = Decimal("0.01")
+_ZERO = Decimal("0.00")
 _TENTH = Decimal("0.1")
 
 
@@ -26,8 +27,13 @@ def money(value: Decimal | None) -> str:
 
 
 def percent(value: Decimal) -> str:
-    """A fraction in percent, with as many figures as it has, at most two behind the point."""
-    return f"{(value * 100).quantize(_CENT).normalize():f}%"
+    """A fraction in percent."""
+    return f"{(value * 100).quantize(_CENT) or _ZERO}%"  # a zero has no sign
+
+
+def percent_tick(value: Decimal) -> str:
+    """A fraction in percent with all of its figures: ticks of a scale are round."""
+    return f"{(value * 100).normalize():f}%"
 
 
 def rate(value: Decimal | None) -> str:

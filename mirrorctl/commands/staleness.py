@@ -88,6 +88,8 @@ def tell(session: Session, found: Stale | None) -> bool:
                 memory.write(None)
                 return False
             if found.depth <= memory.told():
+                if found.depth is Depth.UNSEEN:
+                    memory.write(found)  # the daemon is back: should it go again, that is news
                 return False
             told = _send(session, found)
             if told:

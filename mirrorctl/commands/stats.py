@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -182,8 +182,13 @@ def stored(session: Session, since_ms: int) -> Measured:
     try:
         with SqliteStore(session.home.store_path(session.profile.name), read_only=True) as store:
             copies = [copy for copy in store.measured_copies() if copy.mirror_exec_ms >= since_ms]
-            naked, ended, holds = store.naked_times(since_ms), store.ended_copies(since_ms), store.hold_times(since_ms)
-            return Measured(copies, naked, ended, holds)
+            naked = [_until_now(spell) for spell in store.naked_times(since_ms)]
+            return Measured(copies, naked, store.ended_copies(since_ms), store.hold_times(since_ms))
     except StoreError as error:
         session.terminal.tell(f"the store cannot be read: {error.message}", "yellow")
         return Measured(None, None)
+
+
+def _until_now(spell: NakedTime) -> NakedTime:
+    """A spell that lasts is written down when it begins: it is as long as it is by now."""
+    return spell if spell.ended else replace(spell, ms=max(time.time_ns() // 1_000_000 - spell.from_ms, spell.ms))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -31,8 +31,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store tells without a daemon. `covered`: (account, symbol, side) of every cycle and opened copy."""
+    """What the store tells without a daemon. `covered`: (account, symbol, side) of every cycle and opened copy.
 
+    `exists`: there is a store; without one nothing is known of what stands.
+    """
+
+    exists: bool
     covered: frozenset[tuple[str, str, Any]]
     in_doubt: int
     pauses: list[Document]
@@ -86,24 +90,26 @@ def read_status(session: Session) -> Document:
         found = desk.ask_status(holder, _ANSWER_S)
         daemon = {"running": True, "pid": holder.pid, "since": holder.since, "answering": found is not None}
     if found is None:
-        found = without_daemon(session, _read(session))
+        found = without_daemon(session, _read(session), silent=daemon["running"])
     else:
         found = {name: value for name, value in found.items() if name not in _FOR_OTHERS}
     head = {"schema": SCHEMA, "profile": session.profile.name, "at": now_text()}
     return {**head, "daemon": daemon, **found, "accounts": with_holdings(session, found["accounts"])}
 
 
-def without_daemon(session: Session, readings: Sequence[Reading[tuple[Any, ...]]]) -> Document:
-    """A quick look: positions as they were read, the rest from the store. Drift, holds, naked times need a daemon."""
+def without_daemon(session: Session, readings: Sequence[Reading[tuple[Any, ...]]], *, silent: bool = False) -> Document:
+    """A quick look: positions as they were read, the rest from the store. Drift, holds, naked times need a daemon.
+
+    `silent`: a daemon runs that does not answer, so nobody knows about its streams.
+    """
     stored = _stored(session)
     counts = {reading.account: _covered(stored, reading) for reading in readings}
-    main, mirror = counts.get(MAIN), total([count for name, count in counts.items() if name != MAIN])
     return {
         "mirroring": session.profile.policy.mirroring,
         "accounts": [
             {
                 **reading.head(),
-                "stream": "down",
+                "stream": None if silent else "down",
                 "breaker": None,
                 "next_try_s": None,
                 "budget": None,
@@ -117,7 +123,8 @@ def without_daemon(session: Session, readings: Sequence[Reading[tuple[Any, ...]]
             for reading in readings
         ]
         + [disabled_json(account.name) for account in session.profile.accounts if not account.enabled],
-        "monitors": {"total": total([main, mirror]), "main": main, "mirror": mirror},
+        "monitors": summed(counts),
+        "building": summed(dict.fromkeys(counts)),
         "in_sync": None,
         "drift": None,
         "held": None,
@@ -137,6 +144,12 @@ def without_daemon(session: Session, readings: Sequence[Reading[tuple[Any, ...]]
     }
 
 
+def summed(counts: Mapping[str, int | None]) -> Document:
+    """Counts of accounts as those of main, of the mirrors and of all; None where one of them is unknown."""
+    main, mirror = counts.get(MAIN), total([count for name, count in counts.items() if name != MAIN])
+    return {"total": total([main, mirror]), "main": main, "mirror": mirror}
+
+
 def _telegram(enabled: bool) -> Document:
     """The daemon's own word about Telegram is unknown without it; that nothing is to be sent is known."""
     document = channel_json(None)
@@ -146,6 +159,8 @@ def _telegram(enabled: bool) -> Document:
 def _covered(stored: Stored | None, reading: Reading[tuple[Any, ...]]) -> int | None:
     """How many positions of an account something stands for, by what was written down (A66)."""
     if stored is None or reading.value is None:
+        return None
+    if not stored.exists and any(row.size for row in reading.value):
         return None
     return sum((reading.account, row.symbol, row.side) in stored.covered for row in reading.value if row.size)
 
@@ -172,6 +187,7 @@ def _stored(session: Session) -> Stored | None:
         with SqliteStore(session.home.store_path(session.profile.name), read_only=True) as store:
             copies = {copy.key for copy in store.copies() if copy.opened}
             return Stored(
+                exists=not store.fresh,
                 covered=frozenset(copies | {(MAIN, *cycle.key) for cycle in store.cycles()}),
                 in_doubt=sum(intent.state in _DOUBTFUL for intent in store.open_intents()),
                 pauses=[pause_json(row) for row in store.standings() if row.kind is not StandingKind.PARK],

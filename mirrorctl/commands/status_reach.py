@@ -21,12 +21,16 @@ def reach(document: Document) -> Iterator[Text]:
     if address is None:
         return
     used = address["limit"] - address["left"]
-    yield Text(f"requests: {used} of {address['limit']} in {address['window_s']:g} s, all accounts together")
+    by_socket = any(account.get("order_entry") == "ws" for account in document["accounts"])
+    entry = "; orders over WebSocket" if by_socket else ""
+    yield Text(f"requests: {used} of {address['limit']} in {address['window_s']:g} s, all accounts together{entry}")
     if address["silent_s"]:
         minutes = f"{address['silent_s'] / 60:.1f}"
         yield Text(f"blocked: the exchange refuses this IP address (HTTP 403); silent for {minutes} min more", "red")
     for account in document["accounts"]:
         yield from _breaker(account)
+        if account.get("entry_trouble"):
+            yield Text(f"orders: {account['account']} over HTTP, no trade socket: {account['entry_trouble']}", "yellow")
         yield from _budgets(account["account"], account.get("budget") or ())
     if address["wait_s"]:
         yield Text(f"rate limit: entries and lists of every account wait {address['wait_s']:g} s", "yellow")

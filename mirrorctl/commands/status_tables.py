@@ -28,7 +28,7 @@ def status(document: Document) -> RenderableType:
         parts.append(Text("mirroring: disabled (ENABLE_MIRROR_TRADING)", "yellow"))
     parts += _store(document.get("store"))
     parts += [_accounts(document["accounts"]), *_disabled(document["accounts"])]
-    parts += [*reach(document), _in_step(document), _monitors(document["monitors"])]
+    parts += [*reach(document), _in_step(document), _monitors(document)]
     parts += _unprotected(document["naked"] or ())
     if document["drift"]:
         since = head("since", (row["since"] for row in document["drift"]))
@@ -56,7 +56,7 @@ def status(document: Document) -> RenderableType:
         where = " ".join(part for part in (row["account"], row["symbol"]) if part)
         bare = row["kind"] == "stream-down" and not row["text"].startswith("stream down")  # as older rows are
         what = f"stream down: {row['text']}" if bare else row["text"]
-        said = ": ".join(part for part in (row["severity"], where, what) if part)
+        said = ": ".join(part for part in (row["severity"], where, localised(what)) if part)
         parts.append(Text(f"{zoned(row['at'])}  {said}", "dim"))
     parts += _telegram(document.get("telegram"), document["alerts_waiting"])
     if document.get("stale"):
@@ -108,7 +108,7 @@ def _accounts(rows: Iterable[Document]) -> Grid:
         table.add_row(
             row["account"],
             Text(state, {"fresh": "", "disabled": "dim"}.get(state, "red")),
-            Text(stream or NONE, "yellow" if stream == "down" else ""),
+            Text(stream or (NONE if state == "disabled" else UNKNOWN), "" if stream == "up" else "yellow"),
             brief(row["last_event_at"]) if row["last_event_at"] else NONE,
             NONE if state == "disabled" else _known(row["paused"], "yes", "no"),
             NONE if state == "disabled" else _count(row["monitors"]),
@@ -154,10 +154,11 @@ def _missing(row: Document) -> Text:
     return Text(f"not placed: {where}: {row['what']}", "yellow")
 
 
-def _monitors(counts: Document) -> Text:
-    return Text(
-        f"monitors: {_count(counts['total'])} (main {_count(counts['main'])}, mirrors {_count(counts['mirror'])})"
-    )
+def _monitors(document: Document) -> Text:
+    counts, building = document["monitors"], (document.get("building") or {"total": None})["total"]
+    of_each = f"main {_count(counts['main'])}, mirrors {_count(counts['mirror'])}"
+    more = f", building {UNKNOWN}" if building is None else f", and {building} building" if building else ""
+    return Text(f"monitors: {_count(counts['total'])} ({of_each}){more}")
 
 
 def _unprotected(rows: Iterable[Document]) -> Iterator[Text]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -175,15 +175,23 @@ def audit(document: Document) -> RenderableType:
     if not document["findings"]:
         return Text("clean: nothing found", "green")
     table = Grid(("severity", "code", "account", "position", "expected", "actual"), prose=("expected", "actual"))
-    remedies: dict[str, None] = {}
+    remedies: dict[tuple[str, str], list[str]] = {}
     for row in document["findings"]:
         about = " ".join(row[name] for name in ("symbol", "side") if row[name]) or NONE
         severity = Text(row["severity"], _SEVERITIES[row["severity"]])
         table.add_row(severity, row["code"], row["account"], about, row["expected"], row["actual"])
-        if not row["remedy"].startswith("none"):
-            remedies[f"{row['code']}: {row['remedy']}"] = None
+        remedies.setdefault((row["code"], row["remedy"]), []).append(f"{row['account']} {row['symbol'] or ''}".rstrip())
     state = [Text("clean: nothing has to be done", "green")] if document["clean"] else []
-    return Group(table, *(Text(remedy) for remedy in remedies), *state)
+    return Group(table, *(Text(remedy) for remedy in _remedies(remedies)), *state)
+
+
+def _remedies(found: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[str]:
+    """What mends each code; for whom, where not all of a code are mended alike."""
+    codes = [code for code, _ in found]
+    for (code, remedy), subjects in found.items():
+        if not remedy.startswith("none"):
+            whom = f" ({', '.join(dict.fromkeys(subjects))})" if codes.count(code) > 1 else ""
+            yield f"{code}{whom}: {remedy}"
 
 
 _SEVERITIES = {"critical": "red", "warning": "yellow", "info": "dim"}

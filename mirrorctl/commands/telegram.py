@@ -11,14 +11,17 @@ from mirrorctl.commands.help_pages import Commands
 from mirrorctl.commands.options import JsonOption, ProfileOption
 from mirrorctl.commands.session import SCHEMA, Session, now_text, open_session
 
-app = Commands(no_args_is_help=True, help="Alerts on Telegram: send a test message.")
+app = Commands(no_args_is_help=True)
 
 _TIMEOUT_S = 10.0
 
 
 @app.callback()
 def _group() -> None:
-    """Alerts on Telegram: send a test message."""
+    """Alerts on Telegram: send a test message.
+
+    Example: mirrorctl telegram test
+    """
 
 
 @app.command()

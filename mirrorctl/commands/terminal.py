@@ -121,8 +121,15 @@ class Terminal:
     def answer(self, question: str) -> str | None:
         """The same, None at the end of input: an answer that was left empty is not the end."""
         self._err.print(Text(f"{question} ", style="bold"), end="", soft_wrap=True)
-        line = sys.stdin.readline()
-        return line.strip() if line else None
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            self._err.print()  # what is told next begins on a line of its own
+            raise
+        if not line:
+            self._err.print()
+            return None
+        return line.strip()
 
     def _document(self, document: Mapping[str, Any]) -> None:
         sys.stdout.write(json.dumps(document, default=_encoded, ensure_ascii=False, indent=2) + "\n")

@@ -23,7 +23,16 @@ from mirrorctl.commands.session import SCHEMA, Session, open_session
 from mirrorctl.commands.terminal import progress_lines
 from mirrorctl.core.domain.errors import PartlyDone, UsageError
 
-app = Commands(no_args_is_help=True, help="Open and change trades on main; the mirrors follow.")
+_HELP = """Open and change trades on main; the mirrors follow.
+
+Examples:
+  mirrorctl trade open BTCUSDT long --margin 100 --leverage 5 --stop 57000 --target 63000 --dry-run
+  mirrorctl trade stop BTCUSDT 58500
+  mirrorctl trade reduce BTCUSDT 50%
+  mirrorctl trade close BTCUSDT
+"""
+
+app = Commands(no_args_is_help=True, help=_HELP)
 
 _WAIT_S = "5"
 _SIZE, _WHERE, _MIRRORS = "Size, one of", "Entries, exits, leverage", "Mirrors"

@@ -44,7 +44,11 @@ class Known:
 
     def want(self, account: str, row: Position) -> Decimal | None:
         """What a mirror should hold on the side of this position."""
-        return None if account == MAIN else self.wants.get(account, {}).get(f"{row.symbol} {row.side}")
+        return None if row.side is None else self.want_at(account, row.symbol, row.side)
+
+    def want_at(self, account: str, symbol: str, side: PositionSide) -> Decimal | None:
+        """What a mirror should hold on one side."""
+        return None if account == MAIN else self.wants.get(account, {}).get(f"{symbol} {side}")
 
     def missing(self, account: str, rows: Iterable[Position]) -> list[dict[str, Any]]:
         """What a mirror should hold and holds nothing of: [{"symbol", "side", "want_qty"}]."""
@@ -106,10 +110,27 @@ def _from_store(session: Session, held: Mapping[tuple[str, Any], Decimal] | None
 
 def _is_entry(account: str, row: Position, order: Order) -> bool:
     """Whether an open order would grow this position: on main anyone's, on a mirror one of ours for one on main."""
-    if order.symbol != row.symbol or order.position_idx != row.idx or row.side is None or order.is_exit:
+    if order.symbol != row.symbol or order.position_idx != row.idx or row.side is None:
         return False
+    return order.side is row.side.entry and _grows(account, order)
+
+
+def _grows(account: str, order: Order) -> bool:
     link = parse(order.link_id)
-    return order.side is row.side.entry and (account == MAIN or (link is not None and link.role is Role.TWIN))
+    return not order.is_exit and (account == MAIN or (link is not None and link.role is Role.TWIN))
+
+
+def flat_entries(
+    account: str, held: Iterable[Position], orders: Iterable[Order]
+) -> list[tuple[str, PositionSide, int, list[Order]]]:
+    """(symbol, side, index, entries) of sides that hold nothing while entries rest, by symbol and side."""
+    taken = {row.key for row in held if row.size}
+    found: dict[tuple[str, PositionSide, int], list[Order]] = {}
+    for order in orders:
+        if _grows(account, order) and (order.symbol, order.position_idx) not in taken:
+            side = PositionSide.grown_by(order.side)
+            found.setdefault((order.symbol, side, order.position_idx), []).append(order)
+    return [(*key, found[key]) for key in sorted(found)]
 
 
 def followed_size(copy: Copy, held: Mapping[tuple[str, Any], Decimal], lens: Lens) -> Decimal | None:

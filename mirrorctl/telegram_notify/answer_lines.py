@@ -36,6 +36,14 @@ def lacking(row: Document) -> str:
     return f"{row['symbol']} {row['side']} holds nothing\n  {why or 'wants ' + shown(row['want_qty'])}"
 
 
+def waiting(row: Document) -> str:
+    """A side that holds nothing yet, with its resting entries and what keeps them back."""
+    why = f"PARKED: {row['parked']}" if row["parked"] else f"held: {row['hold']}" if row["hold"] else ""
+    entries = ", ".join(f"{entry['qty']} at {entry['price'] or 'market'}" for entry in row["resting"])
+    lines = [f"{row['symbol']} {row['side']} holds nothing yet", *([f"  {why}"] if why else [])]
+    return "\n".join([*lines, *([f"  entries wait: {entries}"] if entries else [])])
+
+
 def money(desk: Document) -> Iterator[str]:
     """An account's wallet, its day, and what its positions could still bring."""
     yield f"equity {_cents(desk['equity'])}, available {_cents(desk['available'])}"
@@ -75,10 +83,11 @@ def step(published: Document) -> str:
     return f"in step or not is {UNKNOWN}: {', '.join(unread)} cannot be read" if unread else "NOT in step"
 
 
-def counted(counts: Document) -> str:
-    """How many monitors there are."""
-    mirror = shown(counts["mirror"])
-    return f"monitors: {shown(counts['total'])} (main {shown(counts['main'])}, mirrors {mirror})"
+def counted(counts: Document, building: Document | None) -> str:
+    """How many monitors there are, and how many trades hold nothing yet while their entries rest."""
+    mirror, waiting = shown(counts["mirror"]), None if building is None else building["total"]
+    more = f", building {UNKNOWN}" if waiting is None else f", and {waiting} building" if waiting else ""
+    return f"monitors: {shown(counts['total'])} (main {shown(counts['main'])}, mirrors {mirror}){more}"
 
 
 def monitor(row: Document) -> str:

@@ -26,6 +26,7 @@ from mirrorctl.telegram_notify.answer_lines import (
     scope,
     shown,
     step,
+    waiting,
     where,
 )
 
@@ -70,7 +71,7 @@ class Answers:
         if not published["mirroring"]:
             lines.append("mirroring is off (ENABLE_MIRROR_TRADING)")
         lines += [connection(row) for row in published["accounts"]]
-        lines.append(counted(published["monitors"]))
+        lines.append(counted(published["monitors"], published.get("building")))
         lines += self._troubles(published)
         lines.append(f"alerts waiting: {shown(published['alerts_waiting'])}")
         return "\n".join(lines)
@@ -82,12 +83,13 @@ class Answers:
             lines += ["", self._title(name, desk), *money(desk), *(line(row) for row in desk["positions"] or ())]
             if desk["positions"] is None:
                 lines.append(f"positions: {UNKNOWN}")
-        lines += ["", counted(published["monitors"]), *copied(published["copies"]), *self._troubles(published)]
+        lines += ["", counted(published["monitors"], published.get("building")), *copied(published["copies"])]
+        lines += self._troubles(published)
         return "\n".join(lines)
 
     def monitors(self, found: Document) -> str:
         """Every monitor, main's first."""
-        lines = [f"{self.profile}\n{counted(found['counts'])}"]
+        lines = [f"{self.profile}\n{counted(found['counts'], found.get('building'))}"]
         lines += limited([monitor(row) for row in found["monitors"]])
         lines += [f"{name}: {UNKNOWN}, it cannot be read" for name in found["unread"]]
         return "\n\n".join(lines)
@@ -156,7 +158,8 @@ class Answers:
         rows = desk["positions"]
         if rows is None:
             return f"{self._title(name, desk)}\npositions: {UNKNOWN}"
-        lines = limited([self._position(row) for row in rows] + [lacking(row) for row in desk["missing"] or ()])
+        flat = [*map(lacking, desk["missing"] or ()), *map(waiting, desk.get("building") or ())]
+        lines = limited([self._position(row) for row in rows] + flat)
         return "\n".join([self._title(name, desk), *(lines or ["no position"])])
 
     def _position(self, row: Document) -> str:

@@ -53,6 +53,7 @@ class Sender:
         self._now_ms = now_ms
         self._settled = settled
         self._changed = threading.Condition()
+        self._stirred = False
         self._delivery = Delivery(choice, words)
         self._pace = Pace(chat_id)
         self.commands: Callable[[], str | None] = _no_commands
@@ -80,7 +81,7 @@ class Sender:
         """One row of the outbox."""
         with self._changed:
             wanted = self._delivery.add(alert)
-            self._changed.notify()
+            self._stir()
         if not wanted:
             self._mark([(alert.key, NOT_FOR_IT)])
 
@@ -110,7 +111,7 @@ class Sender:
         """Deliver what is due, as far as that goes in the time, and end. Afterwards `take_marks` has the last ones."""
         with self._changed:
             self._until = time.monotonic() + timeout_s
-            self._changed.notify()
+            self._stir()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         if isinstance(self._bot, BotClient) and not self._thread.is_alive():
@@ -130,9 +131,15 @@ class Sender:
                 self._heard.set()
                 wait_s = None if self._until is not None else _BUG_S
 
+    def _stir(self) -> None:
+        """Make it look again. It may be between its look and its sleep: then it does not sleep."""
+        self._stirred = True
+        self._changed.notify()
+
     def _sleep(self, wait_s: float) -> None:
         with self._changed:
-            self._changed.wait(wait_s)
+            self._changed.wait_for(lambda: self._stirred, wait_s)
+            self._stirred = False
 
     def _step(self) -> float | None:
         """Do what can be done now. Seconds until the next look, None at the end."""

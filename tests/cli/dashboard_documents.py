@@ -71,6 +71,7 @@ def desk(role: str, equity: str, *positions: Document, **more: Any) -> Document:
         "without_stops": [f"{row['symbol']} {row['side']}" for row in positions if row["stop"] is None],
         "positions": list(positions),
         "missing": [],
+        "building": [],
     }
     return {**found, **more}
 
@@ -112,6 +113,7 @@ def document(desks: dict[str, Document], **more: Any) -> Document:
         "mirroring": True,
         "accounts": [account(name) for name in desks],
         "monitors": {"total": 2 * len(desks), "main": 2, "mirror": 2 * len(mirrors)},
+        "building": {"total": 0, "main": 0, "mirror": 0},
         "in_sync": True,
         **{name: [] for name in ("drift", "held", "parked", "pauses", "unprotected", "naked", "missing")},
         "in_doubt": 0,

@@ -176,7 +176,7 @@ def test_a_daemon_that_is_stopped_is_not_waited_for_and_not_gone_around(program:
         status = program("status", "-p", "live", "--json", env=KEYS)
         assert (status.code, status.document["in_sync"]) == (0, None)
         assert (status.document["daemon"]["running"], status.document["daemon"]["answering"]) == (True, False)
-        assert {row["state"] for row in status.document["accounts"]} == {"fresh"}
+        assert {(row["state"], row["stream"]) for row in status.document["accounts"]} == {("fresh", None)}
     finally:
         daemon.process.send_signal(signal.SIGCONT)
     accounts = program("status", "-p", "live", "--json", env=KEYS).document["accounts"]

@@ -107,13 +107,22 @@ def test_an_audit_beside_a_daemon_is_clean_and_sees_what_the_daemon_cannot_mend(
     assert daemon.end() == 0
 
 
+def written(program: Program) -> dict[str, bytes]:
+    """The store, and who held which lock last."""
+    files = [program.home / "state" / "paper" / "store.sqlite", *(program.home / "state" / "locks").iterdir()]
+    return {path.name: path.read_bytes() for path in files}
+
+
 @pytest.mark.proves("A65", "A64")
 def test_fixing_carries_out_the_plan_of_sync_and_ends_clean(program: Program, exchange: Running) -> None:
     assert program("trade", "open", "BTCUSDT", "long", "--qty", "0.02", "--stop", "57000").code == 0
     take_stop_off(exchange, "mirror")
     by_hand(exchange, "second", "/v5/order/create", side="Sell", orderType="Market", qty="0.002", reduceOnly=True)
     expected = [("NO_STOP", "mirror"), ("RATIO_DRIFT", "second")]
-    sent = len(requests_of(exchange))
+    sent, kept = len(requests_of(exchange)), written(program)
+    looked = program("audit", "--json")
+    assert (looked.code, codes(looked.document)) == (3, expected)
+    assert (len(requests_of(exchange)), written(program)) == (sent, kept), "it changes nothing and takes no lock"
     planned = program("sync", "--dry-run", "--json")
     assert [(row["account"], row["action"]) for row in planned.document["plan"]] == [
         ("mirror", "set-stop"),

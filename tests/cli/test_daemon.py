@@ -181,7 +181,17 @@ def test_an_account_that_cannot_be_read_is_unknown(trader: Program, daemon: Runn
 
 
 @pytest.mark.usefixtures("daemon")
-@pytest.mark.parametrize("command", [("pause", "--symbol", "BTC"), ("sync", "BTC", "--dry-run")], ids="{0[0]}".format)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("pause", "--symbol", "BTC"),
+        ("sync", "BTC", "--dry-run"),
+        ("resume", "--symbol", "BTC"),
+        ("history", "--symbol", "BTC"),
+        ("monitors", "show", "BTC"),
+    ],
+    ids="{0[0]}".format,
+)
 def test_a_symbol_that_the_exchange_does_not_have_is_refused(trader: Program, command: tuple[str, ...]) -> None:
     done = trader(*command, "--json")
     assert (done.code, done.error["message"]) == (2, "BTC: the exchange has no such contract")

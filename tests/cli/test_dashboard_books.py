@@ -74,6 +74,7 @@ def test_the_dashboard_equals_the_books_with_and_without_a_daemon(program: Progr
         document = run("dashboard", "--once")
         assert (document["source"], document["notes"]) == ("daemon", [])
         check(document, books)
+    run("trade", "open", "ETHUSDT", "short", "--qty", "2", "--entry", "4000", "--stop", "4400", "--yes")
     os.kill(daemon.pid, signal.SIGSTOP)
     try:
         document = run("dashboard", "--once")
@@ -88,6 +89,12 @@ def test_the_dashboard_equals_the_books_with_and_without_a_daemon(program: Progr
     assert (document["source"], document["daemon"]["running"], document["notes"]) == ("exchange", False, [])
     check(document, books)
     assert document["desk"]["mirror"]["positions"][0]["want_qty"] == "0.04"
+    rows = {name: row for name, desk in document["desk"].items() for row in desk["building"]}
+    assert {name: (row["qty"], row["want_qty"], row["resting"][0]["qty"]) for name, row in rows.items()} == {
+        "main": ("0", None, "2"),
+        "mirror": ("0", "0", "1"),
+    }
+    assert document["building"] == {"total": 2, "main": 1, "mirror": 1}
     assert exchange.end() == 0
     done = program("dashboard", "--once", "--json", "--profile", "desk", env=KEYS)
     assert done.code == 4

@@ -98,6 +98,44 @@ def test_a_document_without_any_figure_shows_none() -> None:
         assert not any(character.isdigit() for line in lines[1:] for character in line if "process" not in line)
 
 
+def test_no_target_at_all_is_known_and_no_question() -> None:
+    shown = documents.normal()
+    for desk in shown["desk"].values():
+        names = [f"{row['symbol']} {row['side']}" for row in desk["positions"]]
+        desk |= {"at_targets": None, "without_targets": names}
+    (line,) = [line for line in drawn(shown, 160) if "at all targets" in line]
+    assert "main -  mirrors -" in line
+    assert not any("?" in line for line in drawn(shown, 160)[:8])
+
+
+def test_a_trade_whose_entries_only_rest_has_a_line_with_its_entries_and_the_stop_they_carry() -> None:
+    found = documents.normal()
+    entries = [{"price": "3100", "qty": "1.5", "stop": "3300"}, {"price": "3150", "qty": "0.5", "stop": "3300"}]
+    row: dict[str, Any] = {"symbol": "ETHUSDT", "side": "long", "position_idx": 0, "qty": "0", "phase": "building"}
+    row |= {"hold": None, "hold_since": None, "parked": None, "drift_since": None, "approach": "followed"}
+    found["desk"]["main"]["building"] = [row | {"want_qty": None, "resting": entries}]
+    found["desk"]["mirror"]["building"] = [row | {"want_qty": "0", "resting": [entries[0] | {"qty": "0.75"}]}]
+    held: dict[str, Any] = {
+        "want_qty": "0",
+        "resting": [],
+        "phase": None,
+        "hold": "paused",
+        "hold_since": documents.ago(90),
+    }
+    found["desk"]["small"]["building"] = [row | held]
+    found["building"] = {"total": 2, "main": 1, "mirror": 1}
+    for width, phase in ((80, "build"), (120, "building")):
+        lines = drawn(found, width)
+        at = next(i for i, line in enumerate(lines) if line.startswith(("ETHUSDT long", "ETHUSDT L", "ETH L")))
+        assert lines[at].split()[2:10] == ["0", "-", "-", "-", "3300", "-", "-", phase]
+        assert lines[at].endswith("2 entries of 2 at 3100 to 3150" if width > 80 else "2 entries")
+        assert lines[at + 1].split()[:2] == ["small", "0"]
+        assert ("held 2m" if width > 80 else "held") in lines[at + 1]
+        assert lines[at + 2].split()[:2] == ["mirror", "0"]
+        assert "entry" in lines[at + 2]
+        assert any("(main 2, mirrors 4), and 2 building" in line for line in lines)
+
+
 def test_it_says_whence_the_figures_are_and_how_old() -> None:
     document = documents.normal()
     silent = {**documents.no_daemon(), "daemon": {"running": True, "pid": 12, "since": None, "answering": False}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -83,7 +84,15 @@ def test_what_main_holds_is_judged_and_a_problem_exits_3(program: Program, excha
     assert len(requests_of(exchange)) > sent, "only the close"
 
 
-def test_accounts_that_cannot_be_read(program: Program, exchange: Running) -> None:
+def test_a_stream_that_does_not_come_up_and_accounts_that_cannot_be_read(program: Program, exchange: Running) -> None:
+    post(exchange, "/paper/fault", {"kind": "stream-refuse", "account": "second", "count": None})
+    done = program("doctor", "--json")
+    assert (done.code, problems(done.document)) == (3, [("second", "stream", "critical")])
+    assert [row["stream_ms"] is None for row in done.document["accounts"]] == [False, False, True]
+    [told] = [row for row in done.document["checks"] if row["state"] == "error"]
+    assert told["text"].startswith("the private stream does not come up: connection reset")
+    assert told["hint"]
+    post(exchange, "/paper/fault/clear", {})
     post(exchange, "/paper/fault", {"kind": "refuse", "account": "second", "count": None})
     done = program("doctor", "BTCUSDT", "--json")
     assert (done.code, done.document["healthy"], list(rows(done.document))) == (5, False, ["mirror"])
@@ -94,16 +103,6 @@ def test_accounts_that_cannot_be_read(program: Program, exchange: Running) -> No
     assert (done.code, done.error["kind"]) == (4, "unavailable")
     exchange.end()
     assert program("doctor", "--json").code == 4
-
-
-def test_a_stream_that_does_not_come_up_is_an_error_with_its_reason(program: Program, exchange: Running) -> None:
-    post(exchange, "/paper/fault", {"kind": "stream-refuse", "account": "second", "count": None})
-    done = program("doctor", "--json")
-    assert (done.code, problems(done.document)) == (3, [("second", "stream", "critical")])
-    assert [row["stream_ms"] is None for row in done.document["accounts"]] == [False, False, True]
-    [told] = [row for row in done.document["checks"] if row["state"] == "error"]
-    assert told["text"].startswith("the private stream does not come up: connection reset")
-    assert told["hint"]
 
 
 @pytest.mark.proves("A80")
@@ -126,7 +125,7 @@ def test_keys_in_the_wrong_role_and_profiles_in_a_ring_are_found(program: Progra
 def key_information(uid: int, **more: Any) -> dict[str, Any]:
     """A fault that answers for a key as Bybit's user/query-api does, with what is wrong with it."""
     permissions = {"ContractTrade": ["Order", "Position"], "Wallet": ["AccountTransfer"], **more.pop("permissions", {})}
-    result = {"userID": uid, "readOnly": 0, "permissions": permissions, "ips": ["203.0.113.7"], "deadlineDay": 60}
+    result = {"userID": uid, "readOnly": 0, "permissions": permissions, "ips": ["203.0.113.7"], "deadlineDay": -2}
     answer = {"retCode": 0, "retMsg": "", "result": {**result, **more}, "time": 1}
     return {
         "kind": "http-status",
@@ -164,6 +163,35 @@ def test_a_key_that_may_too_much_or_not_for_long_is_told(program: Program, excha
     text = program("doctor", "-p", "live", env=KEYS).out
     for words in ("its key may withdraw", "its key is bound to no IP address", "expires in 2 days"):
         assert words in text
+
+
+@pytest.mark.proves("A74")
+@pytest.mark.parametrize(
+    ("profile", "code", "kind", "words"),
+    [("testnet", 2, "profile", "are not set: BYBIT_API_KEY"), ("paper", 4, "unavailable", "is not running")],
+)
+def test_where_no_account_can_be_read_the_rest_is_told_all_the_same(
+    profile: str,
+    code: int,
+    kind: str,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+) -> None:
+    monkeypatch.setenv("MIRRORCTL_HOME", str(tmp_path))
+    for name in [name for name in os.environ if name.startswith("BYBIT_")]:
+        monkeypatch.delenv(name)
+    assert cli.main(["doctor", "-p", profile, "--json"]) == code
+    document = json.loads(capsys.readouterr().out)
+    assert (document["error"]["kind"], document["error"]["exit_code"], document["healthy"]) == (kind, code, False)
+    unread = [row for row in document["checks"] if row["check"] == "keys"]
+    assert {row["account"]: row["state"] for row in unread} == {row["account"]: "error" for row in document["accounts"]}
+    assert words in unread[0]["text"]
+    assert unread[0]["hint"]
+    assert {"daemon", "store", "disk", "telegram"} <= states(document, None).keys()
+    assert cli.main(["doctor", "-p", profile]) == code
+    assert "not healthy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

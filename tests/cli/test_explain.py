@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mirrorctl.cli import main
-from mirrorctl.core.domain.actions import AmendOrder, PlaceOrder
+from mirrorctl.core.domain.actions import AmendOrder, PlaceOrder, SetTradingStop
 from mirrorctl.core.domain.cycle import Copy, Cycle
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.ours import IntentState
@@ -60,7 +60,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 def _journal(
     store: SqliteStore,
-    action: PlaceOrder | AmendOrder,
+    action: PlaceOrder | AmendOrder | SetTradingStop,
     state: IntentState,
     *,
     main_order_id: str = "",
@@ -315,6 +315,7 @@ mirror   size, and what keeps it back
 ─────────────────────────────────────────────────────────────────────────────────
 mirror   proportion: r = 0.25
          last sent: twin of main's buy 0.02 at 59000: 0.005; proportion: r = 0.25
+         no filter, pause, halt or park keeps entries away
          what is held now is unknown: no daemon answers
 second   it has no size in this cycle
          entries are kept away: filter: excluded by BTC*
@@ -349,6 +350,7 @@ mirror   size, and what keeps it back
 mirror   proportion: r = 0.25
          last sent: twin of main's buy 0.02 at 59000: 0.005; proportion: r =
          0.25
+         no filter, pause, halt or park keeps entries away
          what is held now is unknown: no daemon answers
 second   it has no size in this cycle
          entries are kept away: filter: excluded by BTC*
@@ -398,8 +400,9 @@ its link id is m1-abcde-tradeaa-w0-stepbbbb-0
 main's BTCUSDT long since 2026-01-02 04:04:05 CET, begun by aaaa1111-0000-4000-8000-000000000000
 
 mirror   size, and what keeps it back
-───────────────────────────────────────────────────────
+──────────────────────────────────────────────────────────
 mirror   proportion: r = 0.25
+         no filter, pause, halt or park keeps entries away
          what is held now is unknown: no daemon answers
 
 2026-01-02 CET   account   what                       why, and what came of it
@@ -436,3 +439,59 @@ def test_it_is_read_by_people(
         time.tzset()
     shown = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
     assert shown == expected.strip("\n")
+
+
+@pytest.fixture
+def traded(story: Home) -> Home:
+    """A trade of our own on main: its entry at market was followed, its limit twinned, its target amended."""
+    with SqliteStore(story.store_path("told")) as store:
+        for role, step, order_id in ((Role.ENTRY, "entryaaa", MARKET), (Role.ENTRY, "entrybbb", LIMIT)):
+            link = str(LinkId("mainn", "tradezz", role, 0, step, 0))
+            entry = PlaceOrder("main", "BTCUSDT", Side.BUY, OrderType.LIMIT, Decimal("0.02"), link, role, "entry")
+            _journal(store, entry, IntentState.DONE, at_ms=AT + 20, order_id=order_id)
+        place = replace(entry, side=Side.SELL, link_id=TARGET_LINK, role=Role.TARGET, price=Decimal(61000))
+        _journal(store, place, IntentState.LIVE, at_ms=AT + 40, order_id="eeee5555", filled=Decimal(0))
+        amend = AmendOrder("main", "BTCUSDT", "eeee5555", TARGET_LINK, "target 1", qty=Decimal("0.17"))
+        _journal(store, amend, IntentState.DONE, at_ms=AT + 60)
+        refused = replace(amend, qty=Decimal("0.3"))
+        _journal(store, refused, IntentState.REJECTED, at_ms=AT + 80)
+    return story
+
+
+TARGET_LINK = str(LinkId("mainn", "tradezz", Role.TARGET, 0, "targetaa", 0))
+
+
+def test_an_order_of_main_s_tells_the_same_by_either_of_its_ids_with_the_cycle_that_follows_it(
+    traded: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_id = run(capsys, MARKET, "--profile", "told")[1]
+    link = by_id["about"]["order_link_id"]
+    by_link = run(capsys, link, "--profile", "told")[1]
+    assert seen(by_link) == seen(by_id)
+    assert ("mirror", "fill") in seen(by_link)
+    twinned = run(capsys, LIMIT, "--profile", "told")[1]
+    assert [size["formula"] for size in twinned["sizes"]] == ["proportion: r = 0.25"]
+    assert twinned["cycle"]["tag"] == "tradeaa"
+
+
+def test_an_order_is_described_as_the_changes_left_it_that_the_exchange_took(
+    traded: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = run(capsys, TARGET_LINK, "--profile", "told")[1]["about"]
+    assert (about["qty"], about["price"]) == ("0.17", "61000")
+
+
+def test_a_better_price_is_called_better_and_a_target_is_not_called_a_stop(
+    story: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    with SqliteStore(story.store_path("told")) as store:
+        store.add_measured_copy(MeasuredCopy("mirror", "BTCUSDT", LONG, TWIN_LINK, AT + 2, AT + 25, Decimal("-34.45")))
+        target = SetTradingStop("mirror", "BTCUSDT", 0, "main's stop", take_profit=Decimal(3100))
+        _journal(store, target, IntentState.DONE)
+    assert main(["explain", "BTCUSDT", "--profile", "told"]) == 0
+    told = capsys.readouterr().out
+    assert "34.45 bps better than main" in told
+    assert "-34.45" not in told
+    assert "set-target at 3100" in told
+    assert "set-stop" not in told

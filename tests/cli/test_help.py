@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -26,8 +27,8 @@ def test_every_command_has_help(command: tuple[str, ...], capsys: pytest.Capture
     text = capsys.readouterr().out
     assert f"mirrorctl {' '.join(command)}" in text
     assert "<bool>" not in text
+    assert f"Examples\n  mirrorctl {' '.join(command)}" in text
     if command[0] not in GROUPS or len(command) == 2:
-        assert f"Examples\n  mirrorctl {' '.join(command)}" in text
         assert "--json" in text
         assert "--profile" in text
 
@@ -45,6 +46,17 @@ def test_help_and_version_import_nothing_heavy() -> None:
     for flag in ("--help", "--version"):
         done = subprocess.run([sys.executable, "-c", script, flag], capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_terminal_that_lacks_a_character_still_gets_the_rest() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mirrorctl", "--help"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("Usage: mirrorctl COMMAND ?")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

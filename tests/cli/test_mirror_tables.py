@@ -54,6 +54,17 @@ def test_legs_and_fidelity(columns: int, capsys: pytest.CaptureFixture[str], mon
     assert shown == GOLDEN[columns].strip("\n")
 
 
+def test_a_leg_below_zero_is_explained_under_the_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    row = mirror("half")
+    said = "answer to fill below 0: the order had filled before its answer came in"
+    assert said not in printed(80, row, capsys=capsys)
+    spans = {**row["latency_ms"], "ack_to_fill": {"p50": -11, "p95": 4, "p99": 9}}
+    assert said in printed(80, {**row, "latency_ms": spans}, capsys=capsys)
+
+
 GOLDEN = {
     80: """
 mirror  copies  ms p50  p95  p99  slippage bps p50   p95  longest naked ms

@@ -84,7 +84,7 @@ def printed(parts: Iterable[RenderableType], capsys: pytest.CaptureFixture[str])
 
 def stop_cell(row: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> str:
     line = printed([monitor_tables.monitors({"monitors": [row], "unread": []})], capsys).splitlines()[2]
-    return line.split()[7]
+    return line.split()[8]
 
 
 def test_before_there_is_a_position_the_stop_is_that_of_its_entries(capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,12 +139,12 @@ def test_add_and_remove(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 GOLDEN_LIST = """
-account symbol  side  approach     phase           qty  want    stop to stop targets managed
-────────────────────────────────────────────────────────────────────────────────────────────
-main    BTCUSDT long  conservative profit-taking 0.015     - 60078.2   1.53%     1/2 yes
-main    XRPUSDT long  conservative building          0     -    none       -     1/2 yes
-mirror  BTCUSDT long  conservative building      0.007 0.008    none       -     0/2 yes
-mirror  ETHUSDT short foreign      monitoring    0.007     -    none       -       - no
+account symbol  side  approach     phase           qty  want rests    stop to stop targets managed
+──────────────────────────────────────────────────────────────────────────────────────────────────
+main    BTCUSDT long  conservative profit-taking 0.015     -     - 60078.2   1.53%     1/2 yes
+main    XRPUSDT long  conservative building          0     -     -    none       -     1/2 yes
+mirror  BTCUSDT long  conservative building      0.007 0.008  0.03    none       -     0/2 yes
+mirror  ETHUSDT short foreign      monitoring    0.007     -     -    none       -       - no
 mirror ETHUSDT short: nothing stands for it; `mirrorctl status` shows why
 not read, so not shown or not current: second
 """

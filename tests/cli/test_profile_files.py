@@ -152,10 +152,16 @@ def test_wrong_options_write_nothing(
     assert not (home / "config").exists()
 
 
+def test_an_env_file_without_an_end_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "profile", "import-env", "/dev/zero")
+    assert (code, "is it a .env file?" in err) == (2, True)
+
+
 def test_a_folder_that_takes_no_file_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "config").write_text("a file in the way")
-    code, _, err = run(capsys, "profile", "new", "x", "--environment", "paper")
-    assert (code, "cannot be written" in err) == (2, True)
+    for args in (["new", "x", "--environment", "paper"], ["use", "testnet"]):
+        code, _, err = run(capsys, "profile", *args)
+        assert (code, "cannot be written: " in err) == (2, True)
 
 
 @pytest.mark.proves("A73")
@@ -256,11 +262,3 @@ def test_the_questions_on_a_terminal(program: Program, home: Path) -> None:
     assert desk.end() == 0
     assert 'value = "25%"' in (home / "config" / "profiles" / "first.toml").read_text()
     assert (home / "config" / "profile").read_text() == "first\n"
-
-
-def test_the_end_of_input_leaves_nothing_behind(program: Program, home: Path) -> None:
-    desk = Desk(program, "profile", "new", "first")
-    desk.say("\x04", "Where does it trade")
-    desk.until("nothing was written")
-    assert desk.end() == 6
-    assert not (home / "config").exists()

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from mirrorctl.cli import main
-from mirrorctl.commands.stats import Measured, mirror
+from mirrorctl.commands.session import Session
+from mirrorctl.commands.stats import Measured, mirror, stored
+from mirrorctl.commands.terminal import Terminal
 from mirrorctl.core.domain.actions import SetTradingStop
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.records import LEGS, ClosedPosition, MeasuredCopy, NakedTime
@@ -131,6 +133,19 @@ def test_how_well_a_mirror_copied_is_told_from_its_own_copies() -> None:
         "slippage_bps": {"p50": Decimal(-2), "p95": Decimal("1.5")},
         "naked_ms_max": 80,
     }
+
+
+def test_a_time_without_a_stop_that_lasts_is_as_long_as_it_is_by_now(home: Home) -> None:
+    """It is written down when it begins, with what it was then."""
+    path = home.store_path("paper")
+    path.parent.mkdir(parents=True)
+    with SqliteStore(path) as store:
+        store.add_naked(NakedTime("half", "ETHUSDT", LONG, AT, 7, ended=False))
+        store.add_naked(NakedTime("half", "BTCUSDT", LONG, AT, 80, ended=True))
+    session = Session(Terminal(as_json=True), home, "paper", {})
+    found = {spell.symbol: spell.ms for spell in stored(session, 0).naked or ()}
+    assert found["BTCUSDT"] == 80
+    assert found["ETHUSDT"] > 1_000_000
 
 
 @pytest.mark.parametrize(("measured", "copies"), [(Measured([], []), 0), (Measured(None, None), None)])

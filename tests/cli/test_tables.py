@@ -113,13 +113,14 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
         "accounts": [
             account("main", stream="up", last_event_at=at, paused=False, monitors=2),
             account("mirror", stream="down", last_event_at=None, paused=True, monitors=1),
-            account("second", stream="down", last_event_at=None, paused=None, monitors=None) | UNKNOWN,
+            account("second", stream=None, last_event_at=None, paused=None, monitors=None) | UNKNOWN,
             account("third", stream=None, last_event_at=None, paused=None, monitors=None) | DISABLED,
             account("fourth", stream=None, last_event_at=None, paused=None, monitors=None)
             | {**DISABLED, "holds": None, "holds_error": "the keys of fourth are not set: KEY"},
         ],
         "mirroring": False,
         "monitors": {"total": None, "main": 2, "mirror": None},
+        "building": {"total": 3, "main": 1, "mirror": 2},
         "in_sync": False,
         "drift": [{"account": "mirror", "symbol": "BTCUSDT", "have": "0.04", "want": "0.041", "since": at}],
         "held": [],
@@ -138,7 +139,7 @@ def test_status(capsys: pytest.CaptureFixture[str]) -> None:
                 "kind": "held",
                 "account": "mirror",
                 "symbol": "BTCUSDT",
-                "text": "naked: the long stands without its stop",
+                "text": f"naked: the long stands without its stop since {at}",
             }
         ],
     }
@@ -337,18 +338,18 @@ not read, so this plan is not all of it: third
 GOLDEN_STATUS = """
 daemon: running, process 4711 since 2026-01-02 04:04:05 CET
 mirroring: disabled (ENABLE_MIRROR_TRADING)
-account   state      stream   last event CET   paused    monitors   error
+account   state      stream    last event CET   paused    monitors   error
 ────────────────────────────────────────────────────────────────────────────────────────────────────
-main      fresh      up       01-02 04:04:05   no               2   -
-mirror    fresh      down     -                yes              1   -
-second    unknown    down     -                unknown    unknown   no connection: refused or
-                                                                    unreachable
-third     disabled   -        -                -                -   disabled in the profile
-fourth    disabled   -        -                -                -   disabled in the profile
+main      fresh      up        01-02 04:04:05   no               2   -
+mirror    fresh      down      -                yes              1   -
+second    unknown    unknown   -                unknown    unknown   no connection: refused or
+                                                                     unreachable
+third     disabled   -         -                -                -   disabled in the profile
+fourth    disabled   -         -                -                -   disabled in the profile
 third is disabled and holds BTCUSDT long 0.02
 fourth is disabled; what it holds is unknown: the keys of fourth are not set: KEY
 in step: no
-monitors: unknown (main 2, mirrors unknown)
+monitors: unknown (main 2, mirrors unknown), and 3 building
 without a stop: mirror BTCUSDT long, for 3.2 s
 drift    symbol    have    want   since CET
 ────────────────────────────────────────────────
@@ -357,5 +358,17 @@ parked: mirror ETHUSDT: foreign position
 paused: mirror, every symbol: by the trader since 2026-01-02 04:04:05 CET
 paused: every account, DOGEUSDT: by the trader since 2026-01-02 04:04:05 CET
 in doubt: 1 sent, outcome not known yet
-2026-01-02 04:04:05 CET  critical: mirror BTCUSDT: naked: the long stands without its stop
+2026-01-02 04:04:05 CET  critical: mirror BTCUSDT: naked: the long stands without its stop since
+2026-01-02 04:04:05 CET
 """
+
+
+def test_an_audit_says_what_mends_each_finding_and_nothing_of_others(capsys: pytest.CaptureFixture[str]) -> None:
+    held = {"code": "HELD", "severity": "info", "symbol": "BTCUSDT", "side": "long", "expected": "1", "actual": "0"}
+    findings = [
+        {**held, "account": "half", "remedy": "none needed: the mirror follows again after main was flat"},
+        {**held, "account": "second", "remedy": "`mirrorctl sync --yes` releases it"},
+        {**held, "code": "DUST", "account": "half", "remedy": "close it"},
+    ]
+    text = printed(tables.audit({"findings": findings, "clean": True}), capsys)
+    assert text.splitlines()[-3:-1] == ["HELD (second BTCUSDT): `mirrorctl sync --yes` releases it", "DUST: close it"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,10 @@ import pytest
 
 from mirrorctl.cli import main
 from mirrorctl.commands import staleness
+from mirrorctl.commands.session import Session
 from mirrorctl.commands.staleness import Depth
+from mirrorctl.commands.terminal import Terminal
+from mirrorctl.core.profile.catalogue import find_home
 from tests.bot_api import PERSON, TOKEN, BotApi
 from tests.cli.conftest import Done, Program
 
@@ -197,6 +201,15 @@ def test_the_watch_tells_once_in_each_outage_and_again_where_it_could_not(desk: 
     (desk.program.home / "state" / "tg" / "stale.json").unlink()
     silent = desk(*watch)
     assert (silent.code, silent.document["alerted"]) == (3, False), "its type is off"
+
+
+def test_a_daemon_that_goes_again_is_told_again_although_it_saw_nothing_in_between(desk: Desk, api: BotApi) -> None:
+    write_profile(desk.program, api)
+    session = Session(Terminal(), find_home(os.environ), "tg", os.environ)
+    gone, silent, unseen = (staleness.Stale(depth, depth.name) for depth in reversed(Depth))
+    steps = [gone, silent, gone, unseen, unseen, gone, None, unseen, silent]
+    told = [staleness.tell(session, step) for step in steps]
+    assert told == [True, False, False, False, False, True, False, True, True]
 
 
 AGE = Decimal(60)

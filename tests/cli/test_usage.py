@@ -107,6 +107,14 @@ def test_a_wrong_word_gets_the_one_that_was_meant(line: str, hint: str, capsys: 
     assert hint in err.split("hint: ")[1]
 
 
+@pytest.mark.proves("A74")
+def test_no_command_takes_an_option_that_it_does_not_have(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in cli._every_command():
+        code, out, err = run([*command.split(), "--no-such-option"], capsys)
+        assert (code, out, err[:7]) == (2, "", "error: "), command
+        assert f"`mirrorctl {command} --help`" in err.split("hint: ")[1]
+
+
 def test_every_word_of_another_program_leads_to_a_command() -> None:
     known = {*cli._every_command(), "--help", "--version"}
     assert {meant for meant in usage_hints._SAME_THING.values() if meant not in known} == set()

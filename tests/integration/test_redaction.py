@@ -347,7 +347,7 @@ def test_the_search_sees_what_there_is(life: Life) -> None:
         "API key is invalid",
         "the keys of main hold characters",
         "the keys of main are not set",
-        "no account could be read",
+        "cannot be read",
         "a bug to order",
         "in a file that others can read",
         "a key that does not exist",

@@ -149,9 +149,11 @@ def test_a_report_shows_the_same_figures_and_only_its_owner_may_read_it(
     stage: Stage, document: dict[str, Any], tmp_path: Path
 ) -> None:
     file = tmp_path / "report.html"
-    for _ in range(2):
-        done = stage.run("report", "--html", str(file), "--days", "30")
-        assert (done.returncode, done.stderr) == (0, "")
+    done = stage.run("report", "--html", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    again = stage.json("report", "--html", str(file), "--days", "30")
+    assert (again["file"], again["bytes"]) == (str(file), file.stat().st_size)
+    assert [row["account"] for row in again["accounts"]] == list(UIDS)
     assert file.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"], "no draft is left"
     text = file.read_text()
@@ -183,6 +185,10 @@ def test_an_account_that_cannot_be_read_is_unknown_and_the_others_are_told(stage
         alone = stage.run("stats", "--account", "quarter", "--json")
         assert alone.returncode == 4
         assert '"exit_code": 4' in alone.stdout
+        file = stage.home / "partly.html"
+        assert stage.run("report", "--html", str(file)).returncode == 5
+        assert "quarter could not be read: " in file.read_text()
+        assert "not compared: main, this mirror or the store could not be read" in file.read_text()
     finally:
         stage.server.run(lambda gateway, _now: gateway.faults.clear(number))
 

@@ -11,12 +11,16 @@ import pytest
 
 from mirrorctl.core.domain.alert_types import AlertType, type_of
 from mirrorctl.core.domain.day_summary import DayFigures
+from mirrorctl.core.domain.errors import StoreError
 from mirrorctl.core.engine.daemon_events import daemon_started, daemon_stopped
 from mirrorctl.core.engine.event_texts import DayLine, day_line
+from mirrorctl.core.engine.records import MeasuredCopy, StandingKind
 from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import Stage, copying
+from mirrorctl.core.store.sqlite import SqliteStore
 
 CREATE = "/v5/order/create"
+CLOSED = "/v5/position/closed-pnl"
 STOP_PATH = "/v5/position/trading-stop"
 CLOSED_PNL = "/v5/position/closed-pnl"
 LADDER = [{"price": price} for price in ("61000", "62000", "63000", "64000")]
@@ -211,6 +215,24 @@ def test_one_refusal_of_an_entry_is_one_alert() -> None:
         assert f"({code})" in stage.alerts("half")[0].text
 
 
+@pytest.mark.parametrize("what", ["cancel", "stop"])
+def test_the_same_refusal_of_another_order_or_position_is_told_again(what: str) -> None:
+    stage = Stage(copying("half", "0.5"))
+    path = "/v5/order/cancel" if what == "cancel" else "/v5/position/trading-stop"
+    for number in (1, 2):
+        order = stage.main.bid("0.1", "50000") if what == "cancel" else stage.main.buy("0.1")
+        stage.settle()
+        stage.world.fault(FaultKind.RET_CODE, "half", path, count=1, code=10001, message="no")
+        if what == "cancel":
+            stage.main.cancel(order)
+        else:
+            stage.main.protect(stop="58000")
+            stage.run(30_000)
+            stage.main.close()
+        stage.run(30_000)
+        assert len(told(stage, AlertType.REFUSED, "half")) == number
+
+
 def test_an_amend_and_a_leverage_that_are_refused_for_good_are_one_alert_each() -> None:
     stage = Stage(copying("half", "0.5"))
     order = stage.main.bid("0.1", "59000", stop="58000")
@@ -288,6 +310,79 @@ def test_an_entry_that_fills_in_part_and_rests_on_has_opened_a_trade() -> None:
 
 
 @pytest.mark.proves("A46")
+@pytest.mark.parametrize("watched", [False, True])
+def test_an_entry_that_filled_in_part_at_night_and_rests_on_is_told_in_the_morning(watched: bool) -> None:
+    """Also where the daemon was killed in the two seconds in which it waited for more."""
+    stage = Stage(copying("half", "0.5"))
+    order = stage.main.bid("0.1", "59500", stop="58000")
+    stage.settle()
+    if not watched:
+        stage.world.kill()
+    stage.main.fill(order, "0.04")
+    stage.run(1_000)
+    if watched:
+        stage.world.kill()
+    stage.run(60_000)
+    stage.start()
+    stage.run(20_000)
+    (text,) = told(stage, AlertType.TRADE_OPENED, "main")
+    assert text.startswith("trade opened: long 0.04 BTCUSDT at 59500, stop 58000, 2027-01-15 08:00:0")
+    assert text.endswith("(late)")
+    stage.restart()
+    stage.main.fill(order, "0.06")
+    stage.run(20_000)
+    assert told(stage, AlertType.TRADE_OPENED, "main") == [text]
+    assert told(stage, AlertType.ENTRY_FILLED, "main") == ["entry filled: 0.1 BTCUSDT at 59500"]
+
+
+@pytest.mark.parametrize("night", [False, True])
+def test_a_flip_is_told_as_the_end_of_one_position_and_then_the_beginning_of_the_other(night: bool) -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1", stop="58000")
+    stage.settle()
+    stage.run(3_000)
+    before = len(stage.alerts("main"))
+    if night:
+        stage.world.kill()
+    slow = stage.world.fault(FaultKind.EMPTY, "main", CLOSED, count=None)
+    stage.main.sell("0.3", stop="63000")
+    stage.run(3_000)
+    if night:
+        stage.start()
+    stage.run(3_000)
+    stage.world.gateway.faults.clear(slow)
+    stage.run(15_000)
+    assert [alert.kind for alert in stage.alerts("main")[before:]] == ["closed", "opened", "fill"]
+
+
+@pytest.mark.proves("A69")
+def test_what_happened_in_a_gap_of_the_stream_is_told_in_the_order_of_time() -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1", stop="50000")
+    stage.settle()
+    stage.run(3_000)
+    before = len(stage.alerts("main"))
+    stage.world.stream_down("main")
+    stage.run(300)
+    stage.main.close()
+    stage.run(300)
+    stage.main.buy("0.2")
+    stage.run(300)
+    stage.main.sell("0.05", reduceOnly=True)
+    stage.run(300)
+    stage.world.stream_up("main")
+    stage.run(15_000)
+    rows = [alert for alert in stage.alerts("main")[before:] if type_of(alert.kind) is not AlertType.STREAM]
+    assert [(alert.kind, alert.text.split(" BTCUSDT")[0]) for alert in rows] == [
+        ("fill", "reduced by hand: 0.1"),
+        ("closed", "closed: manual, long at 59999.9, net PnL -6.62 USDT, fees 6.6 USDT"),
+        ("opened", "trade opened: long 0.2"),
+        ("entry", "entry filled: 0.2"),
+        ("fill", "reduced by hand: 0.05"),
+    ]
+
+
+@pytest.mark.proves("A46")
 def test_what_opened_and_was_moved_at_night_is_told_late() -> None:
     stage = Stage(copying("half", "0.5"))
     stage.main.buy("1", "ETHUSDT")
@@ -315,6 +410,23 @@ def test_what_opened_and_was_moved_at_night_is_told_late() -> None:
     assert told(stage, AlertType.STOP_MOVED, "main") == ["stop moved by hand from 2000 to 2100 (late)"]
     assert told(stage, AlertType.STOP_MOVED, "half") == ["stop moved from 2000 to 2100"]
     silent(stage)
+
+
+def test_what_was_told_as_filled_by_a_version_that_told_no_openings_is_not_told_as_opened_late() -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1", stop="58000")
+    stage.settle()
+    stage.main.buy("1", "ETHUSDT")
+    stage.settle()
+    stage.main.close("ETHUSDT")
+    stage.run(15_000)
+    stage.world.kill()
+    stage.world.store._database.run("DELETE FROM alert WHERE kind = 'opened'")  # as that version left it
+    before = [alert.key for alert in stage.alerts()]
+    stage.start()
+    stage.settle()
+    stage.run(15_000)
+    assert [alert.text for alert in stage.alerts()[len(before) :]] == []
 
 
 def test_a_stop_that_is_taken_away_and_comes_back_is_told_and_one_that_is_replaced_is_a_move() -> None:
@@ -384,6 +496,41 @@ def test_drift_that_lasts_is_told_once_and_when_it_is_over(restarted: bool) -> N
     assert stage.of("half").position() == Decimal("-0.05")
     over = told(stage, AlertType.DRIFT)[2:]
     assert [text.partition(" after ")[0] for text in over] == ["the long is reduced", "the short is in step again"]
+
+
+@pytest.mark.parametrize("why", ["paused", "parked"])
+def test_drift_that_turns_into_a_hold_is_not_told_to_be_over(why: str) -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1", stop="58000")
+    stage.settle()
+    stage.world.fault(FaultKind.RET_CODE, "half", CREATE, count=None, code=110007, message="no")
+    stage.main.sell("0.2")
+    stage.until(lambda: any(text.startswith("drift: the short") for text in told(stage, AlertType.DRIFT)), 200_000)
+    if why == "paused":
+        stage.command("pause", account="half", symbol=None)
+    else:
+        stage.engine.standings.set(StandingKind.PARK, "half", "BTCUSDT", "why", stage.engine.now_ms())
+        stage.engine.mark(stage.engine.accounts["half"], "BTCUSDT")
+    stage.run(30_000)
+    assert not [text for text in told(stage, AlertType.DRIFT) if "in step again" in text]
+    stage.main.close()
+    stage.run(30_000)
+    assert [text for text in told(stage, AlertType.DRIFT) if text.startswith("the short is in step again")]
+
+
+def test_drift_is_told_although_every_try_is_followed_by_a_wait() -> None:
+    """A rate limit keeps a mirror small: between two tries its growth is held, and nobody would ever hear of it."""
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1", stop="58000")
+    stage.settle()
+    fault = stage.world.fault(FaultKind.RET_CODE, "half", CREATE, count=None, code=10006, message="too many visits")
+    stage.main.buy("0.2")
+    stage.run(180_000)
+    (text,) = told(stage, AlertType.DRIFT)
+    assert text.startswith("drift: the long is 0.05 and should be 0.15, since 6")
+    stage.world.gateway.faults.clear(fault)
+    stage.run(60_000)
+    assert told(stage, AlertType.DRIFT)[1].startswith("the long is in step again")
 
 
 def busy_day(crash_at: int, *, after: bool) -> Stage:
@@ -475,6 +622,49 @@ def test_the_day_before_a_start_is_summed_up_and_no_day_before_the_store() -> No
     stage.run(30_000)
     (text,) = told(stage, AlertType.DAILY_SUMMARY)
     assert text.startswith("2027-01-15 (UTC); main: 0 trades, net PnL 0 USDT, fees 0 USDT, equity 100000 now; half: ")
+
+
+def test_a_store_that_cannot_be_read_for_the_summary_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(copying("half", "0.5"), start=False)
+    morning(stage)
+    stage.start()
+    stage.settle()
+    daemon_started(stage.engine)
+
+    def unreadable(_store: SqliteStore, _since_ms: int) -> list[MeasuredCopy]:
+        raise StoreError("a row that cannot be read", "restore it")
+
+    monkeypatch.setattr(SqliteStore, "measured_since", unreadable)
+    stage.run(640_000)
+    assert len(told(stage, AlertType.DAILY_SUMMARY)) == 1
+    assert len(told(stage, AlertType.STORE)) == 2, "once that it is so, once that it is over"
+    stage.main.buy("0.1")
+    stage.settle()
+    assert stage.of("half").position() == Decimal("0.05")
+
+
+def test_of_a_day_that_nobody_could_read_the_next_summary_waits_for_every_account_again() -> None:
+    stage = Stage(copying("half", "0.5"))
+    daemon_started(stage.engine)
+    main, half = (
+        stage.world.fault(FaultKind.RET_CODE, name, CLOSED, count=None, code=10016) for name in ("main", "half")
+    )
+
+    def pass_over(hours: int) -> None:
+        stage.world.step_exchange_clock(hours * HOUR_MS)
+        stage.world.step_local_clock(hours * HOUR_MS)
+        stage.run(30_000)
+
+    pass_over(16)
+    pass_over(23)
+    stage.world.gateway.faults.clear(main)
+    pass_over(1)
+    assert told(stage, AlertType.DAILY_SUMMARY) == []
+    stage.world.gateway.faults.clear(half)
+    stage.run(30_000)
+    (text,) = told(stage, AlertType.DAILY_SUMMARY)
+    assert text.startswith("2027-01-16 (UTC)")
+    assert "could not be read" not in text
 
 
 def test_the_words_of_a_day() -> None:

@@ -418,3 +418,20 @@ def test_entries_and_rungs_are_counted_where_their_trade_is_known() -> None:
     assert "target filled: rung 4 of 4, 0.007 BTCUSDT at 64000" in told(stage, "fill", "half")
     assert reasons(stage, "main") == reasons(stage, "half") == ["target"]
     assert {row.approach for row in stage.world.store.closed_positions(0)} == {"conservative"}
+
+
+def test_an_order_that_closes_two_positions_is_told_of_both() -> None:
+    """It rests on after the first one and is no reduce-only order."""
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1")
+    stage.settle()
+    order = stage.main.offer("0.3", "61000")
+    stage.settle()
+    for _ in range(2):
+        stage.main.fill(order, "0.1")
+        stage.run(15_000)
+        assert not stage.main.position()
+        stage.main.buy("0.1")
+        stage.run(15_000)
+    assert reasons(stage, "main") == ["target", "target"]
+    assert restarted(stage) == []

@@ -483,3 +483,20 @@ def test_an_amend_that_comes_too_late_for_its_rung_is_no_alert(seed: int) -> Non
     hand.silent()
     assert [alert.text for alert in stage.alerts("half", "refused")] == []
     assert sum(qty for _, qty in hand.targets("half")) == hand.size("half")
+
+
+def test_a_rung_placed_by_hand_is_named_by_its_price_and_one_of_a_trade_by_its_number() -> None:
+    def reasons(stage: Stage) -> list[str]:
+        return sorted(order.reason for order in stage.placed("copy") if order.role is Role.TARGET)
+
+    by_hand = Stage(copying("copy", "0.5"))
+    by_hand.main.buy("0.1", stop="57000")
+    for price in ("61000", "62000"):
+        by_hand.main.offer("0.05", price, reduceOnly=True)
+    by_hand.settle()
+    assert reasons(by_hand) == ["main's target: 0.025 at 61000", "main's target: 0.025 at 62000"]
+    made = Stage(copying("copy", "0.5"))
+    targets = [{"price": "61000", "percent": "50"}, {"price": "62000", "percent": "50"}]
+    made.command("trade.open", symbol="BTCUSDT", side="long", qty="0.1", stop="57000", targets=targets)
+    made.settle()
+    assert reasons(made) == ["target 1: 0.025 at 61000", "target 2: 0.025 at 62000"]

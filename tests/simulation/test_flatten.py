@@ -105,6 +105,23 @@ def test_an_order_that_fails_is_tried_again_without_closing_twice(trouble: Fault
 
 
 @pytest.mark.proves("A72")
+def test_it_goes_on_for_as_long_as_less_remains() -> None:
+    """Eighty orders are eight rounds of what the exchange takes in a second."""
+    stage = Stage(copying("half", "0.5"))
+    half = stage.of("half")
+    for number in range(80):
+        half.bid("0.001", str(50_000 + number))
+    half.buy("0.02")
+    stage.settle()
+    answer = stage.command("flatten", account="half", all=True)
+    assert answer["partial"] is False
+    assert (half.held(), half.orders()) == ({}, [])
+    sent = [type(row.action) for row in stage.sent("half")]
+    assert len(sent) == 81, "nothing is sent twice"
+    assert sent.index(PlaceOrder) < 11, "what closes goes in the first round"
+
+
+@pytest.mark.proves("A72")
 def test_what_the_exchange_refuses_to_close_is_named() -> None:
     stage = Stage(copying("half", "0.5"))
     full(stage)
@@ -160,3 +177,19 @@ def test_a_flattened_mirror_enters_again_only_after_main_was_flat_also_after_a_r
     stage.main.buy("0.1")
     stage.settle()
     assert stage.of("half").position() == Decimal("0.05")
+
+
+@pytest.mark.proves("A72")
+def test_an_account_that_never_answered_is_named_and_everything_is_not_done() -> None:
+    stage = Stage(copying("half", "0.5"), copying("quarter", "0.25"))
+    stage.main.buy("0.1")
+    stage.settle()
+    stage.world.kill()
+    stage.world.start(without=("quarter",))
+    stage.run(5_000)
+    stage.engine.absent["quarter"] = "its key is refused"
+    assert stage.command("flatten", account=None, dry_run=True)["unread"] == ["quarter"]
+    answer = stage.command("flatten", account=None)
+    assert answer["partial"] is True
+    assert answer["accounts"][-1] == {"account": "quarter", "error": "its key is refused", "remains": []}
+    assert stage.command("flatten", account="half")["partial"] is False

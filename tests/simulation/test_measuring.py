@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from mirrorctl.core.domain.policy import Follow, Hedge
 from mirrorctl.core.engine.records import EquitySample, HoldTime, MeasuredCopy
 from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import Stage, copying
@@ -60,11 +61,11 @@ def test_an_answer_that_was_lost_leaves_its_legs_unknown() -> None:
 
 
 def test_a_fill_is_copied_once_whatever_is_ordered_for_it_later() -> None:
-    """A position that somebody changed hours later is put right, and that is no slow copy."""
+    """A position that somebody changed much later is put right, and that is no slow copy."""
     stage = staged()
     stage.main.buy("0.1", stop="58000")
     stage.settle()
-    stage.run(3_600_000)
+    stage.run(600_000)
     stage.of("half").sell("0.02", reduceOnly=True)
     stage.settle()
     assert stage.of("half").position() == Decimal("0.05")
@@ -143,3 +144,15 @@ def test_what_is_refused_and_tried_again_is_one_hold() -> None:
     assert len(stage.placed("half")) > 3
     assert [(hold.account, hold.until_ms) for hold in holds(stage)] == [("half", None)]
     assert "refused" in holds(stage)[0].reason
+
+
+def test_a_copy_of_the_net_of_two_legs_is_measured_from_the_leg_that_moved() -> None:
+    """Main's short is over: the net grows, and what made it grow was no fill of the long."""
+    stage = Stage(copying("half", "0.5", follow=Follow(hedge=Hedge.NET)), hedged=("main",))
+    stage.main.buy("0.1", idx=1, stop="58000")
+    stage.settle()
+    stage.main.sell("0.04", idx=2)
+    stage.run(30_000)
+    stage.main.buy("0.04", idx=2, reduceOnly=True)
+    stage.settle()
+    assert [copy.total_ms < 1_000 for copy in copies(stage)] == [True] * 3

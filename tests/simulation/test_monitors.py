@@ -109,6 +109,17 @@ def test_a_mirror_that_was_never_read_has_an_unknown_count() -> None:
     assert stage.command("monitors")["unread"] == ["quarter"]
 
 
+def test_what_only_rests_is_no_monitor_of_the_count_and_wants_nothing_yet() -> None:
+    stage = Stage()
+    stage.main.bid("0.1", "58000", stop="57000")
+    stage.settle()
+    assert counted(stage) == {"main": 0, "half": 0, "quarter": 0}
+    assert stage.status()["building"] == {"total": 3, "main": 1, "mirror": 2}
+    assert stage.command("monitors")["building"] == {"total": 3, "main": 1, "mirror": 2}
+    half = listed(stage)[("half", "BTCUSDT", "long")]
+    assert (half["qty"], half["want_qty"], [row["qty"] for row in half["entries"]]) == ("0", "0", ["0.05"])
+
+
 # --- what a monitor says ----------------------------------------------------------------------------------------------
 
 

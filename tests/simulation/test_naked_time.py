@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from mirrorctl.core.paper.faults import FaultKind
@@ -48,3 +50,16 @@ def test_a_spell_is_shown_while_it_lasts_and_kept_when_it_is_over(restarted: boo
     assert ended
     assert ms >= 5_000
     assert len(measured(stage, "half")) == 1
+
+
+@pytest.mark.proves("A21")
+def test_the_stop_of_a_copy_that_is_parked_at_once_was_seen_all_the_same() -> None:
+    stage = Stage(copying("half", "0.5"), hedged=("main",))
+    stage.main.buy("0.1", idx=1, stop="58000")
+    stage.run(50)  # the mirror's entry is on its way
+    stage.main.sell("0.06", idx=2)
+    stage.run(30_000)
+    assert (stage.parked("half"), stage.of("half").position()) == (["hedge"], Decimal("0.05"))
+    stage.main.buy("0.06", idx=2, reduceOnly=True)
+    stage.run(5_000)
+    assert [(ms < 100, ended) for ms, ended in measured(stage, "half")] == [(True, True)]

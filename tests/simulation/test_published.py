@@ -227,3 +227,42 @@ def test_the_newest_copies_are_there_again_after_a_restart() -> None:
     stage.restart()
     stage.settle()
     assert stage.command("published")["copies"] == before
+
+
+def test_a_trade_whose_entries_only_rest_is_there_on_every_account() -> None:
+    stage = Stage()
+    stage.command("pause", account="quarter")
+    stage.main.bid("0.1", "58000", stop="57000")
+    stage.settle()
+    found = stage.command("published", max_age_s=None)
+    rows = {name: row for name, account in found["desk"].items() for row in account["building"]}
+    assert found["building"] == {"total": 2, "main": 1, "mirror": 1}
+    assert found["monitors"] == {"total": 0, "main": 0, "mirror": 0}  # A66 counts positions
+    shown = ("symbol", "side", "qty", "want_qty", "phase", "hold")
+    assert [rows["main"][name] for name in shown] == ["BTCUSDT", "long", "0", None, "building", None]
+    assert [rows["half"][name] for name in shown] == ["BTCUSDT", "long", "0", "0", "building", None]
+    assert [rows["quarter"][name] for name in shown[:5]] == ["BTCUSDT", "long", "0", None, None]
+    assert rows["quarter"]["hold"].startswith("paused")
+    resting = {
+        name: [(each["price"], each["qty"], each["stop"]) for each in row["resting"]] for name, row in rows.items()
+    }
+    assert resting == {"main": [("58000", "0.1", "57000")], "half": [("58000", "0.05", "57000")], "quarter": []}
+    stage.price("58000")
+    stage.settle()
+    assert [account["building"] for account in stage.command("published", max_age_s=None)["desk"].values()] == [[]] * 3
+
+
+def test_since_when_something_is_held_outlives_a_restart() -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1", stop="57000")
+    stage.settle()
+    stage.command("pause", account="half")
+    stage.main.buy("0.1")
+    stage.settle()
+    [before] = desk(stage)["half"]["positions"]
+    stage.run(60_000)
+    stage.restart()
+    stage.settle()
+    [after] = desk(stage)["half"]["positions"]
+    assert before["hold_since"] is not None
+    assert (after["hold"], after["hold_since"]) == (before["hold"], before["hold_since"])

@@ -214,13 +214,17 @@ def instrument(row: Row) -> Instrument:
 
 
 def identity(key: Row, account: Row) -> Identity:
-    """user/query-api and account/info together. A key without IP binding expires in `deadlineDay` days."""
+    """user/query-api and account/info together.
+
+    `deadlineDay`, the days until a key expires, is below zero for one that does not: it is bound to an IP address, and
+    the account's password was not changed since.
+    """
     permissions = _part(key, "permissions")
     ips = key.get("ips")
     ip_bound = isinstance(ips, list) and bool(ips) and "*" not in ips
     read_only = integer(key, "readOnly") != 0
     contract = permissions.get("ContractTrade") or []
-    days = maybe_integer(key, "deadlineDay")
+    days = -1 if key.get("deadlineDay") is None else integer(key, "deadlineDay")
     return Identity(
         uid=integer(key, "userID"),
         read_only=read_only,
@@ -228,7 +232,7 @@ def identity(key: Row, account: Row) -> Identity:
         can_withdraw="Withdraw" in (permissions.get("Wallet") or []),
         ip_bound=ip_bound,
         unified=integer(account, "unifiedMarginStatus") in _UNIFIED,
-        expires_in_days=None if ip_bound or days < 0 else days,
+        expires_in_days=None if days < 0 else days,
         margin_mode=_MARGIN_MODES.get(maybe_text(account, "marginMode")),
     )
 

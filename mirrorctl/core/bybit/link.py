@@ -52,7 +52,11 @@ class ExchangeClock:
 
 @dataclass(slots=True)
 class AccountLink:
-    """Bound to one account for good (rule 4). Neither its text nor an error shows a secret (rule 16)."""
+    """Bound to one account for good (rule 4). Neither its text nor an error shows a secret (rule 16).
+
+    `socket_trouble`: None while orders go over HTTP anyway, empty while they go over the trade socket, and otherwise
+    why they do not.
+    """
 
     account: str
     api_key: str = field(repr=False)
@@ -60,6 +64,7 @@ class AccountLink:
     endpoints: Endpoints
     traffic: Traffic
     clock: ExchangeClock = field(default_factory=ExchangeClock)
+    socket_trouble: str | None = None
 
     def redact(self, text: str) -> str:
         """What the exchange said, without this account's keys: it answers a wrong signature (10004) with the text that

@@ -1,59 +1,25 @@
-"""One private WebSocket connection on pybit's class, made event-driven. Import it late: pybit costs 140 ms.
-
-pybit signs and dispatches; everything of it that waits in a loop, reconnects by itself or raises into the library is
-replaced. A connection lives once: it opens, authenticates, subscribes, is live, and ends with one reason. The
-supervisor in `streams` decides what follows.
-"""
+"""One private WebSocket connection on pybit's class, made event-driven. Import it late: pybit costs 140 ms."""
 
 from __future__ import annotations
 
 import json
-import socket
-import ssl
-import threading
-import time
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
 
-import websocket
-from pybit._websocket_stream import generate_signature
 from pybit.unified_trading import WebSocket
 
-from mirrorctl.core.bybit.environments import is_loopback
+from mirrorctl.core.bybit.connection import Connection, Phase
 from mirrorctl.core.bybit.frames import TOPICS
 from mirrorctl.core.bybit.link import AccountLink
-from mirrorctl.core.bybit.quiet import silence
 
-_AUTH_VALID_MS = 10_000
 _REQUEST = "mirrorctl"
-_ANSWER_LIMIT = 120
-
-# As for HTTP, the environment of the process must not decide where signed messages go. The library heeds its list of
-# hosts without a proxy only beside a proxy's address, so there is one that is never used.
-NO_PROXY: dict[str, Any] = {
-    "http_proxy_host": "unused.invalid",
-    "http_proxy_port": 1,
-    "proxy_type": "http",
-    "http_no_proxy": ["*"],
-}
 
 
-class Phase(Enum):
-    """How far a connection got; the value completes "no answer while …"."""
+class PrivateSocket(Connection, WebSocket):  # type: ignore[misc]  # pybit ships no types
+    """A `pybit.unified_trading.WebSocket` of one account.
 
-    CONNECTING = "connecting"
-    AUTHENTICATING = "authenticating"
-    SUBSCRIBING = "subscribing"
-    LIVE = "live"
-
-
-class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
-    """A `pybit.unified_trading.WebSocket` of one account. The callbacks run on its own thread and must not block.
-
-    `on_ready()` once the subscription is acknowledged, `on_frame(message)` for each message after that, and
-    `on_end(reason, refused)` exactly once; `refused` when the exchange did not accept the key.
+    `on_ready()` once the subscription is acknowledged, and `on_frame(message)` for each message after that; `on_end`
+    as for every Connection.
     """
 
     def __init__(
@@ -64,91 +30,11 @@ class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
         on_frame: Callable[[dict[str, Any]], None],
         on_end: Callable[[str, bool], None],
     ) -> None:
-        self._link = link
         self._on_ready = on_ready
         self._on_frame = on_frame
-        self._on_end = on_end
-        self._end_lock = threading.Lock()
-        self._ended = False
-        self._shut = False
-        self.phase = Phase.CONNECTING
-        self.phase_since = self.last_frame = time.monotonic()
-        silence()
-        super().__init__(
-            "private",
-            testnet=False,
-            api_key=link.api_key,
-            api_secret=link.api_secret,
-            restart_on_error=False,
-            trace_logging=False,
-        )
-
-    def ping(self) -> bool:
-        """Ask for a sign of life (websocket/wss-authentication). False when it could not be sent."""
-        try:
-            self.ws.send(self.custom_ping_message)
-        except (OSError, websocket.WebSocketException):
-            return False
-        return True
-
-    def shut(self) -> None:
-        """End the connection at once, from any thread, without waiting for the other side."""
-        self._shut = True
-        self.ws.keep_running = False
-        connection = self.ws.sock
-        raw = connection.sock if connection is not None else None
-        if raw is not None:
-            try:
-                raw.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
+        super().__init__("private", **self._born(link, link.endpoints.private_ws, on_end))
 
     # --- pybit's hooks ---
-
-    def _connect(self, url: str) -> None:  # noqa: ARG002 - pybit's template; the address is the link's
-        self.endpoint = self._link.endpoints.private_ws
-        self.ws = websocket.WebSocketApp(
-            self.endpoint,
-            on_open=lambda *_: self._on_open(),
-            on_message=lambda _, message: self._on_message(message),
-            on_error=lambda _, error: self._on_error(error),
-            on_close=lambda *_: self._finish("closed by the exchange"),
-        )
-        self.wst = threading.Thread(target=self._serve, name=f"stream-{self._link.account}", daemon=True)
-        self.wst.start()
-
-    def _serve(self) -> None:
-        """The connection's thread. UTF-8 is left to the JSON decoder: the library checks it byte by byte in Python."""
-        try:
-            self.ws.run_forever(ping_interval=0, skip_utf8_validation=True, **NO_PROXY)
-        except Exception as error:  # noqa: BLE001 - thread boundary
-            self._finish(f"failed: {type(error).__name__}")
-        finally:
-            self._finish("connection ended")
-
-    def _on_open(self) -> None:
-        if self._shut:
-            self.shut()
-            return
-        if not _leads_to(self.endpoint, self.ws.sock):  # the library follows redirects, to plain addresses too
-            self._finish("redirected to another address")
-            self.shut()
-            return
-        self._enter(Phase.AUTHENTICATING)
-        self._auth()
-
-    def _auth(self) -> None:
-        expires = self._link.clock.now_ms() + _AUTH_VALID_MS
-        signature = generate_signature(False, self.api_secret, f"GET/realtime{expires}")
-        self.ws.send(json.dumps({"op": "auth", "args": [self.api_key, expires, signature]}))
-
-    def _on_message(self, message: bytes | str) -> None:
-        self.last_frame = time.monotonic()
-        try:
-            super()._on_message(message)
-        except Exception as error:  # noqa: BLE001 - thread boundary; what is raised here would kill the socket unseen
-            self._finish(f"a message could not be read: {type(error).__name__}")
-            self.shut()
 
     def _process_auth_message(self, message: dict[str, Any]) -> None:
         if message.get("success") is not True:
@@ -174,51 +60,3 @@ class PrivateSocket(WebSocket):  # type: ignore[misc]  # pybit ships no types
         callback = self.callback_directory.get(message.get("topic"))
         if callback is not None and self.phase is Phase.LIVE:
             callback(message)
-
-    def _on_error(self, error: Exception) -> None:
-        self._finish(failure_text(error))
-
-    # --- parts ---
-
-    def _enter(self, phase: Phase) -> None:
-        self.phase_since = time.monotonic()
-        self.phase = phase
-
-    def _said(self, message: dict[str, Any]) -> str:
-        said = str(message.get("ret_msg") or message.get("retMsg") or "no reason given")
-        return self._link.redact(said)[:_ANSWER_LIMIT]
-
-    def _finish(self, reason: str, *, refused: bool = False) -> None:
-        with self._end_lock:
-            if self._ended:
-                return
-            self._ended = True
-        self._on_end(reason, refused)
-
-
-def _leads_to(address: str, connection: websocket.WebSocket | None) -> bool:
-    """Whether a connection is the one that `address` asks for: TLS to that host, or plain to a port of this machine."""
-    raw = connection.sock if connection is not None else None
-    if raw is None:
-        return False
-    parts = urlsplit(address)
-    if parts.scheme == "wss":
-        return isinstance(raw, ssl.SSLSocket) and raw.server_hostname == parts.hostname
-    host, port = raw.getpeername()[:2]
-    return is_loopback(host) and port == (parts.port or 80)
-
-
-def failure_text(error: Exception) -> str:
-    """A reason without addresses or headers, which the library's texts carry."""
-    if isinstance(error, websocket.WebSocketBadStatusException):
-        return f"the exchange answered HTTP {error.status_code}"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(error, ConnectionResetError):
-        return "connection reset"
-    if isinstance(error, websocket.WebSocketAddressException):
-        return "the host name is unknown"
-    if isinstance(error, websocket.WebSocketConnectionClosedException):
-        code = getattr(error, "status_code", None)
-        return f"closed by the exchange ({code})" if isinstance(code, int) else "closed by the exchange"
-    return f"connection failed: {type(error).__name__}"

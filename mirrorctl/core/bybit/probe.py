@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import websocket
 
+from mirrorctl.core.bybit.connection import NO_PROXY, failure_text
 from mirrorctl.core.bybit.link import AccountLink
-from mirrorctl.core.bybit.private_socket import NO_PROXY, PrivateSocket, failure_text
+from mirrorctl.core.bybit.private_socket import PrivateSocket
 
 
 @dataclass(frozen=True, slots=True)

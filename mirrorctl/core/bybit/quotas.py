@@ -81,6 +81,13 @@ def quota_of(headers: Mapping[str, str]) -> Quota | None:
     return Quota(*map(told.get, _HEADERS)) if told else None
 
 
+def reset_s(quota: Quota | None, exchange_ms: int) -> float:
+    """Seconds until an exceeded limit (10006) resets, by the exchange's clock; a second where nothing tells it."""
+    if quota is None or quota.reset_ms is None:
+        return _EMPTY_UNTOLD_S
+    return min(max((quota.reset_ms - exchange_ms) / 1000, 0.05), _LONGEST_EMPTY_S)
+
+
 class Bucket:
     """The calls that one account has left in one group. Seconds of one monotonic clock."""
 

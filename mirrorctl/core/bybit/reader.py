@@ -40,7 +40,7 @@ from mirrorctl.core.engine.ports import (
 )
 
 _log = logging.getLogger(__name__)
-_SLOW = Relist | ReadTransfers | ReadClosed | ReadFigures  # several pages: nothing that decides waits behind them
+_SLOW = Relist | ReadTransfers | ReadClosed | ReadFigures  # several pages: no short read waits behind them
 _NO_FEE_RATE_S = 60.0  # demo has no fee-rate at all (demo): asking again is for an account that gets one
 
 
@@ -143,7 +143,8 @@ class _Lane:
             self._changed.wait_for(lambda: self._closing or self._waiting)
             if self._closing:
                 return None
-            query = next(iter(self._waiting))
+            relists = (query for query in self._waiting if isinstance(query, Relist))
+            query = next(relists, None) or next(iter(self._waiting))  # decisions wait for a relist, words for the rest
             return query, self._waiting.pop(query)
 
     def _report(self, query: Query, times: int, answer: Answer, began_ms: int) -> None:

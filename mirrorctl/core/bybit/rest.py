@@ -111,7 +111,7 @@ class BybitRest:
 
     def health(self) -> Health:
         """How the account can be reached (ports.Reachability); from any thread, at once."""
-        return self.link.traffic.health()
+        return replace(self.link.traffic.health(), socket_trouble=self.link.socket_trouble)
 
     def trouble(self) -> str:
         """Why the account cannot be reached now; empty when it can (ports.Reachability)."""
@@ -261,7 +261,7 @@ class BybitRest:
         except ValueError as error:
             return RejectedOutcome(0, f"not sent: {error}")
         try:
-            result = self._caller.send(call, _urgency(action))
+            result = self._caller.send(call, urgency_of(action))
         except CallFailed as error:
             return outcome_of(error.failure, action)
         return Accepted(str(result.get("orderId") or ""))
@@ -293,7 +293,7 @@ class BybitRest:
         yield {"startTime": start_ms, "endTime": end_ms} if closed else {"startTime": start_ms}
 
 
-def _urgency(action: Action) -> Urgency:
+def urgency_of(action: Action) -> Urgency:
     """Stops, reductions and cancels go first everywhere (rule 5)."""
     return Urgency.PROTECTIVE if action.priority <= Priority.CANCEL else Urgency.ORDINARY
 

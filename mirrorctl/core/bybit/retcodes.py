@@ -120,6 +120,7 @@ TABLE: dict[int, RetCode] = {
     30208: RetCode(_J, "the price is above the highest allowed", _PRICE),
     30209: RetCode(_J, "the price is below the lowest allowed", _PRICE),
     30228: RetCode(_J, "the contract is being delisted: only reducing is allowed", _CLOSED),
+    10404: RetCode(_J, "the exchange knows no such operation or category", "check [endpoints]"),
     110003: RetCode(_J, "the price is outside the allowed range", _PRICE),
     110004: RetCode(_J, "the wallet balance is too small", _MARGIN),
     110006: RetCode(_J, "the assets do not cover the position's margin", _MARGIN),

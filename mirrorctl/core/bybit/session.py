@@ -17,10 +17,9 @@ from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutio
 from mirrorctl.core.bybit.failures import CallFailed, Failure, FailureKind
 from mirrorctl.core.bybit.link import AccountLink
 from mirrorctl.core.bybit.quiet import silence
-from mirrorctl.core.bybit.quotas import Quota, quota_of
+from mirrorctl.core.bybit.quotas import Quota, quota_of, reset_s
 
 _NO_CODE = frozenset((-987654321,))  # an empty set would bring pybit's own retry codes back
-_LONGEST_RESET_S = 5.0
 _BEFORE_SENDING = (NewConnectionError, NameResolutionError, ConnectTimeoutError)
 
 
@@ -104,12 +103,7 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
 
     def _reset_s(self, code: int) -> float | None:
         """Seconds until the rate limit of the endpoint resets; None when the answer does not say."""
-        if code != 10006:
-            return None
-        if self.quota is None or self.quota.reset_ms is None:
-            return 1.0
-        left_ms = self.quota.reset_ms - self._link.clock.now_ms()
-        return min(max(left_ms / 1000, 0.05), _LONGEST_RESET_S)
+        return reset_s(self.quota, self._link.clock.now_ms()) if code == 10006 else None
 
 
 _STATUSES = {

@@ -64,8 +64,11 @@ class Traffic:
         self._why = "it did not answer"
         self._lock = threading.Lock()
 
-    def admit(self, method: str, urgency: Urgency, *, writes: bool = False) -> Ticket | Held:
-        """Whether the call may be made now. Only what `writes` protectively is let past an open breaker."""
+    def admit(self, method: str, urgency: Urgency, *, writes: bool = False, by_socket: bool = False) -> Ticket | Held:
+        """Whether the call may be made now. Only what `writes` protectively is let past an open breaker.
+
+        `by_socket`: an order over WebSocket; the address counts it apart, the account together with the others.
+        """
         now = self._monotonic()
         silent_s = self.address.silent_s(now)
         if silent_s:
@@ -74,7 +77,7 @@ class Traffic:
             passage = self._breaker.admit(now, protective=writes and urgency is Urgency.PROTECTIVE)
             if not isinstance(passage, Passage):
                 return Held(FailureKind.CUT_OFF, f"{self._why}; waiting before the next try", passage)
-            held, bucket = self._within_budget(method, urgency, now)
+            held, bucket = self._within_budget(method, urgency, now, by_socket)
             if held is not None:
                 self._breaker.withdraw(passage)
                 return held
@@ -135,7 +138,9 @@ class Traffic:
         shared = Budget("address", address.per_window, WINDOW_S, left, wait_s)
         return Health(state, next_try_s, rows, shared, address.silent_s(now))
 
-    def _within_budget(self, method: str, urgency: Urgency, now: float) -> tuple[Held | None, Bucket | None]:
+    def _within_budget(
+        self, method: str, urgency: Urgency, now: float, by_socket: bool
+    ) -> tuple[Held | None, Bucket | None]:
         group = GROUPS.get(method)
         bucket = None
         if group is not None:
@@ -146,7 +151,7 @@ class Traffic:
             if wait_s:
                 said = f"{group.name}, {bucket.limit} a second for the account"
                 return Held(FailureKind.LIMITED, said, wait_s), None
-        wait_s = self.address.take(now, urgency)
+        wait_s = self.address.take_written(now, urgency) if by_socket else self.address.take(now, urgency)
         if wait_s:
             said = f"all accounts together, {self.address.per_window} requests in {WINDOW_S:g} s"
             return Held(FailureKind.LIMITED, said, wait_s), None

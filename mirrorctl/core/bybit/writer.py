@@ -1,4 +1,7 @@
-"""The writer port over HTTP: one thread an account, so a slow or dead account delays no other (rule 10)."""
+"""The writer port: over the trade socket at once, where there is one, and over HTTP on a thread of each account.
+
+So a slow or dead account delays no other (rule 10).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import time
 from bisect import insort
 from dataclasses import dataclass, field
 
+from mirrorctl.core.bybit.order_entry import OrderEntry
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.actions import Action, DoubtfulOutcome, NotSent, Outcome
 from mirrorctl.core.engine.ports import Deliver, SendDone
@@ -46,11 +50,15 @@ class AccountWriter:
     Exactly one SendDone follows each `send`, whatever happens. What a rate limit holds back waits in the queue for a
     moment, with everything of its kind behind it, and other kinds pass. While the account does not answer its queue is
     answered with NotSent at once; protective writes are let through every two seconds (A29).
+
+    What `entry` takes is written by whoever calls `send`, unless something that goes before it still waits or is under
+    way over HTTP.
     """
 
-    def __init__(self, rest: BybitRest, deliver: Deliver) -> None:
-        """Takes a sibling of `rest` for its own thread, which starts here."""
+    def __init__(self, rest: BybitRest, deliver: Deliver, entry: OrderEntry | None = None) -> None:
+        """Takes a sibling of `rest` for its own thread, which starts here, as does `entry`."""
         self.account = rest.account
+        self._entry = entry
         self._rest = rest.sibling()
         self._deliver = deliver
         self._clock = rest.link.clock
@@ -58,9 +66,12 @@ class AccountWriter:
         self._jobs: list[_Job] = []
         self._full_until: dict[tuple[str, int], float] = {}
         self._order = itertools.count()
+        self._busy: int | None = None  # the priority of the call under way
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"writer-{self.account}", daemon=True)
         self._thread.start()
+        if entry is not None:
+            entry.start()
 
     def send(self, intent_id: int, action: Action) -> None:
         """Queue a journaled action; never blocks. ValueError when it is another account's (rule 4)."""
@@ -69,6 +80,8 @@ class AccountWriter:
         with self._changed:
             if not self._closing:
                 job = _Job(int(action.priority), next(self._order), intent_id, action, time.monotonic())
+                if self._is_next(job) and self._taken(job):
+                    return
                 insort(self._jobs, job)
                 self._changed.notify()
                 return
@@ -80,11 +93,23 @@ class AccountWriter:
             self._closing = True
             self._changed.notify()
         self._thread.join(timeout_s)
+        entry_ended = self._entry is None or self._entry.stop(timeout_s)
         self._rest.close()
-        return not self._thread.is_alive()
+        return entry_ended and not self._thread.is_alive()
+
+    def _is_next(self, job: _Job) -> bool:
+        """Whether nothing that was sent before it, and is as urgent, waits or is under way."""
+        if self._busy is not None and self._busy <= job.priority:
+            return False
+        return not self._jobs or self._jobs[0].priority > job.priority
+
+    def _taken(self, job: _Job) -> bool:
+        return self._entry is not None and self._entry.take(job.intent_id, job.action)
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
+            if self._taken(job):
+                continue
             began_ms = self._clock.local_ms()
             outcome = self._carry_out(job.action)
             if not self._keep(job, outcome):
@@ -95,11 +120,13 @@ class AccountWriter:
     def _next(self) -> _Job | None:
         """The first job whose kind has room, or may have by now; waits for one. None when the writer closes."""
         with self._changed:
+            self._busy = None
             while not self._closing:
                 now = time.monotonic()
                 self._full_until = {kind: until for kind, until in self._full_until.items() if until > now}
                 for index, job in enumerate(self._jobs):
                     if job.kind not in self._full_until:
+                        self._busy = job.priority
                         return self._jobs.pop(index)
                 ends = min(self._full_until.values(), default=None)
                 self._changed.wait(None if ends is None or not self._jobs else ends - now)

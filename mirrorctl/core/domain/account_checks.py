@@ -112,7 +112,7 @@ def check_mode(account: str, declared: PositionMode | None, modes: Collection[Po
         return Check("position-mode", State.WARNING, account, text, hint)
     asked = "auto" if declared is None else declared.value
     told = f"symbols are in {seen}" if seen else "no symbol was read"
-    state = State.OK if seen or declared is None else State.NOTE
+    state = State.OK if seen else State.NOTE
     return Check("position-mode", state, account, f"{asked} in the profile; {told}")
 
 
@@ -194,7 +194,10 @@ def _rights(account: str, identity: Identity) -> Iterator[Check]:
         yield Check("ip", State.WARNING, account, "its key is bound to no IP address", hint)
     days = identity.expires_in_days
     if days is None:
-        yield Check("expiry", State.OK, account, "its key does not expire")
+        state, text = State.OK, "its key does not expire"
+        if not identity.ip_bound:
+            state, text = State.NOTE, "the exchange does not say when its key expires; one bound to no address does"
+        yield Check("expiry", state, account, text)
         return
     soon = State.ERROR if days < _LAST_DAYS else State.WARNING if days < _EXPIRES_SOON else State.OK
     hint = "" if soon is State.OK else "renew it, or bind it to an address"

@@ -212,8 +212,11 @@ def _amend(holding: Holding, plan: SymbolPlan, rung: Rested, target: RungOrder, 
 
 
 def _reason(target: RungOrder) -> str:
+    """A rung of the trader's own, which has no number that stays, is told apart by its price."""
     note = f", {target.note}" if target.note else ""
-    return f"target {target.leg + 1}: {plain(target.open_qty)} at {plain(target.price)}{note}"
+    numbered = not target.order_id or target.key != order_key(target.order_id)
+    name = f"target {target.leg + 1}" if numbered else "main's target"
+    return f"{name}: {plain(target.open_qty)} at {plain(target.price)}{note}"
 
 
 def _place(holding: Holding, plan: SymbolPlan, target: RungOrder, attempts: Sequence[OurOrder]) -> bool:

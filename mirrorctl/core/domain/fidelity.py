@@ -260,7 +260,7 @@ def _track(
     sums.add(Part.FEE, how.ratio * fees - paid)
     ideal = (sign * cycle.side.sign * how.ratio * (cycle.pnl + fees) - how.ratio * fees).quantize(_PLACES)
     pnl = sum((copy.pnl for copy in copies), ZERO)
-    parts = {part: amount.quantize(_PLACES) for part, amount in sums.parts.items()}
+    parts = {part: amount.quantize(_PLACES) + ZERO for part, amount in sums.parts.items()}  # a zero has no sign
     parts[Part.REST] += pnl - ideal - sum(parts.values(), ZERO)
     return Tracking(
         symbol=cycle.symbol,

@@ -12,11 +12,12 @@ from decimal import Decimal
 
 from mirrorctl.core.domain.account import Order, Position
 from mirrorctl.core.domain.instruments import ZERO
-from mirrorctl.core.domain.values import PositionSide, StopKind
+from mirrorctl.core.domain.values import PositionSide, StopKind, TimeInForce
 
 Leaves = Callable[[Order], Decimal]
 
 _HUNDRED = Decimal(100)
+_PASSING = frozenset((TimeInForce.IOC, TimeInForce.FOK))  # what does not fill at once never will
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ def stops_of(row: Position, orders: Iterable[Order], leaves: Leaves) -> tuple[Le
 
 
 def targets_of(row: Position, orders: Iterable[Order], leaves: Leaves) -> tuple[Level, ...]:
-    """The position's own take-profit, which closes all of it, then limits and Partial ones, nearest first."""
+    """The position's own take-profit, which closes all of it, then limits and Partial ones, nearest first.
+
+    A conditional order by hand is none: whether it takes profit or stops a loss is not told by its kind.
+    """
     if row.side is None:
         return ()
     sign = row.side.sign
@@ -62,7 +66,8 @@ def targets_of(row: Position, orders: Iterable[Order], leaves: Leaves) -> tuple[
     for order in _exits(row, orders, leaves):
         partial = order.stop_kind is StopKind.PARTIAL_TAKE_PROFIT
         price = order.trigger_price if partial else order.price
-        if price is not None and (partial or (order.reduce_only and not order.stop_kind.position_bound)):
+        rests = order.reduce_only and order.stop_kind is StopKind.NONE and order.time_in_force not in _PASSING
+        if price is not None and (partial or rests):
             rungs.append(Level(price, leaves(order)))
     own = [Level(row.take_profit)] if row.take_profit else []
     return (*own, *sorted(rungs, key=lambda level: level.price * sign))

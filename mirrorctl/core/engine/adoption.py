@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.cycle import entry_orders
 from mirrorctl.core.domain.errors import Unavailable, UsageError
 from mirrorctl.core.domain.instruments import plain
@@ -16,8 +15,8 @@ from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.handover import read_trade
-from mirrorctl.core.engine.monitors import Monitor, monitors
-from mirrorctl.core.engine.status import counts
+from mirrorctl.core.engine.monitors import Monitor, entry_json, monitors
+from mirrorctl.core.engine.status import building_counts, counts
 from mirrorctl.core.engine.tasks import Steps, Wait
 from mirrorctl.core.engine.trade_reads import READ_MS, instrument_of, known_main
 from mirrorctl.core.engine.trade_state import holding
@@ -29,6 +28,7 @@ def list_monitors(engine: Engine, symbol: str | None) -> dict[str, Any]:
     return {
         "monitors": [monitor_json(monitor) for monitor in monitors(engine) if symbol in (None, monitor.symbol)],
         "counts": counts(engine),
+        "building": building_counts(engine),
         "unread": unread + sorted(engine.absent),
     }
 
@@ -51,7 +51,7 @@ def add_monitor(engine: Engine, symbol: str, side: PositionSide | None) -> Steps
         raise Unavailable(f"main's {symbol} position cannot be told for sure at the moment", "try again")
     engine.trades.save(found.trade)
     engine.mark(engine.main, symbol)
-    entries = [_entry_json(order) for order in entry_orders(view, symbol, held)]
+    entries = [entry_json(order) for order in entry_orders(view, symbol, held)]
     return {
         "added": True,
         **trade_json(found.trade),
@@ -115,7 +115,7 @@ def monitor_json(monitor: Monitor) -> dict[str, Any]:
             }
             for rung in monitor.rungs
         ],
-        "entries": [_entry_json(order) for order in monitor.entries],
+        "entries": [entry_json(order) for order in monitor.entries],
         "managed": monitor.managed,
         "covered": monitor.covered,
     }
@@ -142,19 +142,9 @@ def _standing(engine: Engine, trade: Trade) -> Iterator[str]:
     for rung in ladder_on_book(view, *trade.key).rungs:
         yield f"target of {plain(rung.weight)} at {plain(rung.price)}"
     for order in entry_orders(view, *trade.key):
-        row = _entry_json(order)
+        row = entry_json(order)
         yield f"entry of {row['qty']} at {row['price'] or 'market'}"
 
 
 def _percent(value: Decimal | None) -> str | None:
     return None if value is None else plain(round(value, 2))
-
-
-def _entry_json(order: Order) -> dict[str, Any]:
-    price = order.price if order.price is not None else order.trigger_price
-    return {
-        "order_id": order.order_id,
-        "price": None if price is None else plain(price),
-        "qty": plain(order.leaves_qty),
-        "stop": None if order.stop_loss is None else plain(order.stop_loss),
-    }

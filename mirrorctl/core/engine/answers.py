@@ -24,6 +24,7 @@ from mirrorctl.core.domain.actions import (
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.parks import REFUSED, told
 from mirrorctl.core.domain.refusals import NOTHING_TO_REDUCE, heals
+from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.loops import note_accepted
 from mirrorctl.core.engine.ports import FindOrder, ReadPosition, SendDone
@@ -68,7 +69,7 @@ def _refused(state: EngineState, account: Account, action: Action, outcome: Reje
             log.warning("%s %s: %s", account.name, action.symbol, text)
         else:
             severity = Severity.WARNING if action.priority is Priority.ENTRY else Severity.CRITICAL
-            about = f"{_decision(action)}:{outcome.code}"
+            about = f"{_decision(state, account, action)}:{outcome.code}"
             state.outbox.tell(now, severity, "refused", account.name, action.symbol, text, about)
     account.ask(ReadPosition(action.symbol), now)
     if isinstance(action, AmendOrder | CancelOrder):
@@ -96,10 +97,25 @@ def _is_hopeless(state: EngineState, action: Action, outcome: RejectedOutcome) -
     return link is not None and link.role in (Role.TWIN, Role.CORRECTION)
 
 
-def _decision(action: Action) -> str:
-    """What all attempts at one decision share, so that a refusal is told once and not for every attempt."""
+def _decision(state: EngineState, account: Account, action: Action) -> str:
+    """What all attempts at one decision share, so that a refusal is told once and not for every attempt.
+
+    The same of another order, or of a later position, is another decision.
+    """
     link = parse(action.link_id) if isinstance(action, PlaceOrder) else None
-    return str(link.intent) if link is not None else f"{type(action).__name__}:{action.reason}"
+    if link is not None:
+        return str(link.intent)
+    of = action.order_id if isinstance(action, AmendOrder | CancelOrder) else _cycles(state, account, action.symbol)
+    return f"{type(action).__name__}:{of}:{action.reason}"
+
+
+def _cycles(state: EngineState, account: Account, symbol: str) -> str:
+    """The tags of what stands there: of our copies, or of main's trades."""
+    places = [(symbol, side) for side in PositionSide]
+    if account.is_main:
+        return "+".join(trade.tag for place in places if (trade := state.trades.get(*place)) is not None)
+    copies = (state.keeper.copies.get((account.name, *place)) for place in places)
+    return "+".join(copy.tag for copy in copies if copy is not None)
 
 
 def _is_race(action: Action, outcome: RejectedOutcome) -> bool:

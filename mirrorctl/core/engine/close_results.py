@@ -50,6 +50,7 @@ class CloseResults:
     def __init__(self, state: EngineState) -> None:
         self._state = state
         self._awaited: dict[tuple[str, str, str], Awaited] = {}
+        self._since: dict[tuple[str, str], int] = {}  # of the oldest that is awaited: one read serves a whole symbol
 
     def is_due(self, account: Account, closing: Closing, opened_ms: int) -> bool:
         """Whether the close may be told: its records are here, or are not waited for any longer. Asks for them."""
@@ -61,7 +62,9 @@ class CloseResults:
             awaited = self._awaited[_key(account, closing)] = Awaited(since_ms, now + _WAIT_MS)
         if self.known(account, closing, opened_ms) is not None or now >= awaited.until_ms:
             return True
-        account.ask(ReadClosed(awaited.since_ms, closing.execution.symbol), now, every_ms=_AGAIN_MS)
+        place = (account.name, closing.execution.symbol)
+        self._since[place] = min(awaited.since_ms, self._since.get(place, awaited.since_ms))
+        account.ask(ReadClosed(self._since[place], closing.execution.symbol), now, every_ms=_AGAIN_MS)
         return False
 
     def on_records(self, account: Account, query: ReadClosed, rows: Sequence[ClosedPnl]) -> None:
@@ -80,6 +83,9 @@ class CloseResults:
     def forget(self, account: Account, closing: Closing) -> None:
         """It is told."""
         self._awaited.pop(_key(account, closing), None)
+        place = (account.name, closing.execution.symbol)
+        if not any(key[:2] == place for key in self._awaited):
+            self._since.pop(place, None)
 
 
 def result_of(closing: Closing, opened_ms: int, awaited: Awaited) -> CloseResult | None:

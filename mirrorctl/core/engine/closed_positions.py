@@ -146,15 +146,26 @@ class ClosedPositions:
         reason = CloseReason.TARGET if close.dust else reason
         result = self.results.known(account, closing, row.opened_ms)
         text = closed_text(reason, closing, result, self._state.policy.settle_coin)
-        # By its order: of fills concluded together nobody knows the last, and a later read may order them otherwise.
-        about = closing.execution.order_id or closing.execution.exec_id
-        self._put(account, row, reason, text, close.time_ms, about)
+        self._put(account, row, reason, text, close.time_ms, self._about(row, closing.execution))
         self.results.forget(account, closing)
         for waiting in (self._late, self._pending):
             if close in waiting.get(account.name, ()):
                 waiting[account.name].remove(close)
 
     # --- inside ------------------------------------------------------------------------------------------------
+
+    def _about(self, row: OpenPosition, execution: Execution) -> str:
+        """What makes a close unique: its order, and for one that closed an earlier position too, when this one began.
+
+        By its order: of fills concluded together nobody knows the last, and a later read may order them otherwise.
+        """
+        about, store = execution.order_id or execution.exec_id, self._state.store
+        if not 0 < row.opened_ms <= execution.time_ms or not store.has_alert(
+            f"closed:{row.account}:{row.symbol}:{row.side}:{about}"
+        ):
+            return about
+        told = any((each.account, each.symbol, each.side) == row.key for each in store.closed_positions(row.opened_ms))
+        return about if told else f"{about}:{row.opened_ms}"
 
     def _has_news(self, account: Account, trail: tuple[str, str]) -> bool:
         return any(self._news.is_news(account, execution.time_ms) for execution in self._trails[trail])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mirrorctl.core.domain.day_summary import DayFigures
@@ -9,7 +10,7 @@ from mirrorctl.core.domain.statistics import percentile
 from mirrorctl.core.engine.accounts import DAY_MS
 from mirrorctl.core.engine.event_texts import DayLine, day_line
 from mirrorctl.core.engine.ports import ReadFigures
-from mirrorctl.core.engine.records import Severity
+from mirrorctl.core.engine.records import MeasuredCopy, Severity
 from mirrorctl.core.engine.state import EngineState
 
 _TOLD = "summary.day"
@@ -24,7 +25,7 @@ class DailySummary:
     def __init__(self, state: EngineState) -> None:
         self._state = state
         self._runs = False
-        self._asked_ms = 0
+        self._asked_ms = self._asked_day_ms = 0
         self._told_ms = int(state.store.fact(_TOLD) or 0)
 
     def begin(self) -> None:
@@ -36,12 +37,13 @@ class DailySummary:
     def tend(self, now_ms: int) -> None:
         """Read and tell what is due."""
         day_ms = self._state.day_start_ms() - DAY_MS
-        if not self._runs or self._told_ms >= day_ms:
+        if not self._runs or self._told_ms >= day_ms or self._state.store.error:  # it would be told in part
             return
         if self._state.exchange_now_ms() < day_ms + DAY_MS + _SETTLED_MS:
             return
         query = ReadFigures(day_ms, day_ms + DAY_MS)
-        self._asked_ms = self._asked_ms or now_ms
+        if self._asked_day_ms != day_ms:
+            self._asked_day_ms, self._asked_ms = day_ms, now_ms
         accounts = self._state.accounts.values()
         missing = [account for account in accounts if self._figures(account.name, query) is None]
         for account in missing:
@@ -51,7 +53,9 @@ class DailySummary:
             self._tell(query, now_ms)
 
     def _tell(self, query: ReadFigures, now_ms: int) -> None:
-        lines = [self._line(name, query) for name in (*self._state.accounts, *self._state.absent)]
+        rows = self._state.store.measured_since(query.start_ms)
+        copies = [copy for copy in rows if copy.mirror_exec_ms < query.end_ms]
+        lines = [self._line(name, query, copies) for name in (*self._state.accounts, *self._state.absent)]
         coin = self._state.policy.settle_coin
         day = datetime.fromtimestamp(query.start_ms / 1000, UTC).strftime("%Y-%m-%d")
         text = "; ".join([f"{day} (UTC)", *(day_line(line, coin) for line in lines)])
@@ -59,18 +63,13 @@ class DailySummary:
             self._state.outbox.tell(now_ms, Severity.INFO, "daily-summary", "", "", text, day)
             self._keep(query.start_ms)
         self._state.figures.clear()
-        self._asked_ms = 0
 
-    def _line(self, name: str, query: ReadFigures) -> DayLine:
+    def _line(self, name: str, query: ReadFigures, copies: Sequence[MeasuredCopy]) -> DayLine:
         account = self._state.accounts.get(name)
         wallet = account.view.wallet if account is not None and self._state.is_known(account) else None
         offset = (account.clock_offset_ms or 0) if account is not None else 0
         store = self._state.store
-        latency = [
-            copy.mirror_exec_ms - copy.main_exec_ms
-            for copy in store.measured_copies()
-            if copy.account == name and query.start_ms <= copy.mirror_exec_ms < query.end_ms
-        ]
+        latency = [copy.total_ms for copy in copies if copy.account == name]
         naked = [
             spell.ms
             for spell in store.naked_times(query.start_ms - offset)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from mirrorctl.core.domain.instruments import plain
-from mirrorctl.core.domain.scene import Standing
-from mirrorctl.core.engine.reconcile import MirrorPass, is_off
+from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.scene import Standing, SymbolPlan
+from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Severity
 from mirrorctl.core.engine.state import EngineState
 
@@ -50,17 +50,25 @@ class DriftWatch:
                 self._begin(key, since_ms, text, now_ms)
         for key in [key for key in self._told if key[0] == name and key not in drifting]:
             plan = mirror.plans.get(key[1])
-            if plan is None or not plan.blocked:
+            if plan is None or not (plan.blocked or self._differs(plan, key[2])):
                 self._end(key, now_ms)
 
     def _drifting(self, mirror: MirrorPass) -> Iterator[tuple[Standing, int]]:
         """Sides that are off their target, and since when."""
         for plan in mirror.plans.values():
-            instrument = self._state.instruments.get(plan.symbol)
-            for standing in plan.standings if instrument is not None else ():
+            for standing in plan.standings:
                 since = plan.since.get(f"drift {standing.side}")
-                if since is not None and instrument is not None and is_off(plan, standing.side, instrument):
+                if since is not None:
                     yield standing, since
+
+    def _differs(self, plan: SymbolPlan, side: str) -> bool:
+        """Whether a side is no drift any more and in step neither: it was parked meanwhile, or its growth is held."""
+        instrument = self._state.instruments.get(plan.symbol)
+        step = ZERO if instrument is None else max(instrument.qty_step, instrument.min_qty)
+        return any(
+            row.side.value == side and row.have != row.want and abs(row.have - row.want) - row.tolerated >= step
+            for row in plan.standings
+        )
 
     def _begin(self, key: Key, since_ms: int, text: str, now_ms: int) -> None:
         with self._state.store.batch():

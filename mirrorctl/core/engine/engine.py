@@ -179,8 +179,6 @@ class Engine(EngineState):
         self._ask_due_relists(now)
         ask_unsettled(self, now)
         self._intake.transfers.tend(now)
-        self._intake.events.tend()
-        self.summary.tend(now)
         for name, query in self.book.looks_due(now):
             if name in self.accounts:
                 self.accounts[name].ask(query, now)
@@ -202,6 +200,8 @@ class Engine(EngineState):
         if self._sends:
             self._late.look(now)
             self._drift.look(now)
+        self._intake.events.tend()  # telling comes last: nothing that is decided waits for it, whatever happens to it
+        self.summary.tend(now)
 
     def plan_main(self, symbols: set[str], now: int, *, keep: bool = True) -> list[TradePlan]:
         """Plans of the managed trades on main, with nothing sent; without `keep` nothing is remembered either."""
@@ -294,17 +294,24 @@ class Engine(EngineState):
     def measure_naked(
         self, account: Account, plan: SymbolPlan, now: int, sides: Iterable[PositionSide] = PositionSide
     ) -> None:
-        """Measure how long a position stands without the stop it shall have (A21)."""
-        if plan.blocked or plan.parked:
+        """Measure how long a position stands without the stop it shall have (A21).
+
+        What is parked is left as it is: a stop of a copy's that stands is seen all the same, a missing one is not ours.
+        """
+        if plan.blocked:
             return
         for side in sides:
             row = account.view.position(plan.symbol, side)
+            copy = self.keeper.copies.get((account.name, plan.symbol, side)) if plan.parked else None
+            seen = copy is not None and copy.opened and row is not None and row.stop_loss is not None
+            if plan.parked and not seen:
+                continue
             first = self.entry_fees.first_fill_ms(account.name, plan.symbol, side)
             self.naked.observe(
                 account.name,
                 plan.symbol,
                 side,
-                account.view.size(plan.symbol, side) if side in plan.guarded else ZERO,
+                account.view.size(plan.symbol, side) if seen or side in plan.guarded else ZERO,
                 row.stop_loss if row is not None else None,
                 None if first is None else first - (account.clock_offset_ms or 0),
                 now,

@@ -19,6 +19,8 @@ from mirrorctl.core.engine.ports import ReadClosed
 from mirrorctl.core.engine.state import EngineState
 from mirrorctl.core.engine.stop_moves import StopMoves
 
+_ORDER_WAIT_MS = 10_000
+
 
 class Events:
     """Takes what the intake took, decides nothing. All calls on the engine's thread."""
@@ -78,23 +80,14 @@ class Events:
             if account := self._state.accounts.get(name):
                 for close in self._closes.pending(account):
                     self._closes.tell(account, close)
+                self.look(account)
 
     def look(self, account: Account) -> None:
         """Tell what can be told now, ask for what is missing."""
         changed = self._changed.pop(account.name, set())
         for symbol in sorted(changed):
             self._closes.review(account, symbol)
-        for close in self._closes.pending(account):
-            if self._closes.is_due(account, close):
-                self._closes.tell(account, close)
-        for fill in self._fills.of(account):
-            readiness = self._fills.readiness(account, fill)
-            if readiness is Readiness.NOTHING:
-                self._fills.drop(account, fill)
-            elif readiness is Readiness.ENDED and not fill.late and self._fills.announce(account, fill):
-                self._fills.tell(account, fill)
-            elif readiness is Readiness.OPEN:
-                self._fills.announce_resting(account, fill)
+        self._tell_live(account)
         self._tell_late(account)
         self._fills.ask_rows(account)
         for symbol in sorted(changed | self._stops.awaits_time(account)):
@@ -117,6 +110,36 @@ class Events:
         ]
         return min(times, default=None)
 
+    def _tell_live(self, account: Account) -> None:
+        """In the order of time for each symbol, as far as what is missing comes soon (A69): a gap is read in any order.
+
+        What opened something waits for the close before it as long as that does; what only closed does not.
+        """
+        soon = self._state.now_ms() - _ORDER_WAIT_MS
+        held: set[str] = set()
+        closing: set[str] = set()
+        waiting: list[Fill | Close] = [*self._fills.of(account), *self._closes.pending(account)]
+        for item in sorted(waiting, key=_in_time):
+            if isinstance(item, Close):
+                if self._closes.is_due(account, item) and item.row.symbol not in held:
+                    self._closes.tell(account, item)
+                else:
+                    closing.add(item.row.symbol)
+                continue
+            symbol, readiness = item.symbol, self._fills.readiness(account, item)
+            if readiness is Readiness.NOTHING:
+                self._fills.drop(account, item)
+            elif item.late:  # see _tell_late
+                continue
+            elif readiness is Readiness.WAITS or symbol in held or (item.opened and symbol in closing):
+                held |= {symbol} if item.tell and item.seen_ms > soon else set()
+            elif readiness is Readiness.OPEN:
+                self._fills.announce_resting(account, item)
+            elif self._fills.announce(account, item):
+                self._fills.tell(account, item)
+            else:
+                held.add(symbol)
+
     def _tell_late(self, account: Account) -> None:
         """In the order of time: the oldest waits for nobody, every other one for those before it."""
         if not self._closes.is_walked(account):
@@ -125,20 +148,20 @@ class Events:
         fills = [fill for fill in self._fills.of(account) if fill.late and fill.tell]
         if not closes and not fills:
             return
-        waiting: list[Fill | Close] = sorted(
-            [*fills, *closes], key=lambda item: (item.time_ms, isinstance(item, Close))
-        )
+        due = {id(close) for close in closes if self._closes.is_due(account, close)}  # all are waited for at once
+        waiting: list[Fill | Close] = sorted([*fills, *closes], key=_in_time)
         for item in waiting:
             if isinstance(item, Close):
-                if not self._closes.is_due(account, item):
+                if id(item) not in due:
                     return
                 self._closes.tell(account, item)
                 continue
             readiness = self._fills.readiness(account, item)
             if readiness is Readiness.WAITS:
                 return
-            if readiness is Readiness.ENDED:
+            if readiness in (Readiness.ENDED, Readiness.OPEN):  # one that rests on may end days later
                 self._fills.announce(account, item)
+            if readiness is Readiness.ENDED:
                 self._fills.tell(account, item)
 
     def _is_ours(self, account: Account, execution: Execution) -> bool:
@@ -148,3 +171,8 @@ class Events:
         by_itself = execution.kind is not ExecutionKind.TRADE or execution.stop_kind.position_bound
         side = PositionSide.shrunk_by(execution.side)
         return by_itself and self._closes.is_ours(account, execution.symbol, side)
+
+
+def _in_time(item: Fill | Close) -> tuple[int, int]:
+    """The order of telling: at one moment the fill that closed, the close, and what opened after it (a flip)."""
+    return item.time_ms, 1 if isinstance(item, Close) else 2 if item.opened else 0

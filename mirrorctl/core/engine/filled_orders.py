@@ -171,6 +171,8 @@ class FilledOrders:
         """Tell that it opened a position, where it did. False while that is not clear yet; not for long."""
         if fill.announced or not fill.opened or fill.last is None:
             return True
+        if fill.late and self._state.outbox.has_told("fill", account.name, fill.symbol, fill.order_id):
+            return True  # what it opened was told before its fill was, or nobody is told of it any more
         side = PositionSide.grown_by(fill.last.side)
         opening = self._opened.opening(account, fill.symbol, side, fill.order_id, fill.first_ms)
         waits = not fill.late and self._state.now_ms() < fill.seen_ms + _OPENING_WAIT_MS

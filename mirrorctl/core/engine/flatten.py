@@ -1,6 +1,7 @@
 """`flatten` as a task: cancel our orders and close our positions on the chosen accounts, again and again.
 
-It ends when they are gone or the tries are over, and says what remains (A72).
+It ends when they are gone, or when several rounds in a row have brought nothing: an exchange that takes ten orders a
+second needs many rounds for a full account. Then it says what remains (A72).
 
 It works on each account by itself, whether or not main is known, and takes each mirror out of its cycles first, so the
 reconcile pass does not build up again what the trader tore down.
@@ -8,6 +9,7 @@ reconcile pass does not build up again what the trader tore down.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable
 
 from mirrorctl.core.domain.account import Position
@@ -21,7 +23,8 @@ from mirrorctl.core.engine.copies import opened_by_us
 from mirrorctl.core.engine.state import EngineState
 from mirrorctl.core.engine.tasks import Progress, Steps, Wait
 
-_TRIES = 5
+_TRIES = 5  # rounds in a row after which nothing less remains
+_AT_ONCE = 10  # of each kind: what a UID may send in a second (rate-limit/rate-limit)
 _ROUND_MS = 4_000
 _RELIST_MS = 8_000
 
@@ -36,12 +39,19 @@ def flatten(engine: EngineState, names: Iterable[str], progress: Progress, *, ev
                 engine.trades.drop(trade.key)
         else:
             engine.keeper.mark_out(account.name, "flatten")
-    for attempt in range(_TRIES):
+    tried: Counter[tuple[str, str, str]] = Counter()
+    fewest, attempt, idle, patience = 0, 0, 0, _TRIES
+    while idle < patience:
         actions = [action for account in chosen for action in plan_flatten(engine, account, attempt, everything)]
         if not actions:
             break
-        acted = {action.account for action in actions}
-        unread = unread - acted | (yield from _round(engine, actions, progress))
+        if not fewest:
+            patience += len(actions) // _AT_ONCE  # each is tried before what is refused ends it
+        idle = idle + 1 if fewest and len(actions) >= fewest else 0
+        fewest, attempt = min(fewest or len(actions), len(actions)), attempt + 1
+        sent = _next(actions, tried)
+        acted = {action.account for action in sent}
+        unread = unread - acted | (yield from _round(engine, sent, tried, progress))
     remains = {account.name: _remains(engine, account, everything) for account in chosen}
     return {
         "partial": bool(unread) or any(remains.values()),
@@ -102,8 +112,31 @@ def _close(engine: EngineState, account: Account, row: Position, attempt: int) -
     )
 
 
-def _round(engine: EngineState, actions: list[Action], progress: Progress) -> Generator[Wait, bool, set[str]]:
-    """Send one round, wait until the exchange answered, read every account again; names those that were not read."""
+def _next(actions: list[Action], tried: Counter[tuple[str, str, str]]) -> list[Action]:
+    """What the exchange takes at once of each kind on each account: what was tried least, and what closes, first."""
+    taken: Counter[tuple[str, type[Action]]] = Counter()
+    chosen = []
+    for action in sorted(actions, key=lambda each: (tried[_key(each)], each.priority)):
+        kind = (action.account, type(action))
+        taken[kind] += 1
+        if taken[kind] <= _AT_ONCE:
+            chosen.append(action)
+    return chosen
+
+
+def _key(action: Action) -> tuple[str, str, str]:
+    """What stays the same of an action from round to round."""
+    what = action.order_id if isinstance(action, CancelOrder) else str(getattr(action, "position_idx", ""))
+    return (action.account, action.symbol, what)
+
+
+def _round(
+    engine: EngineState, actions: list[Action], tried: Counter[tuple[str, str, str]], progress: Progress
+) -> Generator[Wait, bool, set[str]]:
+    """Send one round, wait until the exchange answered, read every account again; names those that were not read.
+
+    Each thing is told when it is tried first.
+    """
     now = engine.now_ms()
     opened = engine.book.open_all([Planned(action) for action in actions], now)
     intents = list(zip(opened, actions, strict=True))
@@ -111,7 +144,9 @@ def _round(engine: EngineState, actions: list[Action], progress: Progress) -> Ge
         engine.accounts[action.account].writer.send(intent.intent_id, action)
         qty = plain(action.qty) if isinstance(action, PlaceOrder) else None
         what = "close" if isinstance(action, PlaceOrder) else "cancel"
-        progress({"event": what, "account": action.account, "symbol": action.symbol, "qty": qty})
+        tried[_key(action)] += 1
+        if tried[_key(action)] == 1:
+            progress({"event": what, "account": action.account, "symbol": action.symbol, "qty": qty})
 
     def answered() -> bool:
         current = [engine.book.get(intent.intent_id) for intent, _ in intents]

@@ -142,6 +142,10 @@ class GuardedStore:
     def measured_copies(self) -> list[MeasuredCopy]:
         return self._store.measured_copies()
 
+    def measured_since(self, since_ms: int) -> list[MeasuredCopy]:
+        nothing: list[MeasuredCopy] = []
+        return self._known(lambda: self._store.measured_since(since_ms), nothing)
+
     def newest_measured(self, limit: int) -> list[MeasuredCopy]:
         return self._store.newest_measured(limit)
 
@@ -158,7 +162,8 @@ class GuardedStore:
         return sorted(found + waiting, key=lambda row: row.closed_ms)
 
     def naked_times(self, since_ms: int) -> list[NakedTime]:
-        return self._store.naked_times(since_ms)
+        nothing: list[NakedTime] = []
+        return self._known(lambda: self._store.naked_times(since_ms), nothing)
 
     # --- what is written ---------------------------------------------------------------------------------------
 

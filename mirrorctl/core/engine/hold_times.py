@@ -25,6 +25,11 @@ class HoldMeter:
         for row in store.hold_times(_EVER):
             self._open.setdefault((row.account, row.symbol), {})[row.side] = row
 
+    def since_ms(self, account: str, symbol: str, side: PositionSide, reason: str) -> int | None:
+        """Since when growth of a side is held for this reason, whatever its figures; None when no such hold lasts."""
+        spell = self._open.get((account, symbol), {}).get(side)
+        return spell.from_ms if spell is not None and _words(spell.reason) == _words(reason) else None
+
     def observe(self, plan: SymbolPlan, now_ms: int) -> None:
         """Look at a new plan. One that could not decide says nothing, so what lasted goes on."""
         place = (plan.account, plan.symbol)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,17 +19,23 @@ from mirrorctl.core.engine.records import Intent, MeasuredCopy, Store
 _BPS = Decimal(10_000)
 _KEPT = 1_000
 _NEWEST = 60
+_JITTER_MS = 25  # a measured offset of the clocks is no better
 
 Key = tuple[str, str, PositionSide]
 
 
 @dataclass(slots=True)
 class _Followed:
-    """An order that follows a fill of main, until its first execution and its answer are known. Local clock."""
+    """An order that follows main, until its first execution and its answer are known. Local clock.
 
-    fill: MainFill
+    `fill`: main's newest when the order was decided; None or one from before where a position row was faster.
+    `joined`: the mirror's one position follows both legs of main.
+    """
+
+    fill: MainFill | None
     side: PositionSide
     planned_ms: int
+    joined: bool = False
     sent_ms: int | None = None
     acked_ms: int | None = None
     answered: bool = False
@@ -50,19 +56,19 @@ class CopyMeter:
         self._followed: OrderedDict[str, _Followed] = OrderedDict()
         self._copied: dict[Key, MainFill] = {}
 
-    def on_planned(self, intents: Iterable[Intent], keeper: Keeper) -> None:
-        """Orders of a mirror were journaled: which of main's fills they follow is known now, and not later."""
+    def on_planned(
+        self, intents: Iterable[Intent], keeper: Keeper, joins_legs: Callable[[str], bool] = lambda _symbol: False
+    ) -> None:
+        """Orders of a mirror were journaled. `joins_legs`: whether one position of a symbol follows two of main."""
         for intent in intents:
             action = intent.action
             if not isinstance(action, PlaceOrder) or action.role not in (Role.CORRECTION, Role.REDUCTION):
                 continue
             grows = action.role is Role.CORRECTION
             side = PositionSide.grown_by(action.side) if grows else PositionSide.shrunk_by(action.side)
-            fills = keeper.growth_fill if grows else keeper.exit_fill
-            fill = fills.get(keeper.source(action.account, action.symbol, side))
-            if fill is None or self._copied.get((action.account, action.symbol, side)) == fill:
-                continue
-            self._followed[action.link_id] = _Followed(fill, side, intent.created_ms)
+            joined = joins_legs(action.symbol)
+            fill = _newest_fill(keeper, (action.account, action.symbol, side), grows=grows, joined=joined)
+            self._followed[action.link_id] = _Followed(fill, side, intent.created_ms, joined)
             if len(self._followed) > _KEPT:
                 self._followed.popitem(last=False)
 
@@ -90,14 +96,16 @@ class CopyMeter:
 
     def _write(self, mirror: Account, followed: _Followed, keeper: Keeper) -> None:
         """Write the copy down once its answer is here too: an execution is often told before it."""
-        execution, fill = followed.execution, followed.fill
+        execution = followed.execution
         if execution is None or not followed.answered:
             return
         del self._followed[execution.link_id]
         key = (mirror.name, execution.symbol, followed.side)
-        if fill.exchange_ms > execution.time_ms or self._copied.get(key) == fill:
+        fill = _fill_behind(followed, execution, mirror, keeper)
+        if fill is None or fill.exchange_ms > execution.time_ms or self._copied.get(key) == fill:
             return
         self._copied[key] = fill
+        told = fill.received_ms is not None and fill.received_ms <= followed.planned_ms  # else a row was the news
         lens, offset_ms = keeper.lens(mirror.name), mirror.clock_offset_ms
         price = fill.price / lens.multiplier(lens.symbol_there(execution.symbol))
         worse = (execution.price - price) * execution.side.sign / price * _BPS
@@ -107,13 +115,29 @@ class CopyMeter:
             main_exec_ms=fill.exchange_ms,
             mirror_exec_ms=execution.time_ms,
             slippage_bps=worse.quantize(Decimal("0.01")),
-            received_ms=_by_exchange(fill.received_ms, offset_ms),
+            received_ms=_by_exchange(fill.received_ms if told else None, offset_ms),
             planned_ms=_by_exchange(followed.planned_ms, offset_ms),
             sent_ms=_by_exchange(followed.sent_ms, offset_ms),
             acked_ms=_by_exchange(followed.acked_ms, offset_ms),
         )
         self.newest.append(copy)
         self._store.add_measured_copy(copy)
+
+
+def _fill_behind(followed: _Followed, execution: Execution, mirror: Account, keeper: Keeper) -> MainFill | None:
+    """Main's fill that an order followed: the newest that was made when it was decided, told by then or not."""
+    key = (mirror.name, execution.symbol, followed.side)
+    newest = _newest_fill(keeper, key, grows=execution.side is followed.side.entry, joined=followed.joined)
+    decided_ms = followed.planned_ms + (mirror.clock_offset_ms or 0) + _JITTER_MS
+    return newest if newest is not None and newest.exchange_ms <= decided_ms else followed.fill
+
+
+def _newest_fill(keeper: Keeper, key: Key, *, grows: bool, joined: bool) -> MainFill | None:
+    """Main's last fill that moved the mirror this way; of joined legs also one that moved the other leg back."""
+    symbol, side = keeper.source(*key)
+    own, other = (keeper.growth_fill, keeper.exit_fill) if grows else (keeper.exit_fill, keeper.growth_fill)
+    fills = [own.get((symbol, side)), other.get((symbol, side.opposite)) if joined else None]
+    return max((fill for fill in fills if fill is not None), key=lambda fill: fill.exchange_ms, default=None)
 
 
 def _by_exchange(local_ms: int | None, offset_ms: int | None) -> int | None:

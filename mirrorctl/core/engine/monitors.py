@@ -12,7 +12,7 @@ from decimal import Decimal
 from mirrorctl.core.domain.account import Order
 from mirrorctl.core.domain.cycle import entry_orders
 from mirrorctl.core.domain.ids import Role, parse
-from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, stored_ladder
 from mirrorctl.core.domain.lifecycle import Facts, Phase, label, phase
 from mirrorctl.core.domain.own_ladder import own_ladder
@@ -86,6 +86,28 @@ def covered_positions(engine: Engine, account: Account) -> int | None:
         return None
     sides = [(row.symbol, row.side) for row in account.view.positions() if row.side is not None]
     return sum(_is_covered(engine, account, symbol, side) for symbol, side in sides)
+
+
+def building_sides(account: Account) -> int | None:
+    """How many sides of an account hold nothing yet while entries rest; None while it was never read.
+
+    No monitor of A66, which counts positions.
+    """
+    if not account.relisted_ms:
+        return None
+    flat = [about for about in _sides(account) if not account.view.size(*about)]
+    return sum(next(_entries(account, *about), None) is not None for about in flat)
+
+
+def entry_json(order: Order) -> dict[str, str | None]:
+    """A resting entry: {"order_id", "price", "qty", "stop"}, price None at market."""
+    price = order.price if order.price is not None else order.trigger_price
+    return {
+        "order_id": order.order_id,
+        "price": None if price is None else plain(price),
+        "qty": plain(order.leaves_qty),
+        "stop": None if order.stop_loss is None else plain(order.stop_loss),
+    }
 
 
 def want_of(plan: SymbolPlan, side: PositionSide) -> Decimal | None:
@@ -218,8 +240,13 @@ def _is_first_mirror(engine: Engine, account: Account) -> bool:
 
 
 def _want(engine: Engine, account: Account, symbol: str, side: PositionSide) -> Decimal | None:
+    """Nothing while main's position that is followed is none yet, or none any more: then no cycle has a size."""
     plan = engine.passes[account.name].plans.get(symbol)
-    return None if plan is None else want_of(plan, side)
+    if plan is None:
+        return None
+    want = want_of(plan, side)
+    flat = not engine.main.view.size(*engine.keeper.source(account.name, symbol, side))
+    return ZERO if want is None and flat and not plan.blocked else want
 
 
 def _distance(engine: Engine, symbol: str, side: PositionSide, stop: Decimal | None) -> Decimal | None:

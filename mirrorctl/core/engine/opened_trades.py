@@ -54,7 +54,7 @@ class OpenedTrades:
         found = [f"stop {plain(stop)}"] if stop else []
         copy = self._state.keeper.copies.get((account.name, symbol, side))
         trade = self._state.trades.get(symbol, side) if account.is_main else None
-        if trade is not None and trade.approach:
+        if trade is not None and trade.approach in self._state.policy.approaches:
             found.append(trade.approach)
         if copy is not None and not copy.unsized:
             found.append(f"r = {plain(round(copy.ratio, 8))}")

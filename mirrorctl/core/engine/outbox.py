@@ -69,14 +69,20 @@ class Outbox:
 
         Unique among those of its kind, or of its `subject`: what is told of one thing may be of several kinds.
         """
-        key = f"{subject or kind}:{account}:{symbol}:{about}"
+        key = _key(subject or kind, account, symbol, about)
         alert = Alert(key, now_ms, severity, kind, account, symbol, text)
         added = self._store.add_alert(alert)
         if added and self.channel is not None:
             self.channel.offer(alert)
         if added:
-            log.log(_LEVELS[severity], "%s: %s", f"{account} {symbol}".strip() or kind, text)
+            where = f"{account} {symbol}".strip() or kind
+            said = text if text.startswith(where.replace("-", " ")) else f"{where}: {text}"
+            log.log(_LEVELS[severity], "%s", said)
         return added
+
+    def has_told(self, subject: str, account: str, symbol: str, about: str) -> bool:
+        """Whether `tell` put this in the outbox already; not once it was pruned."""
+        return self._store.has_alert(_key(subject, account, symbol, about))
 
     def tell_lasting(
         self, now_ms: int, severity: Severity, kind: str, account: str, symbol: str, text: str, about: str
@@ -125,6 +131,10 @@ class Outbox:
         place = (plan.account, plan.symbol, name)
         before, self._refused_ms[place] = self._refused_ms.get(place), now_ms
         return before is not None and now_ms - before < _RETRIED_MS
+
+
+def _key(subject: str, account: str, symbol: str, about: str) -> str:
+    return f"{subject}:{account}:{symbol}:{about}"
 
 
 def _facts(plan: SymbolPlan) -> dict[str, tuple[str, str]]:

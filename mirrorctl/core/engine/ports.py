@@ -344,7 +344,8 @@ class Health:
     """How an account can be reached. `next_try_s`: until the next call while the breaker is not closed.
 
     `budgets` are the account's own, by group of endpoints; `address` is the one of the whole process, which the
-    exchange has asked to be silent for `silent_s` more.
+    exchange has asked to be silent for `silent_s` more. `socket_trouble`: None where orders go over HTTP; empty while
+    they go over a trade socket; otherwise why they go over HTTP meanwhile.
     """
 
     breaker: BreakerState
@@ -352,6 +353,7 @@ class Health:
     budgets: Sequence[Budget]
     address: Budget
     silent_s: float
+    socket_trouble: str | None = None
 
 
 class Reachability(Protocol):

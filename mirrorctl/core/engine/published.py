@@ -23,14 +23,15 @@ from mirrorctl.core.domain.potential import (
     targets_of,
     total,
 )
-from mirrorctl.core.domain.scene import SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.building import building
 from mirrorctl.core.engine.engine import Engine
+from mirrorctl.core.engine.kept_back import kept_back
 from mirrorctl.core.engine.monitors import Monitor, monitors_of, want_of
 from mirrorctl.core.engine.ports import ReadDay, Relist
 from mirrorctl.core.engine.records import MeasuredCopy
-from mirrorctl.core.engine.status import drifting_since, snapshot
+from mirrorctl.core.engine.status import snapshot
 from mirrorctl.core.engine.tasks import Steps, Wait
 from mirrorctl.core.engine.times import iso
 
@@ -39,6 +40,7 @@ _PATIENCE_MS = 3_000
 _DAY_MS = 30_000  # the day's closed PnL is read again when it is older
 _CENT = Decimal("0.01")
 _POTENTIAL = ("at_targets", "at_stops", "without_targets", "without_stops")
+_LISTS = ("positions", "missing", "building")
 WALLET = ("equity", "available", "initial_margin", "maintenance_margin", "unrealised_pnl")
 
 Document = dict[str, Any]
@@ -81,8 +83,8 @@ def publish(engine: Engine, max_age_s: Decimal | None) -> Steps:
 
 def unread_desk(role: str, state: str = "unknown") -> Document:
     """The desk of an account that was never read: everything about it is unknown."""
-    names = ("read_at", "changed_at", *WALLET, "realised_today", "realised_at", *_POTENTIAL, "positions", "missing")
-    return {"role": role, "state": state, **dict.fromkeys(names)}
+    times = ("read_at", "changed_at", "realised_today", "realised_at")
+    return {"role": role, "state": state, **dict.fromkeys((*times, *WALLET, *_POTENTIAL, *_LISTS))}
 
 
 def potential_json(potentials: Sequence[tuple[str, Potential, Potential]]) -> Document:
@@ -196,7 +198,9 @@ def _desk(engine: Engine, account: Account) -> Document:
     wallet = account.view.wallet
     spells = engine.naked.spells(engine.now_ms())
     naked = {(spell.symbol, spell.side): spell.ms for spell in spells if spell.account == account.name}
-    rows = [_position(engine, account, monitor, naked) for monitor in monitors_of(engine, account) if monitor.size]
+    found = monitors_of(engine, account)
+    missing = _missing(engine, account)
+    rows = [_position(engine, account, monitor, naked) for monitor in found if monitor.size]
     realised = _realised(engine, account)
     return {
         "role": role,
@@ -208,7 +212,8 @@ def _desk(engine: Engine, account: Account) -> Document:
         "realised_at": None if realised is None else iso(account.day_read_ms),
         **potential_json([(f"{row['symbol']} {row['side']}", high, low) for row, high, low in rows]),
         "positions": [row for row, _, _ in rows],
-        "missing": _missing(engine, account),
+        "missing": missing,
+        "building": building(engine, account, found, {(row["symbol"], row["side"]) for row in missing}),
     }
 
 
@@ -228,7 +233,6 @@ def _position(
     row = view.position(symbol, side)
     held = Holding(symbol, side, view.mode(symbol).idx(side), monitor.size, row, orders)
     found, high, low = position_json(held)
-    plan = None if account.is_main else engine.passes[account.name].plans.get(symbol)
     kept = {
         "rungs_done": monitor.rungs_done,
         "rungs_total": monitor.rungs_total,
@@ -239,36 +243,10 @@ def _position(
         "entries": len(monitor.entries),
         "want_qty": text(monitor.want),
         "drift_qty": None if monitor.want is None else plain(abs(monitor.size - monitor.want)),
-        "drift_since": _drift_since(engine, plan, side),
-        "hold": _hold(plan, side),
-        "hold_since": _hold_since(plan, side),
-        "parked": _parked(engine, account, plan, symbol),
+        **kept_back(engine, account, symbol, side),
         "naked_ms": naked.get((symbol, side)),
     }
     return {**found, **kept}, high, low
-
-
-def _parked(engine: Engine, account: Account, plan: SymbolPlan | None, symbol: str) -> str | None:
-    """Why no order of ours touches a symbol."""
-    return (plan.parked if plan is not None else "") or engine.standings.park_of(account.name, symbol) or None
-
-
-def _drift_since(engine: Engine, plan: SymbolPlan | None, side: PositionSide) -> str | None:
-    if plan is None:
-        return None
-    since = (drifting_since(engine, plan, standing) for standing in plan.standings if standing.side is side)
-    return iso(next(since, None))
-
-
-def _hold(plan: SymbolPlan | None, side: PositionSide) -> str | None:
-    """Why growth of one side is kept back."""
-    holds = () if plan is None else plan.holds()
-    return next((held.reason for held in holds if held.side is side), None)
-
-
-def _hold_since(plan: SymbolPlan | None, side: PositionSide) -> str | None:
-    """Since when something of one side is kept back, as far as this process saw."""
-    return None if plan is None or _hold(plan, side) is None else iso(plan.since.get(f"held {side}"))
 
 
 def _missing(engine: Engine, account: Account) -> list[Document]:
@@ -279,10 +257,7 @@ def _missing(engine: Engine, account: Account) -> list[Document]:
             "symbol": symbol,
             "side": standing.side.value,
             "want_qty": text(want_of(plan, standing.side)),
-            "hold": _hold(plan, standing.side),
-            "hold_since": _hold_since(plan, standing.side),
-            "parked": _parked(engine, account, plan, symbol),
-            "drift_since": _drift_since(engine, plan, standing.side),
+            **kept_back(engine, account, symbol, standing.side),
         }
         for symbol, plan in sorted(plans.items())
         for standing in plan.standings

@@ -43,15 +43,20 @@ class ReachWatch:
 
 
 def reach_json(account: Account, *, unread: bool) -> dict[str, Any]:
-    """Breaker and budgets of one account. Where nobody can tell, one that is `unread` counts as cut off."""
+    """Breaker, budgets and order entry of one account. Where nobody can tell, one that is `unread` counts as cut off.
+
+    `order_entry` is what orders go over now; `entry_trouble` why it is not the trade socket that was asked for.
+    """
     if account.reach is None:
         state = BreakerState.OPEN if unread else BreakerState.CLOSED
-        return {"breaker": state.value, "next_try_s": None, "budget": None}
+        return {"breaker": state.value, "next_try_s": None, "budget": None, "order_entry": None, "entry_trouble": None}
     health = account.reach.health()
     return {
         "breaker": health.breaker.value,
         "next_try_s": round(health.next_try_s, 1),
         "budget": [_budget_json(row) for row in health.budgets],
+        "order_entry": "ws" if health.socket_trouble == "" else "http",
+        "entry_trouble": health.socket_trouble or None,
     }
 
 

@@ -17,7 +17,7 @@ from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.planner import apply_brake, plan_symbol
 from mirrorctl.core.domain.policy import Limits, MirrorPolicy
-from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, Standing, SymbolPlan
 from mirrorctl.core.domain.twins import lead_of
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
@@ -136,7 +136,7 @@ class MirrorPass:
             self._claim(item)
         intents = self._book.open_all(planned, now_ms)
         self._brake.sent(intents, self._main.view, self.sight.lens, self.mirror.view)
-        self._meter.on_planned(intents, self._keeper)
+        self._meter.on_planned(intents, self._keeper, self.sight.joins_legs)
         for intent in intents:
             self.mirror.writer.send(intent.intent_id, intent.action)
         self._closes.update({plan.symbol: now_ms for plan in plans if plan.closes_unexplained and plan.actions})
@@ -240,12 +240,23 @@ class MirrorPass:
         return ""
 
     def _mark_drift(self, scene: Scene, plan: SymbolPlan) -> None:
-        """Remember since when a side is off its target by more than lead, lag and holds explain, and held back."""
+        """Remember since when a side is off its target by more than lead, lag and holds explain, and held back.
+
+        What waits between two tries, such as for a rate limit, goes on to be off: else drift would never last.
+        """
         for standing in plan.standings:
-            if is_off(plan, standing.side, scene.instrument):
-                scene.since_ms(plan, f"drift {standing.side}")
+            name = f"drift {standing.side}"
+            off = is_off(plan, standing.side, scene.instrument)
+            if off or (name in scene.since and _waits_between_tries(plan, standing)):
+                scene.since_ms(plan, name)
         for side in {held.side for held in plan.held}:
             scene.since_ms(plan, f"held {side}")
+
+
+def _waits_between_tries(plan: SymbolPlan, standing: Standing) -> bool:
+    """Whether growth that is lacking waits for what ends by itself, and not because of a policy."""
+    waits = [held.waiting for held in plan.held if held.side is standing.side]
+    return bool(waits) and all(waits) and not plan.parked and standing.want - standing.have > standing.tolerated
 
 
 def is_off(plan: SymbolPlan, side: PositionSide, instrument: Instrument) -> bool:

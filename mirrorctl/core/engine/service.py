@@ -228,14 +228,17 @@ def _flatten(engine: Engine, args: Args, progress: Progress) -> Steps:
     account = args.get("account")
     _known_account(engine, account or "")
     names = [account] if account else list(engine.accounts)
+    absent = {} if account else dict(engine.absent)
     everything = bool(args.get("all"))
     if not args.get("dry_run"):
-        return (yield from flatten(engine, names, progress, everything=everything))
+        result: Args = yield from flatten(engine, names, progress, everything=everything)
+        rows = [{"account": name, "error": error, "remains": []} for name, error in absent.items()]
+        return {**result, "partial": result["partial"] or bool(rows), "accounts": result["accounts"] + rows}
     asked = engine.now_ms()
     engine.relist_all()
     yield Wait(lambda: all(engine.accounts[n].relisted_ms >= asked for n in names), asked + _RELIST_MS)
     actions = [a for name in names for a in plan_flatten(engine, engine.accounts[name], 0, everything)]
-    unread = [name for name in names if engine.accounts[name].relisted_ms < asked]
+    unread = [name for name in names if engine.accounts[name].relisted_ms < asked] + sorted(absent)
     return {"plan": [action_json(Planned(action)) for action in actions], "held": [], "unread": unread}
 
 

@@ -174,6 +174,11 @@ class MirrorSight:
         """Main's last fill that made a side shrink; of joined legs also one that made the other leg grow."""
         return self._fills(symbol, self._keeper.exit_fill, self._keeper.growth_fill)
 
+    def joins_legs(self, symbol: str) -> bool:
+        """Whether this mirror's one position of a symbol follows both legs of main."""
+        there = self.lens.symbol_there(symbol)
+        return self.lens.joins_legs(self._main.view, there, one_way=self.is_one_way(symbol))
+
     def explained(self, symbol: str, copies: Mapping[PositionSide, Copy]) -> frozenset[PositionSide]:
         """Sides whose close is explained: by a closing execution on main, or by two legs that one position follows."""
         if self.lens.hedge is not Hedge.REFUSE and self._both_legs(symbol):
@@ -214,7 +219,7 @@ class MirrorSight:
         if self._trivial:
             return {side: own[(symbol, side)] for side in PositionSide if (symbol, side) in own}
         lens, there = self.lens, self.lens.symbol_there(symbol)
-        joined = lens.joins_legs(self._main.view, there, one_way=self.is_one_way(symbol))
+        joined = self.joins_legs(symbol)
         multiplier = lens.multiplier(there)
         found = {}
         for side in PositionSide:

@@ -20,7 +20,7 @@ from mirrorctl.core.engine.effects import busy_key
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.late import late, late_json, plans_of
 from mirrorctl.core.engine.loops import loops_json
-from mirrorctl.core.engine.monitors import covered_positions, monitors, want_of
+from mirrorctl.core.engine.monitors import building_sides, covered_positions, monitors, want_of
 from mirrorctl.core.engine.reach import address_json, reach_json
 from mirrorctl.core.engine.reconcile import is_off
 from mirrorctl.core.engine.records import Alert, Severity
@@ -52,6 +52,7 @@ def snapshot(engine: Engine) -> dict[str, Any]:
         + [_absent(name, error) for name, error in engine.absent.items()]
         + [disabled_json(mirror.name) for mirror in engine.policy.mirrors if not mirror.enabled],
         "monitors": counts(engine),
+        "building": building_counts(engine),
         "in_sync": known and not drift and not lacking and not undone and not unanswered and not _undecided(engine),
         "drift": drift,
         "held": [held_json(held) for plan in plans_of(engine) for held in plan.holds()],
@@ -257,7 +258,7 @@ def _day(engine: Engine, account: Account) -> dict[str, str | None] | None:
 def _absent(name: str, error: str) -> dict[str, Any]:
     """An account that could not be read since the start: everything about it is unknown."""
     names = ("next_try_s", "budget", "last_event_at", "last_read_at", "clock_skew_ms", "paused", "day", "approach")
-    unknown: dict[str, Any] = dict.fromkeys((*names, "monitors"))
+    unknown: dict[str, Any] = dict.fromkeys((*names, "monitors", "order_entry", "entry_trouble"))
     return {
         "account": name,
         "role": "mirror",
@@ -276,7 +277,15 @@ def disabled_json(name: str) -> dict[str, Any]:
 
 def counts(engine: Engine) -> dict[str, int | None]:
     """Covered positions of main and of the mirrors; null while one of those accounts was never read (A66)."""
-    by_name = {name: covered_positions(engine, account) for name, account in engine.accounts.items()}
+    return _summed(engine, {name: covered_positions(engine, account) for name, account in engine.accounts.items()})
+
+
+def building_counts(engine: Engine) -> dict[str, int | None]:
+    """Sides of main and of the mirrors that hold nothing yet and have entries that rest; null as in `counts`."""
+    return _summed(engine, {name: building_sides(account) for name, account in engine.accounts.items()})
+
+
+def _summed(engine: Engine, by_name: dict[str, int | None]) -> dict[str, int | None]:
     main = by_name.pop(engine.main.name)
     mirror = total([*by_name.values(), *(None for _ in engine.absent)])
     return {"total": total([main, mirror]), "main": main, "mirror": mirror}

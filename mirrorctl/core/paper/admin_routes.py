@@ -236,6 +236,7 @@ class AdminRoutes:
     def _switches(self, body: Body) -> Body:
         switches = self._desk.switches
         switches.ack_ms = int(body.get("ack_ms", switches.ack_ms))
+        switches.trade_ms = int(body.get("trade_ms", switches.trade_ms))
         switches.event_ms = int(body.get("event_ms", switches.event_ms))
         switches.events_first = bool(body.get("events_first", switches.events_first))
         if "rates" in body:  # times Bybit's limits; 0: none
@@ -243,6 +244,7 @@ class AdminRoutes:
             self._desk.gateway.rates.rules = RateRules().widened(factor) if factor > 0 else UNLIMITED
         return {
             "ack_ms": switches.ack_ms,
+            "trade_ms": switches.trade_ms,
             "event_ms": switches.event_ms,
             "events_first": switches.events_first,
         }

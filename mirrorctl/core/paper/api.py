@@ -6,7 +6,7 @@ Business refusals are envelopes too (HTTP 200 on the wire). An unknown path is 1
 from collections.abc import Callable
 from typing import Any
 
-from mirrorctl.core.paper import api_account, api_market, api_orders, api_positions, api_records
+from mirrorctl.core.paper import api_account, api_batches, api_market, api_orders, api_positions, api_records
 from mirrorctl.core.paper.call import Call
 from mirrorctl.core.paper.floor import Floor
 from mirrorctl.core.paper.model import WriteRecord
@@ -27,6 +27,7 @@ PRIVATE: dict[tuple[str, str], Handler] = {
     ("POST", "/v5/order/amend"): api_orders.amend,
     ("POST", "/v5/order/cancel"): api_orders.cancel,
     ("POST", "/v5/order/cancel-all"): api_orders.cancel_all,
+    **{("POST", path): single for path, single in api_batches.BATCHES.items()},
     ("GET", "/v5/order/realtime"): api_records.realtime,
     ("GET", "/v5/order/history"): api_records.history,
     ("GET", "/v5/execution/list"): api_records.executions,
@@ -64,13 +65,30 @@ def answer(floor: Floor, uid: int | None, method: str, path: str, params: dict[s
     account = floor.state.accounts.get(uid) if uid is not None else None
     if account is None and (method, path) in PRIVATE:
         return envelope(floor, 10003, "API key is invalid.")
+    call = Call(floor, account, params)
     try:
-        reply = envelope(floor, 0, "OK", handler(Call(floor, account, params)))
+        if path in api_batches.BATCHES:
+            return _batch(call, path)
+        reply = envelope(floor, 0, "OK", handler(call))
     except Refusal as refusal:
         reply = envelope(floor, refusal.code, refusal.message)
     if method == "POST" and account is not None:
         log_write(floor, account.uid, path, params, reply)
     return reply
+
+
+def _batch(call: Call, path: str) -> dict[str, Any]:
+    reply = envelope(call.floor, 0, "OK", {"list": []}) | {"retExtInfo": {"list": []}}
+    for verdict in api_batches.carry(call, path):
+        add_verdict(call.floor, call.account.uid, path, reply, verdict)
+    return reply
+
+
+def add_verdict(floor: Floor, uid: int, path: str, reply: dict[str, Any], verdict: api_batches.Verdict) -> None:
+    """One more order in the answer to a batch, and in the log of writes."""
+    reply["result"]["list"].append(verdict.row)
+    reply["retExtInfo"]["list"].append({"code": verdict.code, "msg": verdict.message})
+    log_write(floor, uid, path, verdict.asked, envelope(floor, verdict.code, verdict.message, verdict.row))
 
 
 def log_write(floor: Floor, uid: int, path: str, params: dict[str, Any], reply: dict[str, Any]) -> None:

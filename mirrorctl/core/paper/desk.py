@@ -16,11 +16,13 @@ from mirrorctl.core.paper.vault import Vault
 class Switches:
     """Timing of the server; all can change while it runs.
 
-    `ack_ms` delays subscription replies: below 50 stock pybit dies at random on loopback. `event_ms` is the time
-    from a reply to the pushes it caused; with `events_first` they are sent before the reply.
+    `ack_ms` delays subscription replies: below 50 stock pybit dies at random on loopback. `trade_ms` delays the answer
+    to an order over WebSocket: at 0 stock pybit may hear it before it has noted whom to tell, and drops it. `event_ms`
+    is the time from a request to the pushes it caused; with `events_first` they are sent before the reply.
     """
 
     ack_ms: int = 50
+    trade_ms: int = 2
     event_ms: int = 5
     events_first: bool = False
 

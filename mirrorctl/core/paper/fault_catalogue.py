@@ -13,6 +13,7 @@ from mirrorctl.core.paper.decimals import parse
 from mirrorctl.core.paper.refusals import bad
 
 PRIVATE_STREAM = "/v5/private"
+TRADE_STREAM = "/v5/trade"
 TOPICS = ("execution", "order", "position", "wallet")
 _LAGGING = ("/v5/execution/list", "/v5/order/history", "/v5/order/realtime")
 _LISTS = tuple(sorted(path for method, path in (*PUBLIC, *PRIVATE) if method == "GET"))
@@ -87,7 +88,13 @@ _SYMBOL = Argument("symbol", Shape.TEXT, "contract, such as BTCUSDT")
 _AFTER = Argument("after", Shape.FLAG, "carried out first, then answered so", "false")
 
 CATALOGUE = (
-    Entry("lose-reply", _REQUESTS, "Carried out; the connection closes without an answer.", (), _PATHS),
+    Entry(
+        "lose-reply",
+        _REQUESTS,
+        "Carried out; the connection closes without an answer.",
+        (Argument("open", Shape.FLAG, "over WebSocket: the connection stays open", "false"),),
+        _PATHS,
+    ),
     Entry("lose-request", _REQUESTS, "Not carried out; the connection closes without an answer.", (), _PATHS),
     Entry(
         "hang",
@@ -96,7 +103,9 @@ CATALOGUE = (
         (_ms("of silence", "30000"),),
         _PATHS,
     ),
-    Entry("refuse", _REQUESTS, "Not carried out; the connection is reset.", (), (*_PATHS, PRIVATE_STREAM)),
+    Entry(
+        "refuse", _REQUESTS, "Not carried out; the connection is reset.", (), (*_PATHS, PRIVATE_STREAM, TRADE_STREAM)
+    ),
     Entry(
         "event-first",
         _REQUESTS,

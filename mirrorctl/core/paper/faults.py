@@ -16,7 +16,8 @@ class FaultKind(StrEnum):
     """
 
     LOSE_REPLY = "lose-reply"
-    """The request is carried out and the connection closed without an answer."""
+    """The request is carried out and the connection closed without an answer; over WebSocket it stays open with
+    args.open."""
     LOSE_REQUEST = "lose-request"
     """Not carried out, and the connection closed without an answer: the caller sees the same as with lose-reply."""
     HANG = "hang"

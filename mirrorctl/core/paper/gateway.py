@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from mirrorctl.core.paper.api import envelope, log_write
+from mirrorctl.core.paper import api_batches
+from mirrorctl.core.paper.api import add_verdict, envelope, log_write
 from mirrorctl.core.paper.exchange import PaperExchange
 from mirrorctl.core.paper.faults import PUSH_KINDS, Fault, FaultBoard, FaultKind
 from mirrorctl.core.paper.floor import Push
@@ -21,6 +22,7 @@ LAGGING = {
 }
 REMEMBERED = 256
 TOO_MANY = 10006
+_TOO_MANY_SAYS = "Too many visits!"
 _BEFORE = (
     FaultKind.REFUSE,
     FaultKind.LOSE_REQUEST,
@@ -42,6 +44,8 @@ class Ending(StrEnum):
     """After `wait_ms`; with `events_first` the pushes that it caused are on their way before."""
     LOST = "lost"
     """Carried out where there is an envelope; the connection closes without an answer."""
+    MUTE = "mute"
+    """Carried out; no answer, and over WebSocket the connection stays open."""
     HUNG = "hung"
     """Not carried out; nothing for `wait_ms`, then the connection closes."""
     RESET = "reset"
@@ -106,13 +110,13 @@ class Gateway:
         fault = self.faults.take(_BEFORE, asked.name, path)
         if fault is not None:
             return self._instead(fault, asked, now_ms)
-        headers, refused = self._count(asked, now_ms)
-        if refused:
-            return Reply(envelope=self._refuse(asked, TOO_MANY, "Too many visits!", now_ms), headers=headers)
-        answer = self.exchange.handle(uid, method, path, params, now_ms)
+        headers, granted = self._count(asked, now_ms)
+        if not granted:
+            return Reply(envelope=self._refuse(asked, TOO_MANY, _TOO_MANY_SAYS, now_ms), headers=headers)
+        answer = self._handle(asked, granted, now_ms)
         after = self.faults.take(_AFTER, asked.name, path)
         if after is not None and after.kind is FaultKind.LOSE_REPLY:
-            return Reply(Ending.LOST, answer)
+            return Reply(Ending.MUTE if after.args.get("open") else Ending.LOST, answer)
         if method == "GET" and uid is not None:
             answer = self._remembered(answer, (uid, path, tuple(sorted(params.items()))), asked.name)
         spoilt = self.faults.take(_READS, asked.name, path)
@@ -123,14 +127,28 @@ class Gateway:
             return Reply(envelope=answer, headers=headers, wait_ms=wait_ms, events_first=True)
         return Reply(envelope=answer, headers=headers)
 
-    def _count(self, asked: _Request, now_ms: int) -> tuple[dict[str, str], bool]:
-        """The limit headers of a request, and whether it is one too many."""
+    def _handle(self, asked: _Request, granted: int, now_ms: int) -> dict[str, Any]:
+        """Carries out what there is room for: of a batch the first orders, and the others fail (docs v5/rate-limit)."""
+        params, uid = asked.params, asked.uid
+        if uid is None or granted >= api_batches.orders_in(asked.path, params):
+            return self.exchange.handle(uid, asked.method, asked.path, params, now_ms)
+        orders = params["request"]
+        answer = self.exchange.handle(uid, asked.method, asked.path, params | {"request": orders[:granted]}, now_ms)
+        for item in orders[granted:] if answer["retCode"] == 0 else ():
+            row = api_batches.shown(asked.path, item)
+            verdict = api_batches.Verdict(item, row, TOO_MANY, _TOO_MANY_SAYS)
+            add_verdict(self.exchange.floor, uid, asked.path, answer, verdict)
+        return answer
+
+    def _count(self, asked: _Request, now_ms: int) -> tuple[dict[str, str], int]:
+        """The limit headers of a request, and how many of its orders there is room for: 1 or 0, but of a batch."""
+        orders = api_batches.orders_in(asked.path, asked.params)
         if asked.uid is None:
-            return {}, False
+            return {}, orders
         narrow = self.faults.take((FaultKind.RATE_LIMIT,), asked.name, asked.path)
         limit = None if narrow is None else int(narrow.args.get("limit", 0))
-        allowance = self.rates.take(asked.uid, asked.path, now_ms, limit)
-        return (allowance.headers(), allowance.exceeded) if allowance is not None else ({}, False)
+        allowance = self.rates.take(asked.uid, asked.path, now_ms, limit, orders)
+        return (allowance.headers(), allowance.granted) if allowance is not None else ({}, orders)
 
     def _refuse(self, asked: _Request, code: int, message: str, now_ms: int) -> dict[str, Any]:
         self.exchange.advance(now_ms)

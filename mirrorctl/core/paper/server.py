@@ -24,6 +24,7 @@ from mirrorctl.core.paper.rates import RateRules
 from mirrorctl.core.paper.refusals import PortInUseError
 from mirrorctl.core.paper.stream_routes import StreamRoutes
 from mirrorctl.core.paper.streams import Stream
+from mirrorctl.core.paper.trade_routes import TradeRoutes
 from mirrorctl.core.paper.vault import Vault
 
 T = TypeVar("T")
@@ -101,7 +102,7 @@ class PaperServer:
 
     @property
     def trade_ws_url(self) -> str:
-        """Where order entry over WebSocket will be; it answers 404 as yet."""
+        """Order entry over WebSocket."""
         return f"ws://{self._host}:{self._port}/v5/trade"
 
     # life
@@ -264,6 +265,7 @@ class PaperServer:
         rest, streams = RestRoutes(desk), StreamRoutes(desk)
         app.router.add_get("/v5/private", streams.private)
         app.router.add_get("/v5/public/linear", streams.public)
+        app.router.add_get("/v5/trade", TradeRoutes(desk).trade)
         AdminRoutes(desk).register(app)
         app.router.add_route("*", "/{tail:.*}", rest.handle)
         return app

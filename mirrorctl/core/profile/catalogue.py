@@ -78,13 +78,21 @@ class Home:
         return text or None
 
     def choose(self, reference: str) -> None:
-        """Makes a name or path the default, from whatever folder. The file is replaced whole, never half written."""
+        """Makes a name or path the default, from whatever folder. The file is replaced whole, never half written.
+
+        Raises ProfileError where the folder does not take it.
+        """
         if _is_path(reference):
             reference = str(Path(reference).expanduser().absolute())
-        self.config_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._choice_path.with_suffix(f".{os.getpid()}")
-        draft.write_text(reference + "\n", encoding="utf-8")
-        draft.replace(self._choice_path)
+        try:
+            self.config_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft.write_text(reference + "\n", encoding="utf-8")
+            draft.replace(self._choice_path)
+        except OSError as error:
+            raise ProfileError(
+                f"{self._choice_path} cannot be written: {error.strerror}", "see that the folder is yours and not full"
+            ) from error
 
     @property
     def _choice_path(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -158,6 +158,19 @@ class Profile:
     def telegram_token(self) -> str:
         """The bot's token, read from the environment now; "" where it is not set."""
         return self.environ.get(self.telegram.token_env, "").strip()
+
+    def credentials_of(self, names: Iterable[str]) -> dict[str, Credentials]:
+        """The keys of several accounts. ProfileError names what is missing for all of them at once."""
+        found: dict[str, Credentials] = {}
+        missing: list[ProfileError] = []
+        for name in names:
+            try:
+                found[name] = self.credentials(name)
+            except ProfileError as error:
+                missing.append(error)
+        if missing:
+            raise ProfileError("; ".join(error.message for error in missing), missing[0].hint)
+        return found
 
     def resolved(self) -> tuple[Row, ...]:
         """Every key with the value that holds and where it came from."""

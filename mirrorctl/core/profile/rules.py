@@ -23,6 +23,7 @@ def broken(file: ProfileFile, written: Tree, private_file: bool) -> Iterator[Pro
     yield from _names(file)
     yield from _keys(file, written, private_file)
     yield from _endpoints(file)
+    yield from _entry(file)
     yield from sizing.broken(file, written)
 
 
@@ -39,6 +40,9 @@ def warnings(file: ProfileFile) -> Iterator[str]:
     one, other = file.endpoints.rest, file.endpoints.private_ws
     if file.environment != "paper" and (one is None) != (other is None):
         yield "endpoints: rest and private_ws do not come from the same place; set both or neither"
+    by_socket, trade = file.daemon.order_entry == "ws", file.endpoints.trade_ws
+    if by_socket and file.environment in ("testnet", "mainnet") and (trade is None) != (other is None):
+        yield "endpoints: private_ws and trade_ws do not come from the same place; set both or neither"
 
 
 def roles(file: ProfileFile) -> Iterator[tuple[str, KeysTable]]:
@@ -114,3 +118,13 @@ def _endpoints(file: ProfileFile) -> Iterator[Problem]:
             yield Problem(
                 f"endpoints.{name}", "missing; paper has no address of its own: name it too, or leave [endpoints] out"
             )
+
+
+def _entry(file: ProfileFile) -> Iterator[Problem]:
+    """Order entry over WebSocket has to exist where the profile trades (websocket/trade/guideline, demo)."""
+    if file.daemon.order_entry != "ws":
+        return
+    if file.environment == "demo":
+        yield Problem("daemon.order_entry", 'found "ws"; allowed: "http"; demo trading takes no orders over WebSocket')
+    elif file.environment == "paper" and file.endpoints.rest is not None and file.endpoints.trade_ws is None:
+        yield Problem("endpoints.trade_ws", 'missing; daemon.order_entry = "ws" needs it')

@@ -30,7 +30,6 @@ class Unbuilt:
 TOP = (
     Unbuilt("category", ("linear",)),
     Unbuilt("settle_coin", ("USDT",)),
-    Unbuilt("daemon.order_entry", ("http",)),
 )
 
 MAIN: tuple[Unbuilt, ...] = ()

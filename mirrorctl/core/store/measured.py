@@ -57,6 +57,11 @@ class MeasuredTables(Tables):
         """Every measured copy, in the order in which they were added."""
         return self._read(f"SELECT {_MEASURED} FROM measured_copy ORDER BY id", (), measured_copy_of)
 
+    def measured_since(self, since_ms: int) -> list[MeasuredCopy]:
+        """Copies that were filled on the mirror at that time (exchange clock) or later, oldest first."""
+        sql = f"SELECT {_MEASURED} FROM measured_copy WHERE mirror_exec_ms >= ? ORDER BY mirror_exec_ms, id"
+        return self._read(sql, (since_ms,), measured_copy_of)
+
     def newest_measured(self, limit: int) -> list[MeasuredCopy]:
         """At most `limit` of the measured copies, oldest first."""
         sql = f"SELECT {_MEASURED} FROM measured_copy ORDER BY id DESC LIMIT ?"

@@ -285,14 +285,17 @@ def test_what_the_account_is_and_costs(rest: BybitRest) -> None:
     assert ticker.bid < ticker.ask
 
 
-def test_closed_pnl_is_read_over_all_pages(rest: BybitRest) -> None:
-    for number in range(3):
-        rest.execute(place(f"m1-o{number}", Side.BUY, "0.01"))
-        rest.execute(place(f"m1-c{number}", Side.SELL, "0.01", reduce_only=True))
+@pytest.mark.proves("A68")
+def test_closed_pnl_is_read_over_all_pages(paper: PaperServer, rest: BybitRest) -> None:
+    """A page holds a hundred records at most (position/close-pnl)."""
+    for number in range(105):
+        opening = place(f"m1-o{number}", Side.BUY, "0.01")
+        for action in (opening, place(f"m1-c{number}", Side.SELL, "0.01", reduce_only=True)):
+            paper.run(partial(_past_all_limits, encode(action).params))
     records = rest.closed_pnl(time.time_ns() // 1_000_000 - 60_000)
-    assert [record.qty for record in records] == [Decimal("0.01")] * 3
+    assert [record.qty for record in records] == [Decimal("0.01")] * 105
     assert all(record.pnl < 0 for record in records)
-    assert len({record.order_id for record in records}) == 3
+    assert len({record.order_id for record in records}) == 105
 
 
 def test_a_hundred_orders_take_three_pages(paper: PaperServer, rest: BybitRest) -> None:

@@ -196,6 +196,29 @@ def test_a_lookup_of_which_one_read_fails_proves_nothing() -> None:
         rest.find_order("BTCUSDT", link_id="m1-a-b-1")
 
 
+@pytest.mark.proves("A68")
+def test_a_record_that_two_windows_show_is_one_trade() -> None:
+    """Closed PnL of more than seven days comes in windows; what is told at the edge of both counts once."""
+    day = 86_400_000
+    now = time.time_ns() // 1_000_000
+    row = {
+        "symbol": "BTCUSDT",
+        "side": "Sell",
+        "orderId": "order-1",
+        "closedSize": "0.1",
+        "avgEntryPrice": "60000",
+        "avgExitPrice": "60100",
+        "closedPnl": "10",
+        "createdTime": str(now - 3 * day),
+        "updatedTime": str(now - 3 * day),
+        "execType": "Trade",
+    }
+    with ScriptedHttp(lambda _: envelope({"list": [row]})) as server, rest_to(server.url) as rest:
+        records = rest.closed_pnl(now - 16 * day)
+        assert len(server.requests) == 3
+    assert [(record.order_id, record.pnl) for record in records] == [("order-1", Decimal(10))]
+
+
 def test_executions_are_read_in_windows_of_seven_days() -> None:
     day = 86_400_000
     with ScriptedHttp(lambda _: envelope({"list": []})) as server, rest_to(server.url) as rest:

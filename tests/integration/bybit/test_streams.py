@@ -140,7 +140,7 @@ def not_utf8(wire: Wire) -> None:
         (silence, "silent for 0.4 s", True),
         (late_auth, "no answer while authenticating", False),
         (refused_subscription, "subscription refused: Request not authorized", False),
-        (not_json, "a message could not be read: JSONDecodeError", True),
+        (not_json, "a message could not be read: DecodeError", True),
         (not_utf8, "a message could not be read: UnicodeDecodeError", True),
     ],
 )

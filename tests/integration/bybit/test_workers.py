@@ -32,6 +32,7 @@ from mirrorctl.core.engine.ports import (
     Event,
     FindOrder,
     OrderAnswer,
+    ReadClosed,
     ReadDone,
     ReadFailed,
     ReadPosition,
@@ -306,6 +307,28 @@ def test_a_single_read_does_not_wait_for_a_long_relist() -> None:
         assert events.reads(1)[0].query == FindOrder("BTCUSDT", "m1-a")
         released.set()
         events.reads(1)
+
+
+def test_a_relist_goes_before_the_records_that_wait() -> None:
+    """Records of many closes are words; what a gap of the stream hid is decided on."""
+    entered, released = threading.Event(), threading.Event()
+
+    def script(request: Request) -> Answer:
+        if "closed-pnl" in request.path and not entered.is_set():
+            entered.set()
+            released.wait(5)
+        return envelope({"list": []})
+
+    with ScriptedHttp(script) as server, rest_to(server.url, timeout_s=5) as rest, reading(rest) as (reader, events):
+        now = rest.link.clock.now_ms()
+        reader.ask(ReadClosed(now, "S0USDT"))
+        assert entered.wait(5)
+        for number in range(1, 4):
+            reader.ask(ReadClosed(now, f"S{number}USDT"))
+        reader.ask(Relist(now))
+        released.set()
+        assert [type(done.query) for done in events.reads(3)] == [ReadClosed, Relist, ReadClosed]
+        events.reads(2)
 
 
 def test_every_question_is_answered_also_when_nothing_listens_and_after_closing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -135,6 +135,32 @@ def test_the_limits_of_the_bot_api_are_kept() -> None:
         assert api.wait_for(lambda: len(beside.keys) == 40)
         assert api.calls.count("sendmessage") == len(api.messages) <= 3, "nothing was refused"
         assert beside.keys == [f"k{number}" for number in range(40)]
+
+
+class Preempted(Sender):
+    """A sender whose thread loses the processor between its look and its sleep, while `meanwhile` happens."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def _sleep(self, wait_s: float) -> None:
+        if wait_s > 60 and self.meanwhile is not None:
+            done, self.meanwhile = self.meanwhile, None
+            done()
+        super()._sleep(wait_s)
+
+
+def test_an_alert_of_the_moment_before_the_sleep_is_not_overslept(api: BotApi) -> None:
+    """Nothing else comes for an hour: a night, a muted warning and then what is critical."""
+    client = BotClient(TOKEN, api.url, timeout_s=5.0)
+    sender = Preempted(client, PERSON, Choice(), Words("live"), now_ms=lambda: 0, settled=lambda: None)
+    sender.start()
+    try:
+        assert api.wait_for(lambda: sender.is_checked)
+        sender.meanwhile = lambda: sender.offer(alert("critical"))
+        sender.offer(alert("a"))
+        assert api.wait_for(lambda: len(api.texts()) == 2, 5)
+    finally:
+        sender.close(0.5)
 
 
 @pytest.mark.proves("A70")

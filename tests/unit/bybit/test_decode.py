@@ -12,6 +12,7 @@ from mirrorctl.core.bybit.failures import Malformed
 from mirrorctl.core.bybit.frames import decode_frame
 from mirrorctl.core.domain.values import (
     ExecutionKind,
+    MarginMode,
     OrderStatus,
     OrderType,
     PositionSide,
@@ -298,12 +299,29 @@ ACCOUNT_INFO = {"unifiedMarginStatus": 5, "marginMode": "REGULAR_MARGIN"}
         ({"permissions": {"ContractTrade": None, "Wallet": ["Withdraw"]}}, {"can_trade": False, "can_withdraw": True}),
         ({"ips": ["*"], "deadlineDay": 12}, {"ip_bound": False, "expires_in_days": 12}),
         ({"ips": [], "deadlineDay": 0}, {"ip_bound": False, "expires_in_days": 0}),
+        ({"deadlineDay": 40}, {"ip_bound": True, "expires_in_days": 40}),  # the password was changed since
+        ({"ips": ["*"], "deadlineDay": None}, {"ip_bound": False, "expires_in_days": None}),
     ],
 )
 def test_whose_keys_and_what_they_may(changes: dict[str, Any], expected: dict[str, object]) -> None:
     identity = decode.identity({**KEY_INFO, **changes}, ACCOUNT_INFO)
     assert identity.uid == 24617703
     assert {name: getattr(identity, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ("REGULAR_MARGIN", MarginMode.CROSS),
+        ("ISOLATED_MARGIN", MarginMode.ISOLATED),
+        ("PORTFOLIO_MARGIN", MarginMode.PORTFOLIO),
+        ("SOMETHING_NEW", None),
+        (None, None),
+    ],
+)
+def test_how_positions_are_backed(said: str | None, known: MarginMode | None) -> None:
+    """A mode that is not known here is unknown, and keeps nobody from starting (account/account-info)."""
+    assert decode.identity(KEY_INFO, {**ACCOUNT_INFO, "marginMode": said}).margin_mode is known
 
 
 def frame(topic: str, *rows: object) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_a_sound_account_is_told_with_what_was_looked_at() -> None:
         ({"can_trade": False, "read_only": True}, "permission", ERROR, "its key is read-only"),
         ({"can_trade": False}, "permission", ERROR, "its key is not allowed to trade contracts (orders and positions)"),
         ({"can_withdraw": True}, "withdrawal", WARNING, "its key may withdraw"),
-        ({"ip_bound": False}, "ip", WARNING, "its key is bound to no IP address"),
+        ({"ip_bound": False, "expires_in_days": 60}, "ip", WARNING, "its key is bound to no IP address"),
         ({"expires_in_days": 13}, "expiry", WARNING, "its key expires in 13 days"),
         ({"expires_in_days": 2}, "expiry", ERROR, "its key expires in 2 days"),
     ],
@@ -73,6 +73,12 @@ def test_what_is_wrong_with_keys(changes: dict[str, Any], check: str, state: Sta
 def test_a_key_that_lasts_a_while_is_told_and_no_problem() -> None:
     *_, expiry = check_identity("main", replace(SOUND, expires_in_days=60), pinned="", real=True)
     assert (expiry.state, expiry.text, expiry.hint) == (OK, "its key expires in 60 days", "")
+
+
+def test_an_expiry_that_the_exchange_does_not_tell_is_not_called_well() -> None:
+    *_, expiry = check_identity("main", replace(SOUND, ip_bound=False), pinned="", real=True)
+    assert (expiry.state, expiry.check) == (NOTE, "expiry")
+    assert "does not say" in expiry.text
 
 
 @pytest.mark.parametrize(
@@ -95,6 +101,7 @@ def test_a_position_mode_other_than_the_profiles() -> None:
     assert seen(found) == (WARNING, wrong)
     assert seen(check_mode("mirror", None, both)) == (OK, "auto in the profile; symbols are in hedge and one-way")
     assert seen(check_mode("mirror", PositionMode.HEDGE, ())) == (NOTE, "hedge in the profile; no symbol was read")
+    assert seen(check_mode("mirror", None, ())) == (NOTE, "auto in the profile; no symbol was read")
 
 
 def test_a_margin_mode_other_than_mains_or_without_leverage() -> None:

@@ -62,6 +62,13 @@ def test_a_twin_that_filled_first_is_no_drift_while_mains_order_is_open() -> Non
     assert audited(desk) == []
 
 
+def test_a_ratio_that_was_observed_shows_no_28_digits() -> None:
+    desk = desk_holding("0.3", "0", growth_block="paused: by the trader")
+    desk.copies[LONG] = replace(desk.copies[LONG], ratio=dec("0.05") / dec("1.5"))
+    [finding] = judge(look(desk))
+    assert finding.expected == "0.01"
+
+
 @pytest.mark.proves("A82")
 @pytest.mark.parametrize("mirror", ["0", "0.02"])
 def test_held_growth_is_held_and_never_drift(mirror: str) -> None:

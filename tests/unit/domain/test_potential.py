@@ -18,7 +18,7 @@ from mirrorctl.core.domain.potential import (
     targets_of,
     total,
 )
-from mirrorctl.core.domain.values import OrderType, PositionSide, StopKind, TriggerBy
+from mirrorctl.core.domain.values import OrderType, PositionSide, StopKind, TimeInForce, TriggerBy
 from tests.unit.domain.scenes import LONG, SHORT, SYMBOL, order, row, stop_row
 
 ONE, NONE = Decimal(1), Decimal(0)
@@ -86,6 +86,14 @@ def test_the_distance_to_the_stop_is_positive_while_there_is_room(
 
 def left_of(found: Order) -> Decimal:
     return found.leaves_qty
+
+
+def test_a_conditional_exit_and_one_that_passes_by_are_no_targets() -> None:
+    """A stop-limit by hand is reduce-only with a price too; so is an order of the mirror that reduces at once."""
+    exits = order("limit", "0.4", side=LONG.exit, reduce_only=True, price=Decimal(61_000))
+    stop = replace(exits, order_id="hand", stop_kind=StopKind.CONDITIONAL, trigger_price=Decimal(58_000), price=ENTRY)
+    passing = replace(exits, order_id="ioc", time_in_force=TimeInForce.IOC, price=Decimal(58_200))
+    assert targets_of(row(LONG, "1", 5), [stop, passing, exits], left_of) == (Level(Decimal(61_000), Decimal("0.4")),)
 
 
 def test_levels_are_read_off_the_book() -> None:

@@ -349,6 +349,13 @@ def test_missing_keys_name_their_variables() -> None:
     assert caught.value.exit_code == 2
 
 
+def test_the_missing_keys_of_every_account_are_named_at_once() -> None:
+    with pytest.raises(ProfileError) as caught:
+        load(WHOLE, {"BYBIT_API_KEY_2": "x"}).credentials_of(["main", "mirror"])
+    names = re.findall(r"BYBIT_\w+", caught.value.message)
+    assert names == ["BYBIT_API_KEY", "BYBIT_API_SECRET", "BYBIT_API_SECRET_2"]
+
+
 @pytest.mark.proves("A73", "A74")
 @pytest.mark.parametrize("pasted", ["the key", "the\nkey", "the-key…", "the-k\u00e9y", "the\x00key"])
 def test_what_cannot_be_a_key_is_refused_without_showing_it(pasted: str) -> None:

@@ -44,6 +44,7 @@ def mirror(text: str) -> tuple[str, ...]:
         ("[daemon]\ntick_s = true", "daemon.tick_s: found true"),
         ("[daemon]\nmax_closes_per_pass = -1", "daemon.max_closes_per_pass: found -1; allowed: a whole number, 0 or"),
         ("[daemon]\nmax_closes_per_pass = 1.5", "daemon.max_closes_per_pass: found 1.5"),
+        ('[daemon]\norder_entry = "fix"', 'daemon.order_entry: found "fix"; allowed: "http" | "ws"'),
         ("daemon = 3", "daemon: found 3; allowed: a table"),
         ("mirrors = {}", "mirrors: found a table; allowed: tables, each headed [[mirrors]]"),
         ("mirrors = [1]", "mirrors[0]: found 1; allowed: a table"),
@@ -197,16 +198,28 @@ def test_all_problems_are_reported_at_once() -> None:
     assert len(found) == 9
 
 
+def test_orders_over_websocket_are_refused_where_the_exchange_takes_none() -> None:
+    by_socket = '[daemon]\norder_entry = "ws"\n'
+    demo = HEAD.replace("paper", "demo") + by_socket + f"[main]\n{KEYS}"
+    assert problems(demo) == (
+        'daemon.order_entry: found "ws"; allowed: "http"; demo trading takes no orders over WebSocket',
+    )
+    addresses = '[endpoints]\nrest = "http://127.0.0.1:1"\nprivate_ws = "ws://127.0.0.1:1/v5/private"\n'
+    assert paper(by_socket + addresses) == ('endpoints.trade_ws: missing; daemon.order_entry = "ws" needs it',)
+    assert paper(by_socket + addresses + 'trade_ws = "ws://127.0.0.1:1/v5/trade"\n') == ()
+    assert paper(by_socket) == ()
+    for real in ("testnet", "mainnet"):
+        assert problems(demo.replace('"demo"', f'"{real}"')) == ()
+
+
 # Every key of the unbuilt table with a value it must refuse. A row without an example fails the test below.
 REFUSED = {
     "category": '"inverse"',
     "settle_coin": '"USDC"',
-    "daemon.order_entry": '"ws"',
 }
 NEUTRAL = {
     "category": '"linear"',
     "settle_coin": '"USDT"',
-    "daemon.order_entry": '"http"',
 }
 PLACES = (
     *(("", "", row) for row in unbuilt.TOP),

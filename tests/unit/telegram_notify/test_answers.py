@@ -172,3 +172,12 @@ def test_many_positions_are_cut_and_counted(document: dict[str, Any]) -> None:
     said = ANSWERS.positions(document | {"desk": {"half": desk | {"positions": rows}}})
     assert "+ 160 more" in said
     assert len(parts(said)) <= 3
+
+
+def test_a_trade_whose_entries_only_rest_is_told_with_them() -> None:
+    stage = Stage()
+    stage.main.bid("0.1", "58000", stop="57000")
+    stage.settle()
+    found = stage.command("published", max_age_s=None)
+    assert "BTCUSDT long holds nothing yet\n  entries wait: 0.05 at 58000" in ANSWERS.positions(found)
+    assert "monitors: 0 (main 0, mirrors 0), and 3 building" in ANSWERS.status(found).splitlines()

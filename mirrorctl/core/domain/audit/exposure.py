@@ -15,6 +15,7 @@ from mirrorctl.core.domain.scene import Held, Standing, SymbolPlan
 from mirrorctl.core.domain.values import Severity
 from mirrorctl.core.domain.view import AccountView
 
+_DIGITS = 8  # of a ratio times a size, after the point
 _HELD_REMEDIES = {
     "paused": "`mirrorctl resume` ends the pause",
     "new store": "`mirrorctl sync --yes` releases it",
@@ -134,7 +135,7 @@ def _held(held: Held) -> Finding:
         held.account,
         held.symbol,
         held.side,
-        expected="a ratio" if held.raw_want is None else plain(held.raw_want),
+        expected="a ratio" if held.raw_want is None else plain(round(held.raw_want, _DIGITS)),
         actual=f"{plain(held.want)}: {held.reason}",
         remedy=remedy,
         subject=held.reason,

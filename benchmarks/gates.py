@@ -1,0 +1,121 @@
+"""The bars, and what became of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from benchmarks.figures import FLOOR, Figure
+from benchmarks.fleet import MIRRORCTL
+from benchmarks.results import Results
+
+QUIET_FLOOR_US = 150.0
+"""A floor above this is not the cost of Python and sockets: something else had the core."""
+STOCK = ("pybit → WebSocketTrading", "pybit → HTTP")
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`value` must not be above `bar` (not below it with `least`). None: it was not measured in this run.
+
+    Not `judged`: the machine was busy with something else, and a ratio to a slow floor flatters everything.
+    """
+
+    name: str
+    value: float | None
+    bar: float
+    stretch: float | None = None
+    unit: str = "×"
+    least: bool = False
+    judged: bool = True
+
+    @property
+    def met(self) -> bool | None:
+        return None if self.value is None else self._within(self.bar)
+
+    @property
+    def verdict(self) -> str:
+        """In words: `not measured`, `not judged`, `NOT met`, `met` or `met, stretch too`."""
+        if self.met is None:
+            return "not measured"
+        if not self.judged:
+            return "not judged"
+        if not self.met:
+            return "NOT met"
+        return "met, stretch too" if self.stretch is not None and self._within(self.stretch) else "met"
+
+    def _within(self, bar: float) -> bool:
+        value = self.value or 0.0
+        return value >= bar if self.least else value <= bar
+
+
+def gates(results: Results) -> list[Gate]:
+    """Every gate of the project's bars, in the order of the table."""
+    found = _of_speed(results)
+    if (floor := slow_floor(results)) is not None and floor > QUIET_FLOOR_US:
+        found = [replace(gate, judged=False) for gate in found]
+    found.append(Gate("memory with 100 mirrors", results.memory_mib.get(100), 300, None, "MiB"))
+    found += [
+        Gate("mirrorctl --help", _start(results, "mirrorctl --help"), 14, 7, "× pass"),
+        Gate("mirrorctl --version", _start(results, "mirrorctl --version"), 6, None, "× pass"),
+    ]
+    return found
+
+
+def slow_floor(results: Results) -> float | None:
+    """p50 of the floor with one mirror, µs; None where it was not measured."""
+    floor = _of(results.reaction, FLOOR)
+    return None if floor is None else floor.p50_us
+
+
+def _of_speed(results: Results) -> list[Gate]:
+    plain, ahead = results.reaction, results.reaction_ahead
+    own = _of(plain, MIRRORCTL)
+    own_ratio, tail = (own.ratio, own.tail) if own is not None else (None, None)
+    stock = [figure.ratio for figure in plain if figure.variant in STOCK and figure.ratio]
+    found = [
+        Gate("reaction p50, 1 mirror", own_ratio, 5, 3, "× floor"),
+        Gate("reaction p99", tail, 3, 2, "× own p50"),
+        Gate("reaction, orders and positions ahead", _ratio(ahead), 6, 4, "× floor"),
+        Gate("not slower than the faster stock pybit copier", _over(own_ratio, min(stock, default=None)), 1),
+    ]
+    for mirrors in (10, 50, 100):
+        last = _ratio(results.fan_out.get(mirrors, ()))
+        found.append(Gate(f"fan-out to {mirrors}, last order p50", last, 4, 2, "× floor"))
+    for mirrors, middle in sorted(results.fan_out_acked.items()):
+        over = _over(_p50(middle), _p50(results.fan_out.get(mirrors, ())))
+        found.append(Gate(f"fan-out to {mirrors}, acks in the middle", over, 2, None, "× without"))
+    rates = {rate.variant: rate.per_s for rate in results.sustained}
+    found.append(
+        Gate(
+            "sustained events, one core", _over(rates.get(MIRRORCTL), rates.get(STOCK[0])), 1, 3, "× stock", least=True
+        )
+    )
+    for what, by in (("CPU", results.growth_cpu), ("p50", results.growth_p50)):
+        found.append(Gate(f"{what} of an event, 200 positions ÷ 1", _over(by.get(200), by.get(1)), 1.3, 1.1))
+    return found
+
+
+def _of(figures: Iterable[Figure], variant: str) -> Figure | None:
+    return next((figure for figure in figures if figure.variant == variant), None)
+
+
+def _figure(of: Callable[[Figure], float | None], figures: Iterable[Figure]) -> float | None:
+    own = _of(figures, MIRRORCTL)
+    return None if own is None else of(own)
+
+
+def _ratio(figures: Iterable[Figure]) -> float | None:
+    return _figure(lambda figure: figure.ratio, figures)
+
+
+def _p50(figures: Iterable[Figure]) -> float | None:
+    return _figure(lambda figure: figure.p50_us, figures)
+
+
+def _over(value: float | None, least: float | None) -> float | None:
+    return value / least if value is not None and least else None
+
+
+def _start(results: Results, command: str) -> float | None:
+    return next((start.ratio for start in results.starts if start.command == command), None)
