@@ -90,6 +90,12 @@ def _executions(book: Book, params: dict[str, str], _now_ms: int) -> Row:
     return _paged([row for row in rows if since <= int(row["execTime"]) <= until], params)
 
 
+def _closed(book: Book, params: dict[str, str], _now_ms: int) -> Row:
+    since, until = int(params.get("startTime", 0)), int(params.get("endTime", 2**62))
+    rows = (row for row in reversed(book.closed) if _matches(row, params))
+    return _paged([row for row in rows if since <= int(row["updatedTime"]) <= until], params)
+
+
 def _tickers(book: Book, params: dict[str, str], _now_ms: int) -> Row:
     symbols = [params["symbol"]] if "symbol" in params else sorted(book.holdings)
     quote = dict.fromkeys(("lastPrice", "markPrice", "indexPrice", "bid1Price", "ask1Price"), PRICE)
@@ -156,7 +162,7 @@ _READS: dict[str, Callable[[Book, dict[str, str], int], Row]] = {
     "/v5/account/fee-rate": _fee,
     "/v5/account/transaction-log": _nothing,
     "/v5/position/list": _positions,
-    "/v5/position/closed-pnl": _nothing,
+    "/v5/position/closed-pnl": _closed,
     "/v5/order/realtime": _open_orders,
     "/v5/order/history": _history,
     "/v5/execution/list": _executions,

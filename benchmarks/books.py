@@ -55,13 +55,14 @@ class Fill:
 
 @dataclass(slots=True)
 class Book:
-    """One account. `orders` and `executions` are the newest that filled, for what a client asks afterwards."""
+    """One account. `orders`, `executions`, `closed`: the newest, for what a client asks afterwards."""
 
     name: str
     uid: int
     holdings: dict[str, Holding] = field(default_factory=dict)
     orders: deque[Row] = field(default_factory=lambda: deque(maxlen=_KEPT))
     executions: deque[Row] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    closed: deque[Row] = field(default_factory=lambda: deque(maxlen=_KEPT))
     numbers: count[int] = field(default_factory=lambda: count(1))
 
     def fill(self, symbol: str, side: str, qty: int, now_ms: int, link_id: str = "") -> Fill:
@@ -76,6 +77,8 @@ class Book:
         order_id = f"{self.uid:08d}-0000-4000-8000-{number:012d}"
         order = order_row(order_id, link_id, symbol, side, qty, now_ms)
         execution = execution_row(order, f"{self.uid:08d}-0000-4000-9000-{number:012d}", closed, holding.seq, now_ms)
+        if closed:
+            self.closed.append(closed_row(order, closed))
         self.orders.append(order)
         self.executions.append(execution)
         return Fill(order_id, order, execution, self.position(symbol))
@@ -174,6 +177,31 @@ def execution_row(order: Row, exec_id: str, closed: int, seq: int, now_ms: int) 
         "createType": "CreateByUser",
         "closedSize": text(closed),
         "execPnl": "0",
+    }
+
+
+def closed_row(order: Row, closed: int) -> Row:
+    """What a closing order brought (position/close-pnl)."""
+    return {
+        "symbol": order["symbol"],
+        "orderId": order["orderId"],
+        "side": order["side"],
+        "qty": order["qty"],
+        "closedSize": text(closed),
+        "orderPrice": PRICE,
+        "orderType": "Market",
+        "execType": "Trade",
+        "avgEntryPrice": PRICE,
+        "avgExitPrice": PRICE,
+        "cumEntryValue": "60",
+        "cumExitValue": "60",
+        "closedPnl": "-0.066",
+        "openFee": "0.033",
+        "closeFee": "0.033",
+        "fillCount": "1",
+        "leverage": "10",
+        "createdTime": order["createdTime"],
+        "updatedTime": order["updatedTime"],
     }
 
 

@@ -16,7 +16,7 @@ from benchmarks.exchange import Remote
 from benchmarks.figures import FLOOR
 
 ROOT = Path(__file__).parent.parent
-MIRRORCTL = "mirrorctl"
+MIRRORCTL, MIRRORCTL_HTTP = "mirrorctl → WebSocket", "mirrorctl → HTTP"
 _UP_S = 60.0
 
 
@@ -36,7 +36,8 @@ class Variant:
 
 VARIANTS = (
     Variant(FLOOR, "floor", "ws"),
-    Variant(MIRRORCTL, "mirrorctl_run"),
+    Variant(MIRRORCTL, "mirrorctl_run", "ws"),
+    Variant(MIRRORCTL_HTTP, "mirrorctl_run"),
     Variant("pybit → WebSocketTrading", "stock_pybit", "ws"),
     Variant("pybit → HTTP", "stock_pybit"),
     Variant("ccxt.pro → WebSocket", "ccxt_pro", "ws"),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from benchmarks.figures import FLOOR, Figure
-from benchmarks.fleet import MIRRORCTL
+from benchmarks.fleet import MIRRORCTL, MIRRORCTL_HTTP
 from benchmarks.results import Results
 
 QUIET_FLOOR_US = 150.0
 """A floor above this is not the cost of Python and sockets: something else had the core."""
+ENTRIES = {"ws": MIRRORCTL, "http": MIRRORCTL_HTTP}
 STOCK = ("pybit → WebSocketTrading", "pybit → HTTP")
 
 
@@ -69,30 +70,35 @@ def slow_floor(results: Results) -> float | None:
 
 
 def _of_speed(results: Results) -> list[Gate]:
-    plain, ahead = results.reaction, results.reaction_ahead
-    own = _of(plain, MIRRORCTL)
+    found = []
+    for entry, name in ENTRIES.items():
+        found += _of_entry(results, name, entry)
+    rates = {rate.variant: rate.per_s for rate in results.sustained}
+    for entry, name in ENTRIES.items():
+        over = _over(rates.get(name), rates.get(STOCK[0]))
+        found.append(Gate(f"sustained events, one core, {entry}", over, 1, 3, "× stock", least=True))
+    for what, by in (("CPU", results.growth_cpu), ("p50", results.growth_p50)):
+        found.append(Gate(f"{what} of an event, 200 positions ÷ 1", _over(by.get(200), by.get(1)), 1.3, 1.1))
+    return found
+
+
+def _of_entry(results: Results, name: str, entry: str) -> list[Gate]:
+    plain = results.reaction
+    own = _of(plain, name)
     own_ratio, tail = (own.ratio, own.tail) if own is not None else (None, None)
     stock = [figure.ratio for figure in plain if figure.variant in STOCK and figure.ratio]
     found = [
-        Gate("reaction p50, 1 mirror", own_ratio, 5, 3, "× floor"),
-        Gate("reaction p99", tail, 3, 2, "× own p50"),
-        Gate("reaction, orders and positions ahead", _ratio(ahead), 6, 4, "× floor"),
-        Gate("not slower than the faster stock pybit copier", _over(own_ratio, min(stock, default=None)), 1),
+        Gate(f"reaction p50, 1 mirror, {entry}", own_ratio, 5, 3, "× floor"),
+        Gate(f"reaction p99, {entry}", tail, 3, 2, "× own p50"),
+        Gate(f"reaction, orders and positions ahead, {entry}", _ratio(results.reaction_ahead, name), 6, 4, "× floor"),
+        Gate(f"reaction, {entry} ÷ the faster stock pybit copier", _over(own_ratio, min(stock, default=None)), 1),
     ]
     for mirrors in (10, 50, 100):
-        last = _ratio(results.fan_out.get(mirrors, ()))
-        found.append(Gate(f"fan-out to {mirrors}, last order p50", last, 4, 2, "× floor"))
+        last = _ratio(results.fan_out.get(mirrors, ()), name)
+        found.append(Gate(f"fan-out to {mirrors}, last order p50, {entry}", last, 4, 2, "× floor"))
     for mirrors, middle in sorted(results.fan_out_acked.items()):
-        over = _over(_p50(middle), _p50(results.fan_out.get(mirrors, ())))
-        found.append(Gate(f"fan-out to {mirrors}, acks in the middle", over, 2, None, "× without"))
-    rates = {rate.variant: rate.per_s for rate in results.sustained}
-    found.append(
-        Gate(
-            "sustained events, one core", _over(rates.get(MIRRORCTL), rates.get(STOCK[0])), 1, 3, "× stock", least=True
-        )
-    )
-    for what, by in (("CPU", results.growth_cpu), ("p50", results.growth_p50)):
-        found.append(Gate(f"{what} of an event, 200 positions ÷ 1", _over(by.get(200), by.get(1)), 1.3, 1.1))
+        over = _over(_p50(middle, name), _p50(results.fan_out.get(mirrors, ()), name))
+        found.append(Gate(f"fan-out to {mirrors}, acks in the middle, {entry}", over, 2, None, "× without"))
     return found
 
 
@@ -100,17 +106,14 @@ def _of(figures: Iterable[Figure], variant: str) -> Figure | None:
     return next((figure for figure in figures if figure.variant == variant), None)
 
 
-def _figure(of: Callable[[Figure], float | None], figures: Iterable[Figure]) -> float | None:
-    own = _of(figures, MIRRORCTL)
-    return None if own is None else of(own)
+def _ratio(figures: Iterable[Figure], name: str) -> float | None:
+    own = _of(figures, name)
+    return None if own is None else own.ratio
 
 
-def _ratio(figures: Iterable[Figure]) -> float | None:
-    return _figure(lambda figure: figure.ratio, figures)
-
-
-def _p50(figures: Iterable[Figure]) -> float | None:
-    return _figure(lambda figure: figure.p50_us, figures)
+def _p50(figures: Iterable[Figure], name: str) -> float | None:
+    own = _of(figures, name)
+    return None if own is None else own.p50_us
 
 
 def _over(value: float | None, least: float | None) -> float | None:

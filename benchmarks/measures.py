@@ -62,15 +62,17 @@ class Rate:
     whole: bool
 
 
-def sustained(fleet: Fleet, events: int, rounds: int, random: Random) -> list[Rate]:
-    """The best of each client's rounds: a burst of `events` executions without a pause."""
+def sustained(fleet: Fleet, events: int, rounds: int, patience_s: float, random: Random) -> list[Rate]:
+    """The best of each client's rounds: a burst of `events` executions without a pause, all copied in `patience_s`."""
     best: dict[str, Rate] = {}
     for _ in range(rounds):
         for name in random.sample(fleet.names, len(fleet.names)):
             venue = fleet.venue(name)
             fleet.exchange.call("renew", venue, mirrors=fleet.mirrors)
             before = fleet.cpu_ns(name)
-            found = cast(Sustained, fleet.exchange.call("sustain", venue, events, mirrors=fleet.mirrors))
+            found = cast(
+                Sustained, fleet.exchange.call("sustain", venue, events, mirrors=fleet.mirrors, patience_s=patience_s)
+            )
             fleet.exchange.call("tell_position", venue)
             fleet.exchange.call("linger", 0.5)
             per_s = found.ordered / fleet.mirrors / found.seconds if found.seconds else None

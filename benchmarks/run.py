@@ -10,7 +10,7 @@ from typing import cast
 from benchmarks.cores import awake, pair
 from benchmarks.exchange import Reaction, Remote
 from benchmarks.figures import FLOOR, percentile
-from benchmarks.fleet import BY_NAME, MIRRORCTL, VARIANTS, Fleet
+from benchmarks.fleet import BY_NAME, MIRRORCTL, MIRRORCTL_HTTP, VARIANTS, Fleet
 from benchmarks.measures import Effort, reactions, relisted, sustained
 from benchmarks.results import Results, machine
 from benchmarks.startup import starts
@@ -28,6 +28,8 @@ class Plan:
     fan_out: Effort
     mirrors: tuple[int, ...]
     burst: int
+    bursts: int
+    burst_s: float
     positions: tuple[int, ...]
     growth: Effort
     fills: int
@@ -36,8 +38,8 @@ class Plan:
     schedules: int
 
 
-FULL = Plan(Effort(12, 30), Effort(6, 8), (10, 50, 100), 5_000, (1, 50, 200), Effort(8, 25), 200, 15, 500, 10)
-QUICK = Plan(Effort(3, 10), Effort(2, 3), (10,), 1_000, (1, 50), Effort(2, 10), 50, 4, 100, 2)
+FULL = Plan(Effort(12, 30), Effort(6, 8), (10, 50, 100), 5_000, 3, 15.0, (1, 50, 200), Effort(8, 25), 200, 15, 500, 10)
+QUICK = Plan(Effort(2, 8), Effort(2, 3), (10,), 300, 1, 2.0, (1, 50), Effort(2, 8), 40, 3, 100, 2)
 _FEW = ("pybit → WebSocketTrading", "pybit → HTTP")
 
 
@@ -86,12 +88,14 @@ class _Run:
                 self.results.memory_mib[1] = fleet.resident_kib(MIRRORCTL) / 1024
             if "sustained" in parts:
                 self.say("a burst of events")
-                self.results.sustained = sustained(fleet, self.plan.burst, 3, self.random)
+                self.results.sustained = sustained(
+                    fleet, self.plan.burst, self.plan.bursts, self.plan.burst_s, self.random
+                )
 
     def fan_out(self, mirrors: int) -> None:
         """One event for many mirrors, acks after the last order and between them."""
         self.say(f"fan-out to {mirrors}")
-        chosen = [BY_NAME[name] for name in (FLOOR, MIRRORCTL, *_FEW)]
+        chosen = [BY_NAME[name] for name in (FLOOR, MIRRORCTL, MIRRORCTL_HTTP, *_FEW)]
         with Fleet(self.exchange, chosen, self.core, mirrors) as fleet:
             self.results.memory_mib[mirrors] = fleet.resident_kib(MIRRORCTL) / 1024
             effort = self.plan.fan_out

@@ -7,6 +7,7 @@ exchange client nor the paper exchange, nor anything else that takes time.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from mirrorctl.commands.help_pages import Commands, GroupPage
 from mirrorctl.commands.options import ProfileOption
 from mirrorctl.core.domain.errors import MirrorctlError, UsageError
 
+_LEFT_EARLY = 128 + signal.SIGPIPE  # who read the output closed it, as `head` does; a shell says 141 of others, too
 _COMPLETION = {"--install-completion", "--show-completion"}
 _START, _TRADE, _LOOK, _GUARD, _SETUP = "Start", "Trade", "Look", "Guard", "Set up"
 
@@ -164,6 +166,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         return _usage(as_json, error, args)
     except SystemExit as told:  # a command that said itself how it was interrupted, or that a shell was answered
+        if isinstance(told.__context__, BrokenPipeError):
+            return _LEFT_EARLY
         return told.code if isinstance(told.code, int) else 1
     except (typer.Abort, KeyboardInterrupt):
         return _fail(as_json, Interrupted("interrupted", "`mirrorctl status` shows what stands"))

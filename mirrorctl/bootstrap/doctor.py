@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from mirrorctl.bootstrap import doctor_machine
 from mirrorctl.bootstrap.doctor_copies import Market, copyable, leverages
@@ -78,7 +79,8 @@ def examine(profile: Profile, home: Home, names: Sequence[str], symbols: Sequenc
         with ThreadPoolExecutor(max_workers=len(names) + 2) as pool:
             machine = pool.submit(lambda: list(doctor_machine.checks(profile, home, endpoints, recorded)))
             public = None if endpoints is None else pool.submit(probe_public, endpoints.public_ws, STREAM_S)
-            read = {account.name: account for account in pool.map(read_account, rests.values())}
+            look = partial(read_account, by_socket=profile.order_entry == "ws")
+            read = {account.name: account for account in pool.map(look, rests.values())}
             accounts = [read.get(n) or Examined(n, AccountView(n), failure=failures[n]) for n in names]
             main = accounts[0]
             market = _market(pool, profile, rests, accounts, symbols, recorded)
@@ -165,6 +167,8 @@ def _account(
     yield account_checks.check_clock(name, account.clock_offset_ms)
     if account.stream is not None:
         yield _private(name, account.stream)
+    if account.trade is not None:
+        yield _trade(name, account.trade)
     yield account_checks.check_mode(name, profile.account(name).position_mode, account.modes)
     others = None if name == MAIN or main.identity is None else main.identity.margin_mode
     yield account_checks.check_margin(name, identity.margin_mode, others)
@@ -180,6 +184,13 @@ def _private(account: str, stream: Probe) -> Check:
         return Check("stream", State.OK, account, text)
     hint = "without it fills are seen only when the account is read; check firewall, proxy and key"
     return Check("stream", State.ERROR, account, f"the private stream does not come up: {stream.reason}", hint)
+
+
+def _trade(account: str, stream: Probe) -> Check:
+    if stream.ms is not None:
+        return Check("order-entry", State.OK, account, f"orders go over WebSocket; of use after {stream.ms} ms")
+    text = f"the trade socket does not come up: {stream.reason}"
+    return Check("order-entry", State.WARNING, account, text, "orders go over HTTP meanwhile, which is slower")
 
 
 def _public(stream: Probe) -> Check:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mirrorctl.bootstrap.accounts import clients, pin_key
-from mirrorctl.core.bybit.probe import Probe, probe_private
+from mirrorctl.core.bybit.probe import Probe, probe_private, probe_trade
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.account import Identity
 from mirrorctl.core.domain.cycle import Copy
@@ -27,13 +27,14 @@ _HISTORY_MS = 30 * 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One account as it was read. `identity` None: it could not be, for `failure`. `stream` None: it was not tried."""
+    """One account as it was read. `identity` None: it could not be, for `failure`. Streams that are None: not tried."""
 
     name: str
     view: AccountView
     identity: Identity | None = None
     clock_offset_ms: int | None = None
     stream: Probe | None = None
+    trade: Probe | None = None
     failure: MirrorctlError | None = None
 
     @property
@@ -80,8 +81,11 @@ def connect(
     return rests, failures
 
 
-def read_account(rest: BybitRest) -> Examined:
-    """Who an account is, what it holds, and its stream; nothing of it is known where one of the reads failed."""
+def read_account(rest: BybitRest, *, by_socket: bool = False) -> Examined:
+    """Who an account is, what it holds, and its streams; nothing of it is known where one of the reads failed.
+
+    `by_socket`: orders are to go over WebSocket.
+    """
     view = AccountView(rest.account)
     try:
         offset_ms = rest.measure_clock()
@@ -89,7 +93,8 @@ def read_account(rest: BybitRest) -> Examined:
     except ExchangeError as error:
         return Examined(rest.account, view, failure=error)
     view.apply_relist(answer.orders, answer.positions, answer.wallet, 0, 0)
-    return Examined(rest.account, view, identity, offset_ms, probe_private(rest.link, STREAM_S))
+    trade = probe_trade(rest.link, STREAM_S) if by_socket else None
+    return Examined(rest.account, view, identity, offset_ms, probe_private(rest.link, STREAM_S), trade)
 
 
 def read_symbols(profile: Profile, rest: BybitRest, account: Examined, symbols: Collection[str]) -> None:

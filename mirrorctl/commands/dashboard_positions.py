@@ -191,12 +191,19 @@ def _lacking(label: Cell, notes: Sequence[Note]) -> Row:
 
 
 def _building(label: Cell, row: Document, notes: Sequence[Note]) -> Row:
-    """The line of a trade that holds nothing yet: the stop is the one that its entries carry."""
+    """The line of a trade that holds nothing yet: entry and stop are those of all its resting entries, if alike."""
     stops = {entry["stop"] for entry in row["resting"]}
     carried = next(iter(stops)) if len(stops) == 1 else None
     stop = Text("none", "red") if stops == {None} else Text(NONE if carried is None else exact(carried).plain)
     blank, phase = cell(Text(NONE, "dim")), row["phase"]
-    known = {"size": cell("0"), "stop": cell(stop), "phase": _PHASES.get(phase, cell(phase)) if phase else blank}
+    prices = [*{entry["price"] for entry in row["resting"]}]
+    price = cell(exact(prices[0], NONE)) if len(prices) == 1 else blank
+    known = {
+        "size": cell("0"),
+        "entry": price,
+        "stop": cell(stop),
+        "phase": _PHASES.get(phase, cell(phase)) if phase else blank,
+    }
     return (label, *(known.get(column.names[0], blank) for column in _COLUMNS[1:-1]), _note(notes))
 
 

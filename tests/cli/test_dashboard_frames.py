@@ -132,7 +132,8 @@ def test_a_trade_whose_entries_only_rest_has_a_line_with_its_entries_and_the_sto
         assert lines[at + 1].split()[:2] == ["small", "0"]
         assert ("held 2m" if width > 80 else "held") in lines[at + 1]
         assert lines[at + 2].split()[:2] == ["mirror", "0"]
-        assert "entry" in lines[at + 2]
+        assert lines[at + 2].split()[1:4] == ["0", "3100", "-"]
+        assert "entry" in lines[at + 2][40:]
         assert any("(main 2, mirrors 4), and 2 building" in line for line in lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -26,6 +27,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MIRRORCTL_HOME", str(tmp_path))
     monkeypatch.delenv("MIRRORCTL_PROFILE", raising=False)
     return tmp_path
+
+
+@pytest.mark.parametrize("args", [["profile", "list", "--json"], ["profile", "list"], ["--help"]], ids=" ".join)
+def test_a_reader_that_leaves_early_is_no_bug(
+    args: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with open(write_end, "w", encoding="utf-8", closefd=False) as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        code = cli.main(args)
+        monkeypatch.undo()
+        assert (code, capsys.readouterr().err) == (141, "")
+        with contextlib.suppress(BrokenPipeError):
+            out.close()
+    os.close(write_end)
 
 
 @pytest.mark.proves("A74")

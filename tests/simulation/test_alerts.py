@@ -439,7 +439,7 @@ def test_a_stop_that_is_taken_away_and_comes_back_is_told_and_one_that_is_replac
     stage.main.protect(stop="0")
     stage.run(5_000)
     stage.main.protect(stop="58600")
-    stage.run(5_000)
+    stage.run(31_000)
     assert told(stage, AlertType.STOP_MOVED, "main") == [
         "stop moved by hand from 58000 to 58500",
         "stop removed: it was 58500",
@@ -454,6 +454,21 @@ def test_a_stop_that_is_taken_away_and_comes_back_is_told_and_one_that_is_replac
     stage.main.buy("0.1", stop="57000")
     stage.settle()
     assert len(told(stage, AlertType.STOP_MOVED)) == 5, "the next position's first stop is no move"
+
+
+def test_a_stop_that_is_trailed_by_the_second_is_told_now_and_then_and_where_it_ended() -> None:
+    stage = Stage(copying("half", "0.5"))
+    stage.main.buy("0.1", stop="57000")
+    stage.settle()
+    for step in range(1, 61):
+        stage.main.protect(stop=str(57_000 + step))
+        stage.run(1_000)
+    stage.run(31_000)
+    for name in ("main", "half"):
+        moves = told(stage, AlertType.STOP_MOVED, name)
+        assert 2 <= len(moves) <= 8, moves
+        assert "from 57000 " in moves[0]
+        assert moves[-1].endswith(" to 57060")
 
 
 @pytest.mark.proves("A26")
@@ -677,3 +692,23 @@ def test_the_words_of_a_day() -> None:
         " equity 1000.12 now, 3 copies, p50 85 ms, worst naked 130 ms"
     )
     assert day_line(replace(whole, figures=replace(figures, net_pnl=Decimal("-0.00123"))), "USDT").count("-0.0012 USDT")
+
+
+@pytest.mark.proves("A69", "A82")
+def test_what_is_held_back_is_told_once_and_a_restart_is_no_news() -> None:
+    """The stop of the mirror alone put it out of this cycle; the next cycle is news again."""
+    stage = Stage(copying("half", "0.5"))
+    for number in (1, 2):
+        stage.main.buy("0.1")
+        stage.settle()
+        stage.of("half").protect(stop="59900")
+        stage.price("59800")
+        stage.run(15_000)
+        for _ in range(3):
+            stage.restart()
+            stage.run(15_000)
+        assert stage.held("half") == ["own exit: stop"]
+        assert len(stage.alerts("half", "held: own exit")) == number
+        stage.price("60000")
+        stage.main.close()
+        stage.run(15_000)

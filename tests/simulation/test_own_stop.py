@@ -122,6 +122,23 @@ def test_a_first_bound_that_price_has_passed_closes_at_market() -> None:
     assert [alert.severity.value for alert in stage.alerts("half", "stop-passed")] == ["critical"]
 
 
+def test_two_legs_whose_bounds_price_has_passed_are_told_of_both() -> None:
+    stage = Stage(copying("half", "0.5"), hedged=("main", "half"))
+    stage.main.buy("0.1", idx=1)
+    stage.settle()
+    stage.price("57500")
+    stage.main.sell("0.1", idx=2)
+    stage.settle()
+    stage.price("58800")
+    stage.world.kill()
+    stage.world.policy = replace(stage.policy, mirrors=(bounded(),))
+    stage.start()
+    stage.run(5_000)
+    stage.settle()
+    assert stage.of("half").held() == {}
+    assert [alert.severity.value for alert in stage.alerts("half", "stop-passed")] == ["critical"] * 2
+
+
 def test_a_bound_that_price_has_passed_leaves_a_stop_that_stands() -> None:
     stage = Stage(copying("half", "0.5"))
     stage.main.buy("0.1", stop="57000")

@@ -18,7 +18,7 @@ from mirrorctl.core.domain.policy import Direction, Follow
 from mirrorctl.core.simulation.stage import Stage, copying
 from tests.simulation.policy_life import lived
 
-FIXED = range(16)
+FIXED = range(12)
 OF_A_BLOCK = 4
 
 

@@ -124,20 +124,19 @@ class Caller:
 
     # --- writes ---
 
-    def send(self, call: Call, urgency: Urgency) -> Row:
-        """One attempt at a write; its `result`. Raises CallFailed; after a clock refusal the clock is new.
+    def send(self, call: Call, urgency: Urgency, orders: int = 1) -> dict[str, Any]:
+        """One attempt at a write; its envelope. Raises CallFailed; after a clock refusal the clock is new.
 
-        It never waits for room: whoever queues writes does, so that a stop that comes meanwhile goes first.
+        It never waits for room: whoever queues writes does, so that a stop that comes meanwhile goes first. `orders`:
+        how many are in a batch.
         """
         try:
             self._ensure_clock()
-            envelope = self._carry(call, self._ticket(call.method, urgency, writes=True))
+            return self._carry(call, self._ticket(call.method, urgency, writes=True, orders=orders))
         except CallFailed as error:
             if error.failure.is_clock:
                 self._try_measure()
             raise
-        result = envelope.get("result")
-        return result if isinstance(result, dict) else {}
 
     # --- clock ---
 
@@ -195,8 +194,8 @@ class Caller:
             patience_s -= admitted.wait_s
             self._sleep(admitted.wait_s)
 
-    def _ticket(self, method: str, urgency: Urgency, *, writes: bool = False) -> Ticket:
-        admitted = self.link.traffic.admit(method, urgency, writes=writes)
+    def _ticket(self, method: str, urgency: Urgency, *, writes: bool = False, orders: int = 1) -> Ticket:
+        admitted = self.link.traffic.admit(method, urgency, writes=writes, orders=orders)
         if isinstance(admitted, Held):
             raise admitted.error()
         return admitted

@@ -70,6 +70,11 @@ class Connection:
         keys = {"api_key": link.api_key, "api_secret": link.api_secret}
         return {"testnet": False, "restart_on_error": False, "trace_logging": False, **keys}
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, as far as anyone knows."""
+        return self._ended or self._shut
+
     def ping(self) -> bool:
         """Ask for a sign of life (websocket/wss-authentication). False when it could not be sent."""
         try:

@@ -5,6 +5,7 @@ Sources: order/create-order, order/amend-order, order/cancel-order, position/tra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,11 @@ _TIMES_IN_FORCE = {
     TimeInForce.POST_ONLY: "PostOnly",
 }
 _TRIGGERS = {TriggerBy.LAST: "LastPrice", TriggerBy.INDEX: "IndexPrice", TriggerBy.MARK: "MarkPrice"}
+_BATCHES = {
+    "place_order": "place_batch_order",
+    "amend_order": "amend_batch_order",
+    "cancel_order": "cancel_batch_order",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,19 @@ def encode(action: Action) -> Call:
             leverage = _positive("leverage", action.leverage)
             params = {"category": CATEGORY, "symbol": action.symbol}
             return Call("set_leverage", params | {"buyLeverage": leverage, "sellLeverage": leverage})
+
+
+def encode_batch(actions: Sequence[Action]) -> Call:
+    """The call that carries several actions of one kind out (order/batch-place, batch-amend, batch-cancel).
+
+    Raises ValueError for kinds that have no batch, for several kinds at once, and as `encode` does.
+    """
+    calls = [encode(action) for action in actions]
+    method = _BATCHES.get(calls[0].method)
+    if method is None or any(call.method != calls[0].method for call in calls):
+        raise ValueError("no batch of such actions")
+    orders = [{name: value for name, value in call.params.items() if name != "category"} for call in calls]
+    return Call(method, {"category": CATEGORY, "request": orders})
 
 
 def _place(action: PlaceOrder) -> dict[str, Any]:

@@ -33,6 +33,8 @@ ANSWER_S = 3.0
 MOST_UNANSWERED = 200
 """Requests on their way at once; more than fit into a send buffer would block whoever decides."""
 
+# HTTP stands in meanwhile, and every account's tries count against the 500 connections in 5 minutes of one address.
+_TIMING = StreamTiming(first_pause_s=0.5, longest_pause_s=60.0)
 _TOO_MANY = 10006
 _RESTARTING = 10019
 _OPERATIONS = {"place_order": "order.create", "amend_order": "order.amend", "cancel_order": "order.cancel"}
@@ -67,7 +69,7 @@ class OrderEntry(Supervisor):
         answer_s: float = ANSWER_S,
     ) -> None:
         """Shares keys, addresses, clock, breaker and budgets with `rest`. Nothing is opened before `start`."""
-        super().__init__(rest, "entry", timing=timing)
+        super().__init__(rest, "entry", timing=timing or _TIMING)
         self._deliver = deliver
         self._answer_s = answer_s
         self._look_s = answer_s / 3
@@ -84,7 +86,7 @@ class OrderEntry(Supervisor):
         or budgets hold it back.
         """
         socket = self._socket
-        if socket is None or len(self._sent) >= MOST_UNANSWERED:
+        if socket is None or socket.is_over or len(self._sent) >= MOST_UNANSWERED:
             return False
         try:
             call = encode(action)

@@ -6,6 +6,9 @@ sending again.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 from mirrorctl.core.bybit.failures import Failure, FailureKind
 from mirrorctl.core.bybit.retcodes import Reaction, RetCode, lookup
 from mirrorctl.core.domain.actions import (
@@ -26,6 +29,8 @@ _AGAIN_S = 1.0
 _GONE = frozenset((110001, 110008, 110010, 170213))
 _MESSAGE_LIMIT = 200
 _TOO_MANY = 10006
+_UNKNOWN_PATH = 10404
+_UNCLEAR = "the answer to a batch does not say what became of the order"
 
 
 def outcome_of(failure: Failure, action: Action) -> Outcome:
@@ -41,6 +46,46 @@ def outcome_of(failure: Failure, action: Action) -> Outcome:
             return _http(failure)
         case FailureKind.INTERRUPTED | FailureKind.UNREADABLE:
             return DoubtfulOutcome(failure.message)
+
+
+def is_unknown_path(failure: Failure) -> bool:
+    """Whether the exchange knows no such call, so nothing came of it (docs/v5/error: HTTP 404; retCode 10404)."""
+    codes = (404, 405) if failure.kind is FailureKind.HTTP else (_UNKNOWN_PATH,)
+    return failure.code in codes and failure.kind in (FailureKind.HTTP, FailureKind.REFUSED)
+
+
+def outcomes_of_batch(
+    envelope: Mapping[str, Any], actions: Sequence[Action], pause_s: float, redact: Callable[[str], str]
+) -> list[Outcome]:
+    """The outcome of each action of a batch that was answered with retCode 0: two lists, aligned (order/batch-place).
+
+    An answer that does not say of an order what became of it leaves it in doubt. `pause_s`: until an exceeded limit of
+    the endpoint resets; `redact` takes secrets out of what the exchange wrote.
+    """
+    rows, verdicts = _list(envelope.get("result")), _list(envelope.get("retExtInfo"))
+    if len(rows) != len(actions) or len(verdicts) != len(actions):
+        return [DoubtfulOutcome(_UNCLEAR) for _ in actions]
+    return [
+        _of_batch(action, row, verdict, pause_s, redact)
+        for action, row, verdict in zip(actions, rows, verdicts, strict=True)
+    ]
+
+
+def _list(body: object) -> list[Any]:
+    rows = body.get("list") if isinstance(body, dict) else None
+    return rows if isinstance(rows, list) else []
+
+
+def _of_batch(action: Action, row: object, verdict: object, pause_s: float, redact: Callable[[str], str]) -> Outcome:
+    code = verdict.get("code") if isinstance(verdict, dict) else None
+    if not isinstance(row, dict) or not isinstance(verdict, dict) or not isinstance(code, int):
+        return DoubtfulOutcome(_UNCLEAR)
+    if isinstance(action, PlaceOrder) and row.get("orderLinkId") not in (action.link_id, "", None):
+        return DoubtfulOutcome(_UNCLEAR)
+    if code == 0:
+        return Accepted(str(row.get("orderId") or ""))
+    retry_s = pause_s if code == _TOO_MANY else None
+    return _refused(Failure(FailureKind.REFUSED, redact(str(verdict.get("msg") or "")), code, retry_s), action)
 
 
 def _http(failure: Failure) -> Outcome:

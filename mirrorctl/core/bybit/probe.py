@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import websocket
 
-from mirrorctl.core.bybit.connection import NO_PROXY, failure_text
+from mirrorctl.core.bybit.connection import NO_PROXY, Connection, failure_text
 from mirrorctl.core.bybit.link import AccountLink
 from mirrorctl.core.bybit.private_socket import PrivateSocket
+from mirrorctl.core.bybit.trade_socket import TradeSocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,20 @@ class Probe:
 
 def probe_private(link: AccountLink, timeout_s: float) -> Probe:
     """Connect, authenticate and subscribe as the daemon does (websocket/wss-authentication), then close."""
+    return _probe(
+        lambda up, end: PrivateSocket(link, on_ready=up, on_frame=lambda _message: None, on_end=end), timeout_s
+    )
+
+
+def probe_trade(link: AccountLink, timeout_s: float) -> Probe:
+    """Connect and authenticate for order entry as the daemon does (websocket/trade/guideline), then close."""
+    return _probe(
+        lambda up, end: TradeSocket(link, on_ready=lambda _socket: up(), on_answer=lambda _message: None, on_end=end),
+        timeout_s,
+    )
+
+
+def _probe(opened: Callable[[Callable[[], None], Callable[[str, bool], None]], Connection], timeout_s: float) -> Probe:
     over = threading.Event()
     ended: list[str] = []
     began = time.monotonic()
@@ -35,7 +51,7 @@ def probe_private(link: AccountLink, timeout_s: float) -> Probe:
         ended.append(reason)
         over.set()
 
-    stream = PrivateSocket(link, on_ready=over.set, on_frame=lambda _message: None, on_end=on_end)
+    stream = opened(over.set, on_end)
     came = over.wait(timeout_s)
     found = Probe(round((time.monotonic() - began) * 1000))
     if not came:

@@ -6,7 +6,7 @@ with the same account used. Pure: time comes with each call. Not locked: `Traffi
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -42,6 +42,9 @@ GROUPS: Mapping[str, Group] = {
     "place_order": Group("order/create", 10),
     "amend_order": Group("order/amend", 10),
     "cancel_order": Group("order/cancel", 10),
+    "place_batch_order": Group("order/create-batch", 10),  # a batch counts each of its orders
+    "amend_batch_order": Group("order/amend-batch", 10),
+    "cancel_batch_order": Group("order/cancel-batch", 10),
     "set_trading_stop": Group("position/trading-stop", 10),
     "set_leverage": Group("position/set-leverage", 10),
     "get_open_orders": Group("order/realtime", 50),
@@ -111,11 +114,11 @@ class Bucket:
         others = self._others if now < self._others_until else 0
         return max(self.limit - self._sent_since(now - _WINDOW_S) - others, 0)
 
-    def wait_s(self, now: float, urgency: Urgency) -> float:
-        """Seconds until a call of this urgency may go; 0 for now."""
+    def wait_s(self, now: float, urgency: Urgency, orders: int = 1) -> float:
+        """Seconds until a call of this urgency, a batch of so many orders, may go; 0 for now."""
         if now < self._empty_until:
             return self._empty_until - now
-        missing = self.reserve(urgency) + 1 - self.left(now)
+        missing = self.reserve(urgency) + orders - self.left(now)
         if missing <= 0:
             return 0.0
         ends = [sent + _WINDOW_S for sent in self._sent[bisect_right(self._sent, now - _WINDOW_S) :]]
@@ -124,9 +127,10 @@ class Bucket:
         ends.sort()
         return max(ends[min(missing, len(ends)) - 1] - now, 0.001) if ends else _WINDOW_S
 
-    def take(self, now: float) -> None:
-        """Count a call that goes out now."""
-        insort(self._sent, now)
+    def take(self, now: float, orders: int = 1) -> None:
+        """Count a call that goes out now, a batch for each of its orders."""
+        at = bisect_right(self._sent, now)
+        self._sent[at:at] = [now] * orders
         del self._sent[: bisect_right(self._sent, now - _REMEMBERED_S)]
 
     def heard(self, now: float, sent_at: float, quota: Quota) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -16,12 +16,12 @@ from mirrorctl.core.bybit import decode, records
 from mirrorctl.core.bybit.address import Address
 from mirrorctl.core.bybit.breaker import Breaker
 from mirrorctl.core.bybit.caller import Caller, OpenSession
-from mirrorctl.core.bybit.encode import CATEGORY, encode
+from mirrorctl.core.bybit.encode import CATEGORY, encode, encode_batch
 from mirrorctl.core.bybit.environments import Endpoints
-from mirrorctl.core.bybit.failures import CallFailed, Malformed
+from mirrorctl.core.bybit.failures import CallFailed, FailureKind, Malformed
 from mirrorctl.core.bybit.fields import Row, maybe_number, number
 from mirrorctl.core.bybit.link import AccountLink, ExchangeClock
-from mirrorctl.core.bybit.outcomes import outcome_of
+from mirrorctl.core.bybit.outcomes import is_unknown_path, outcome_of, outcomes_of_batch
 from mirrorctl.core.bybit.quotas import Urgency
 from mirrorctl.core.bybit.traffic import Traffic
 from mirrorctl.core.domain.account import ClosedPnl, Execution, Identity, Order, Position, Ticker, Transfer, Wallet
@@ -36,6 +36,7 @@ _WINDOW_MS = 7 * _DAY_MS  # the widest time range of execution/list and position
 _RETENTION_MS = 730 * _DAY_MS  # how far back executions and closed PnL go
 _ORDERS, _POSITIONS, _EXECUTIONS, _CLOSED, _INSTRUMENTS = 50, 200, 100, 100, 1000  # largest pages allowed
 _TRANSFERS = 50
+_LIMIT_PAUSE_S = 1.0  # for the orders of a batch that found no room (10006)
 
 
 class BybitRest:
@@ -79,6 +80,7 @@ class BybitRest:
     def _bind(self, link: AccountLink, settle_coin: str) -> None:
         timeout_s, recv_window_ms, read_attempts, patience_s = self._timing
         self._settle_coin = settle_coin
+        self._has_batches = True  # until it was answered that there are none
         self._caller = Caller(
             link,
             timeout_s=timeout_s,
@@ -261,10 +263,30 @@ class BybitRest:
         except ValueError as error:
             return RejectedOutcome(0, f"not sent: {error}")
         try:
-            result = self._caller.send(call, urgency_of(action))
+            result = self._caller.send(call, urgency_of(action)).get("result")
         except CallFailed as error:
             return outcome_of(error.failure, action)
-        return Accepted(str(result.get("orderId") or ""))
+        return Accepted(str(result.get("orderId") or "") if isinstance(result, dict) else "")
+
+    def execute_batch(self, actions: Sequence[Action]) -> list[Outcome] | None:
+        """Send actions of one kind in one request; the outcome of each. None: not in a batch now, nothing was sent.
+
+        So it is where the batch's own budget has no room, for what cannot be one, and where there are no batches.
+        """
+        try:
+            call = encode_batch(actions) if self._has_batches else None
+        except ValueError:
+            call = None
+        if call is None:
+            return None
+        try:
+            envelope = self._caller.send(call, max(map(urgency_of, actions)), len(actions))
+        except CallFailed as error:
+            self._has_batches = not is_unknown_path(error.failure)
+            if error.failure.kind is FailureKind.LIMITED or not self._has_batches:
+                return None
+            return [outcome_of(error.failure, action) for action in actions]
+        return outcomes_of_batch(envelope, actions, _LIMIT_PAUSE_S, self.link.redact)
 
     # --- parts -----------------------------------------------------------------------------------------------------
 

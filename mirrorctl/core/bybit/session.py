@@ -6,12 +6,15 @@ exception. Import it late: pybit costs 140 ms.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import requests
 from pybit._http_manager import generate_signature
 from pybit.unified_trading import HTTP
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
 from mirrorctl.core.bybit.failures import CallFailed, Failure, FailureKind
@@ -21,6 +24,27 @@ from mirrorctl.core.bybit.quotas import Quota, quota_of, reset_s
 
 _NO_CODE = frozenset((-987654321,))  # an empty set would bring pybit's own retry codes back
 _BEFORE_SENDING = (NewConnectionError, NameResolutionError, ConnectTimeoutError)
+
+
+class _OneHost(HTTPAdapter):
+    """The transport of one address: its pool of connections is looked up once, and not from the URL of each call."""
+
+    _pool: ConnectionPool | None = None
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: bool | str | None,
+        proxies: Mapping[str, str] | None = None,
+        cert: Any = None,
+    ) -> ConnectionPool:
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self._pool
+
+    def close(self) -> None:
+        self._pool = None
+        super().close()
 
 
 class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
@@ -43,6 +67,7 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
         self.endpoint = link.endpoints.rest
         self.client.trust_env = False
         self.client.max_redirects = 0  # a redirect would carry the signed headers elsewhere
+        self.client.mount(self.endpoint, _OneHost())
 
     def __repr__(self) -> str:
         return f"Session({self._link.account})"
@@ -61,6 +86,33 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
         self.client.close()
 
     # --- pybit's hooks ---
+
+    def _submit_request(
+        self,
+        method: str | None = None,
+        path: str | None = None,
+        query: dict[str, Any] | None = None,
+        auth: bool = False,
+    ) -> dict[str, Any]:
+        """A signed write goes out as it is. Reads go pybit's way, and may have a query to be encoded.
+
+        What requests does before each call for cookies, proxies, hooks and encodings takes longer than the rest of it.
+        """
+        if method != "POST" or not auth or path is None:
+            envelope: dict[str, Any] = super()._submit_request(method, path, query, auth)
+            return envelope
+        body = self.prepare_payload(method, self._clean_query(query)).encode()
+        request = requests.PreparedRequest()
+        request.method, request.url, request.body = method, path, body
+        request.headers = CaseInsensitiveDict(self.client.headers)
+        request.headers.update(self._prepare_headers(body.decode(), self.recv_window))
+        request.headers["Content-Length"] = str(len(body))
+        response = self.client.get_adapter(path).send(request, timeout=self.timeout, verify=True)
+        response.content  # noqa: B018 - reads it, so that what goes wrong meanwhile is raised here
+        if response.is_redirect:
+            raise requests.TooManyRedirects(response=response)
+        self._check_status_code(response)
+        return self._handle_response(response)
 
     def _prepare_headers(
         self, payload: str, recv_window: int, content_type: str = "application/json"

@@ -64,10 +64,13 @@ class Traffic:
         self._why = "it did not answer"
         self._lock = threading.Lock()
 
-    def admit(self, method: str, urgency: Urgency, *, writes: bool = False, by_socket: bool = False) -> Ticket | Held:
+    def admit(
+        self, method: str, urgency: Urgency, *, writes: bool = False, by_socket: bool = False, orders: int = 1
+    ) -> Ticket | Held:
         """Whether the call may be made now. Only what `writes` protectively is let past an open breaker.
 
-        `by_socket`: an order over WebSocket; the address counts it apart, the account together with the others.
+        `by_socket`: an order over WebSocket; the address counts it apart, the account together with the others. A batch
+        counts for each of its `orders` with the account, and once with the address.
         """
         now = self._monotonic()
         silent_s = self.address.silent_s(now)
@@ -77,7 +80,7 @@ class Traffic:
             passage = self._breaker.admit(now, protective=writes and urgency is Urgency.PROTECTIVE)
             if not isinstance(passage, Passage):
                 return Held(FailureKind.CUT_OFF, f"{self._why}; waiting before the next try", passage)
-            held, bucket = self._within_budget(method, urgency, now, by_socket)
+            held, bucket = self._within_budget(method, urgency, now, by_socket, orders)
             if held is not None:
                 self._breaker.withdraw(passage)
                 return held
@@ -139,7 +142,7 @@ class Traffic:
         return Health(state, next_try_s, rows, shared, address.silent_s(now))
 
     def _within_budget(
-        self, method: str, urgency: Urgency, now: float, by_socket: bool
+        self, method: str, urgency: Urgency, now: float, by_socket: bool, orders: int
     ) -> tuple[Held | None, Bucket | None]:
         group = GROUPS.get(method)
         bucket = None
@@ -147,7 +150,7 @@ class Traffic:
             bucket = self._buckets.get(group.name)
             if bucket is None:
                 bucket = self._buckets[group.name] = Bucket(group)
-            wait_s = bucket.wait_s(now, urgency)
+            wait_s = bucket.wait_s(now, urgency, orders)
             if wait_s:
                 said = f"{group.name}, {bucket.limit} a second for the account"
                 return Held(FailureKind.LIMITED, said, wait_s), None
@@ -156,7 +159,7 @@ class Traffic:
             said = f"all accounts together, {self.address.per_window} requests in {WINDOW_S:g} s"
             return Held(FailureKind.LIMITED, said, wait_s), None
         if bucket is not None:
-            bucket.take(now)
+            bucket.take(now, orders)
         return None, bucket
 
 

@@ -10,15 +10,28 @@ import logging
 import threading
 import time
 from bisect import insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mirrorctl.core.bybit.order_entry import OrderEntry
 from mirrorctl.core.bybit.rest import BybitRest
-from mirrorctl.core.domain.actions import Action, DoubtfulOutcome, NotSent, Outcome
+from mirrorctl.core.domain.actions import (
+    Action,
+    AmendOrder,
+    CancelOrder,
+    DoubtfulOutcome,
+    NotSent,
+    Outcome,
+    PlaceOrder,
+)
+from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.engine.ports import Deliver, SendDone
 
 PATIENCE_S = 2.0
 """How long a write waits in the queue for room in the budgets; longer would make it an old decision."""
+
+MOST_IN_BATCH = 8
+"""Orders in one request: what leaves the account's reserve for stops alone (order/batch-place allows 20, or 10)."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +41,13 @@ def kept(outcome: Outcome, waited_s: float) -> float | None:
     if not isinstance(outcome, NotSent) or not outcome.limited or waited_s + outcome.retry_after_s > PATIENCE_S:
         return None
     return outcome.retry_after_s
+
+
+def _batches(action: Action) -> bool:
+    """Whether it belongs to a ladder: cancels, and what is a take-profit's. Amending a conditional has no batch."""
+    return isinstance(action, CancelOrder) or (
+        isinstance(action, (PlaceOrder, AmendOrder)) and action.role is Role.TARGET and action.trigger_price is None
+    )
 
 
 @dataclass(order=True, slots=True)
@@ -50,6 +70,9 @@ class AccountWriter:
     Exactly one SendDone follows each `send`, whatever happens. What a rate limit holds back waits in the queue for a
     moment, with everything of its kind behind it, and other kinds pass. While the account does not answer its queue is
     answered with NotSent at once; protective writes are let through every two seconds (A29).
+
+    Ladders that find no room in the budget of single orders go on in batches, which have one of their own: cancels, and
+    the orders of take-profits, that wait go together in one request (order/batch-place), each with its own outcome.
 
     What `entry` takes is written by whoever calls `send`, unless something that goes before it still waits or is under
     way over HTTP.
@@ -111,9 +134,9 @@ class AccountWriter:
             if self._taken(job):
                 continue
             began_ms = self._clock.local_ms()
-            outcome = self._carry_out(job.action)
-            if not self._keep(job, outcome):
-                self._report(job.intent_id, outcome, began_ms)
+            for sent, outcome in self._carry_out(job):
+                if not self._keep(sent, outcome):
+                    self._report(sent.intent_id, outcome, began_ms)
         for job in self._jobs:
             self._report(job.intent_id, NotSent("stopping"), self._clock.local_ms())
 
@@ -143,12 +166,43 @@ class AccountWriter:
             insort(self._jobs, job)
         return True
 
-    def _carry_out(self, action: Action) -> Outcome:
+    def _carry_out(self, job: _Job) -> Sequence[tuple[_Job, Outcome]]:
+        """The outcome of a job, and of those that went with it.
+
+        Batches have budgets of their own: what has no room by itself may have it there, with what waits for the same.
+        """
+        jobs = [job]
         try:
-            return self._rest.execute(action)
+            outcome = self._rest.execute(job.action)
+            if kept(outcome, 0.0) is None or not _batches(job.action):
+                return [(job, outcome)]
+            jobs += self._companions(job)
+            outcomes = self._in_batch(jobs)
+            if outcomes is None:
+                self._put_back(jobs[1:])
+                return [(job, outcome)]
+            return list(zip(jobs, outcomes, strict=True))
         except Exception as error:  # noqa: BLE001 - thread boundary
             _log.exception("%s: a write failed in an unexpected way", self.account)
-            return DoubtfulOutcome(f"unexpected {type(error).__name__}")
+            return [(each, DoubtfulOutcome(f"unexpected {type(error).__name__}")) for each in jobs]
+
+    def _in_batch(self, jobs: Sequence[_Job]) -> list[Outcome] | None:
+        return self._rest.execute_batch([job.action for job in jobs])
+
+    def _companions(self, job: _Job) -> list[_Job]:
+        """What waits, is of the same kind, and may go in one request with it; taken out of the queue."""
+        if not _batches(job.action):
+            return []
+        with self._changed:
+            found = [each for each in self._jobs if each.kind == job.kind and _batches(each.action)]
+            found = found[: MOST_IN_BATCH - 1]
+            self._jobs = [each for each in self._jobs if each not in found]
+            return found
+
+    def _put_back(self, jobs: Sequence[_Job]) -> None:
+        with self._changed:
+            for job in jobs:
+                insort(self._jobs, job)
 
     def _report(self, intent_id: int, outcome: Outcome, began_ms: int) -> None:
         event = SendDone(self.account, intent_id, outcome, began_ms, self._clock.local_ms())

@@ -24,6 +24,14 @@ class _Told:
     seq: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A fill that only an order row told: since when, and which row of the position stood then."""
+
+    since_ms: int
+    row_seq: int
+
+
 class OrderFills:
     """Filled quantities by order id and by link id. Base coin."""
 

@@ -57,7 +57,8 @@ def stops_of(row: Position, orders: Iterable[Order], leaves: Leaves) -> tuple[Le
 def targets_of(row: Position, orders: Iterable[Order], leaves: Leaves) -> tuple[Level, ...]:
     """The position's own take-profit, which closes all of it, then limits and Partial ones, nearest first.
 
-    A conditional order by hand is none: whether it takes profit or stops a loss is not told by its kind.
+    A limit order against a one-way position is one up to its size, reduce-only or not. A conditional order by hand is
+    none: whether it takes profit or stops a loss is not told by its kind.
     """
     if row.side is None:
         return ()
@@ -66,7 +67,8 @@ def targets_of(row: Position, orders: Iterable[Order], leaves: Leaves) -> tuple[
     for order in _exits(row, orders, leaves):
         partial = order.stop_kind is StopKind.PARTIAL_TAKE_PROFIT
         price = order.trigger_price if partial else order.price
-        rests = order.reduce_only and order.stop_kind is StopKind.NONE and order.time_in_force not in _PASSING
+        reduces = order.reduce_only or not row.idx
+        rests = reduces and order.stop_kind is StopKind.NONE and order.time_in_force not in _PASSING
         if price is not None and (partial or rests):
             rungs.append(Level(price, leaves(order)))
     own = [Level(row.take_profit)] if row.take_profit else []

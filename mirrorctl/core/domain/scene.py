@@ -304,7 +304,8 @@ class Scene(Moment):
 
     def attempts(self, link: LinkId) -> list[OurOrder]:
         """Every attempt known of the decision behind `link`, first to last."""
-        found = [order for order in self.ours if order.link.intent == link.intent]
+        step, intent = link.step, link.intent  # the step alone tells nearly all others apart
+        found = [order for order in self.ours if order.link.step == step and order.link.intent == intent]
         return sorted(found, key=lambda order: order.link.attempt)
 
     def link(self, copy: Copy, role: Role, step: str, leg: int = 0) -> LinkId:

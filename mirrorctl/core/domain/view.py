@@ -18,11 +18,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution, Order, Position, Wallet, size_after
-from mirrorctl.core.domain.fills import OrderFills
+from mirrorctl.core.domain.fills import OrderFills, Untold
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.losses import Losses
 from mirrorctl.core.domain.values import PositionMode, PositionSide
@@ -32,14 +31,6 @@ _SEEN_KEPT = 5_000
 _SETTLE_MS = 2_000
 _SETTLE_AT_LAST_MS = 60_000
 ABSENT_READS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """A fill that only an order row told: since when, and which row of the position stood then."""
-
-    since_ms: int
-    row_seq: int
 
 
 class AccountView:
@@ -60,6 +51,7 @@ class AccountView:
         self._fills = OrderFills()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._touched: dict[str, int] = {}
+        self._sizes: dict[str, dict[PositionSide, Decimal]] = {}  # of symbols with pending executions, until touched
         self._explained: dict[str, int] = {}
         self._absent: dict[str, int] = {}
         self._losses = Losses()
@@ -97,8 +89,11 @@ class AccountView:
         pending = self._pending.get(symbol)
         if not pending:  # asked thousands of times a second, and nearly always so
             return row.size if row is not None and row.side is side else ZERO
-        newer = [execution for execution in pending.values() if self._leg(execution, mode) == idx]
-        return size_after(row, newer, side)
+        sizes = self._sizes.setdefault(symbol, {})
+        if side not in sizes:
+            newer = [execution for execution in pending.values() if self._leg(execution, mode) == idx]
+            sizes[side] = size_after(row, newer, side)
+        return sizes[side]
 
     def newer_executions(self, symbol: str) -> Iterable[Execution]:
         """Executions that the symbol's rows do not hold yet."""
@@ -203,7 +198,7 @@ class AccountView:
         if order.link_id:
             self._by_link[order.link_id] = order
         self._check_settled(order, at_ms)
-        self._touched[order.symbol] = at_ms
+        self._touch(order.symbol, at_ms)
         return True
 
     def apply_execution(self, execution: Execution, at_ms: int) -> bool:
@@ -222,7 +217,7 @@ class AccountView:
         row = self._positions.get((execution.symbol, self._leg(execution, self.mode(execution.symbol))))
         if row is None or execution.seq > row.seq:
             self._pending.setdefault(execution.symbol, {})[execution.exec_id] = execution
-        self._touched[execution.symbol] = at_ms
+        self._touch(execution.symbol, at_ms)
         return True
 
     def apply_order_executions(self, order_id: str, executions: Sequence[Execution], at_ms: int) -> None:
@@ -303,7 +298,7 @@ class AccountView:
         pending = self._pending.get(row.symbol, {})
         for exec_id in [k for k, e in pending.items() if self._leg(e, mode) == row.idx and e.seq <= row.seq]:
             del pending[exec_id]
-        self._touched[row.symbol] = at_ms
+        self._touch(row.symbol, at_ms)
         return known != row
 
     def apply_wallet(self, wallet: Wallet) -> None:
@@ -342,6 +337,10 @@ class AccountView:
 
     # --- inside ----------------------------------------------------------------------------------------------
 
+    def _touch(self, symbol: str, at_ms: int) -> None:
+        self._touched[symbol] = at_ms
+        self._sizes.pop(symbol, None)
+
     def _held_keys(self) -> Iterator[tuple[str, int]]:
         for row in self.positions():
             yield row.key
@@ -370,6 +369,7 @@ class AccountView:
     def _switch_mode(self, symbol: str, mode: PositionMode) -> None:
         """Rows of the other mode are of the past: Bybit switches a symbol only while it is flat."""
         self.modes[symbol] = mode
+        self._sizes.pop(symbol, None)
         for idx in (1, 2) if mode is PositionMode.ONE_WAY else (0,):
             self._positions.pop((symbol, idx), None)
 
@@ -384,6 +384,7 @@ class AccountView:
         self._closed[order_id] = None
         while len(self._closed) > _CLOSED_KEPT:
             oldest = self._known.pop(self._closed.popitem(last=False)[0])
+            self._sizes.pop(oldest.symbol, None)  # its executions are attributed without it from now on
             self._fills.forget(oldest.order_id)
             if self._by_link.get(oldest.link_id) is oldest:
                 del self._by_link[oldest.link_id]

@@ -6,7 +6,7 @@ for the first time changes no exposure by itself (the fresh store rule).
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy, Cycle, CycleK
 from mirrorctl.core.domain.ids import Role, parse, trade_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.lens import PLAIN, Lens
+from mirrorctl.core.domain.ours import OurOrder
 from mirrorctl.core.domain.own_approach import first_seen
 from mirrorctl.core.domain.policy import MAIN, Adopt, MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill, Skipped, SymbolPlan
@@ -216,8 +217,8 @@ class Copies:
             if copy.ended and not copy.explained and copy.source in self.exit_fill:
                 self._save_copy(replace(copy, explained=True))
 
-    def drop_done(self, account: str, symbol: str, view: AccountView, live: bool) -> bool:
-        """An ended copy goes when its mirror is proven flat and has no order of ours left, and so does a misfit.
+    def drop_done(self, account: str, symbol: str, view: AccountView, ours: Callable[[], Iterable[OurOrder]]) -> bool:
+        """An ended copy goes when its mirror is proven flat and has no order of `ours` left, and so does a misfit.
 
         Whether a misfit went: what main holds is looked at anew then.
         """
@@ -225,7 +226,7 @@ class Copies:
         for side in PositionSide:
             copy = self.copies.get((account, symbol, side))
             over = copy is not None and (copy.ended or copy.key in self.misfits)
-            if copy is None or not over or live or view.size(symbol, side):
+            if copy is None or not over or view.size(symbol, side) or any(order.is_live for order in ours()):
                 continue
             if view.proven(symbol, side) and view.is_settled(symbol) and not view.is_ahead(symbol):
                 fits = fits and copy.key not in self.misfits

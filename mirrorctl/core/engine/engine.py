@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from mirrorctl.core.domain.approach import CONSERVATIVE as USUAL
 from mirrorctl.core.domain.breakeven import DEFAULT_TAKER
@@ -232,7 +233,8 @@ class Engine(EngineState):
                     now, Severity.CRITICAL, "stop-passed", self.main.name, decided.plan.symbol, reason, about
                 )
             for text in [text for text in decided.told if not text.startswith("stop ")]:  # those: see stop_moves.py
-                self.outbox.tell(now, Severity.INFO, "trade", self.main.name, decided.plan.symbol, text, str(now))
+                about = f"{now}:{text}"
+                self.outbox.tell(now, Severity.INFO, "trade", self.main.name, decided.plan.symbol, text, about)
             self.outbox.tell_plan(decided.plan, now)
             self.measure_naked(self.main, decided.plan, now, (decided.trade.side,))
         if self._sends:
@@ -327,15 +329,16 @@ class Engine(EngineState):
             plan.wake_at(mirror.mirror.hold_entries_until_ms)
         for side, reason in plan.passed_stops.items():
             if self.keeper.end_here(plan.account, plan.symbol, side, reason):
-                self.outbox.tell(now, Severity.CRITICAL, "stop-passed", plan.account, plan.symbol, reason, str(now))
+                about = f"{side}:{now}"
+                self.outbox.tell(now, Severity.CRITICAL, "stop-passed", plan.account, plan.symbol, reason, about)
                 self.mark(mirror.mirror, plan.symbol)
         self.measure_naked(mirror.mirror, plan, now)
         if plan.park:
             self.standings.set(StandingKind.PARK, plan.account, plan.symbol, plan.park, now)
         self.outbox.tell_plan(plan, now)
         self.holds.observe(plan, now)
-        live = any(order.is_live for order in self.book.ours(plan.account, plan.symbol, mirror.mirror.view))
-        if self.keeper.drop_done(plan.account, plan.symbol, mirror.mirror.view, live):
+        ours = partial(self.book.ours, plan.account, plan.symbol, mirror.mirror.view)
+        if self.keeper.drop_done(plan.account, plan.symbol, mirror.mirror.view, ours):
             mirror.sighted = False
             self.mark(mirror.mirror, plan.symbol)
 
@@ -345,7 +348,8 @@ class Engine(EngineState):
         for side, skipped in plan.skipped.items():
             self.keeper.skip(plan.account, plan.symbol, side, skipped, mirror.sight.size(plan.symbol, side))
             text = f"skipped: {plain(skipped.qty)} is below the minimum of an order"
-            self.outbox.tell(now, Severity.WARNING, "below-minimum", plan.account, plan.symbol, text, str(now))
+            about = f"{side}:{now}"
+            self.outbox.tell(now, Severity.WARNING, "below-minimum", plan.account, plan.symbol, text, about)
             self.mark(account, plan.symbol)
         for side, size in plan.raised.items():
             self.keeper.raise_to(plan.account, plan.symbol, side, size, mirror.sight.size(plan.symbol, side))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import reduce
 
 from mirrorctl.core.domain.account import Execution
 from mirrorctl.core.domain.instruments import ZERO
@@ -57,6 +58,7 @@ class EntryFees:
     def __init__(self) -> None:
         self._fills: dict[Key, dict[str, _Fill]] = {}
         self._entered: dict[Key, Entered] = {}
+        self._newest: dict[Key, _Fill] = {}
         self._since: dict[Key, _Fill] = {}
 
     def note(self, account: str, execution: Execution, *, live: bool) -> None:
@@ -136,9 +138,14 @@ class EntryFees:
         if not len(fills) % _RECENT:
             self._let_go(key)
             fills = self._fills[key]
+        entered, newest = self._entered.pop(key, None), self._newest.get(key)
+        if newest is None or newest < fill:
+            self._newest[key] = fill
+            if entered is not None:  # nearly always: what came before need not be counted anew
+                self._entered[key] = _after(entered, fill)
         if len(fills) > _KEPT:
             del fills[next(iter(fills))]
-        self._entered.pop(key, None)
+            self._entered.pop(key, None)
 
     def _let_go(self, key: Key) -> None:
         """Forget the fills of positions that closed long ago."""
@@ -166,29 +173,30 @@ def _recent(fills: dict[str, _Fill]) -> dict[str, _Fill]:
 
 
 def _replayed(fills: list[_Fill]) -> Entered:
-    entered = Entered()
-    for fill in fills:
-        if fill.opened and not entered.left:
-            first_ms = fill.time_ms if fill.live else 0
-            entered = Entered(
-                fill.opened,
-                fill.fee,
-                fill.opened,
-                first_ms,
-                fill.time_ms,
-                fill.order_id,
-                fill.link_id,
-                entered.flat_ms,
-            )
-        elif fill.opened:
-            entered = replace(
-                entered,
-                qty=entered.qty + fill.opened,
-                fees=entered.fees + fill.fee,
-                left=entered.left + fill.opened,
-            )
-        elif entered.left > fill.closed:
-            entered = replace(entered, left=entered.left - fill.closed)
-        else:
-            entered = Entered(flat_ms=fill.time_ms if entered.left == fill.closed else 0)
-    return entered
+    return reduce(_after, fills, Entered())
+
+
+def _after(entered: Entered, fill: _Fill) -> Entered:
+    """What is entered once the next fill was executed."""
+    if fill.opened and not entered.left:
+        first_ms = fill.time_ms if fill.live else 0
+        return Entered(
+            fill.opened,
+            fill.fee,
+            fill.opened,
+            first_ms,
+            fill.time_ms,
+            fill.order_id,
+            fill.link_id,
+            entered.flat_ms,
+        )
+    if fill.opened:
+        return replace(
+            entered,
+            qty=entered.qty + fill.opened,
+            fees=entered.fees + fill.fee,
+            left=entered.left + fill.opened,
+        )
+    if entered.left > fill.closed:
+        return replace(entered, left=entered.left - fill.closed)
+    return Entered(flat_ms=fill.time_ms if entered.left == fill.closed else 0)

@@ -78,6 +78,7 @@ class GuardedStore:
         self.was_waiting = store.was_waiting
         self._waiting: list[_Write] = []
         self._batch: list[_Write] | None = None
+        self._outer: AbstractContextManager[None] | None = None
         self._facts: dict[str, str] = {}  # as they were last read, for when they cannot be
         self._row = store.newest_row()
 
@@ -179,15 +180,16 @@ class GuardedStore:
                 raise
             return
         self._batch, row = [], self._row
-        outer = self._begun()
         try:
             yield
         except BaseException as error:
             self._batch, self._row = None, row
+            outer, self._outer = self._outer, None
             if outer is not None:
                 self._leave(outer, error)
             raise
         staged, self._batch = self._batch, None
+        outer, self._outer = self._outer, None
         if outer is not None and not self.error:
             self._leave(outer, None)
         elif outer is not None:  # it failed midway
@@ -331,6 +333,8 @@ class GuardedStore:
         """Write now, or keep it for later; None where it is kept."""
         write = _Write(method, args, named)
         if self._batch is not None:
+            if self._outer is None:  # it begins with the first write: most batches have none
+                self._outer = self._begun()
             self._batch.append(write)
         if not self.error:
             try:

@@ -95,7 +95,9 @@ def building_sides(account: Account) -> int | None:
     """
     if not account.relisted_ms:
         return None
-    flat = [about for about in _sides(account) if not account.view.size(*about)]
+    view = account.view
+    placed = {(order.symbol, PositionSide.grown_by(order.side)) for order in view.all_orders() if not order.is_exit}
+    flat = (about for about in placed if not view.size(*about))
     return sum(next(_entries(account, *about), None) is not None for about in flat)
 
 

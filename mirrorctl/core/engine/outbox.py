@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Set
 
@@ -96,12 +97,12 @@ class Outbox:
         """Tell what a plan holds, parks or refuses, when it is new.
 
         What was told stays told while the mirror lacks something or nothing could be decided: a retry in between does
-        not make it news.
+        not make it news, and neither does a restart.
         """
         if plan.blocked and not plan.blocked.startswith("brake"):
             return
         known = _facts(plan)
-        said = self._said.get((plan.account, plan.symbol), set())
+        said = self._said_of(plan.account, plan.symbol)
         for name in known.keys() - said:
             if self._was_retried(plan, name, now_ms):
                 continue
@@ -114,7 +115,18 @@ class Outbox:
         if not plan.parked:  # else nobody looked
             self._tell_covered(plan, naked - known.keys(), now_ms)
             said, naked = said - naked, set()
-        self._said[(plan.account, plan.symbol)] = known.keys() | (said if lacking else naked)
+        self._note_said(plan.account, plan.symbol, known.keys() | (said if lacking else naked), now_ms)
+
+    def _said_of(self, account: str, symbol: str) -> Set[str]:
+        """What was told of a symbol and lasts, by this process or the one before it."""
+        if (account, symbol) not in self._said:
+            self._said[(account, symbol)] = set(json.loads(self._store.fact(_said_key(account, symbol)) or "[]"))
+        return self._said[(account, symbol)]
+
+    def _note_said(self, account: str, symbol: str, names: Set[str], now_ms: int) -> None:
+        if names != self._said[(account, symbol)]:
+            self._said[(account, symbol)] = set(names)
+            self._store.set_fact(_said_key(account, symbol), json.dumps(sorted(names)), now_ms)
 
     def _tell_covered(self, plan: SymbolPlan, names: Set[str], now_ms: int) -> None:
         """Sides of which it was told that they stand without their stop do so no more."""
@@ -131,6 +143,10 @@ class Outbox:
         place = (plan.account, plan.symbol, name)
         before, self._refused_ms[place] = self._refused_ms.get(place), now_ms
         return before is not None and now_ms - before < _RETRIED_MS
+
+
+def _said_key(account: str, symbol: str) -> str:
+    return f"said.{account}.{symbol}"
 
 
 def _key(subject: str, account: str, symbol: str, about: str) -> str:

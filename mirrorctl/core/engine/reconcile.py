@@ -135,10 +135,10 @@ class MirrorPass:
         for item in planned:
             self._claim(item)
         intents = self._book.open_all(planned, now_ms)
-        self._brake.sent(intents, self._main.view, self.sight.lens, self.mirror.view)
-        self._meter.on_planned(intents, self._keeper, self.sight.joins_legs)
         for intent in intents:
             self.mirror.writer.send(intent.intent_id, intent.action)
+        self._brake.sent(intents, self._main.view, self.sight.lens, self.mirror.view)
+        self._meter.on_planned(intents, self._keeper, self.sight.joins_legs)
         self._closes.update({plan.symbol: now_ms for plan in plans if plan.closes_unexplained and plan.actions})
         return len(intents)
 

@@ -17,6 +17,7 @@ from mirrorctl.core.engine.records import Severity
 from mirrorctl.core.engine.state import EngineState
 
 _REMOVED_MS = 1_000  # a stop that is gone for less was replaced, or went with its position
+_PAUSE_MS = 10_000  # a stop that somebody trails by the second is told so often: from where it was told to where it is
 _SHOWN = Context(prec=10)
 _NONE = "none"  # stood without a stop from the first look on
 _GONE = "gone"  # had one, and that it is gone was told
@@ -42,11 +43,13 @@ class StopMoves:
         self._opened_ms = opened_ms
         self._told: dict[Key, tuple[int, str]] = {}
         self._missing: dict[Key, int] = {}
+        self._moved_ms: dict[Key, int] = {}
+        self._moving: set[Key] = set()
         self._unwatched: set[Key] = set()  # looked at for the first time: it may have moved before this process
 
     def awaits_time(self, account: Account) -> set[str]:
-        """Symbols of which a stop is gone, for too short a time to be told yet."""
-        return {symbol for name, symbol, _ in self._missing if name == account.name}
+        """Symbols of which a stop is gone, for too short a time to be told yet, or moved soon after it was told."""
+        return {symbol for name, symbol, _ in (*self._missing, *self._moving) if name == account.name}
 
     def look(self, account: Account, symbol: str) -> None:
         """Something of the symbol changed, or time went by."""
@@ -56,6 +59,8 @@ class StopMoves:
             row = account.view.position(symbol, side)
             if row is None:
                 self._missing.pop(key, None)
+                self._moved_ms.pop(key, None)
+                self._moving.discard(key)
                 if account.view.proven(symbol, side) and self._known(key)[1]:
                     self._keep(key, 0, "")
             elif self._is_ours(account, symbol, side):
@@ -72,7 +77,9 @@ class StopMoves:
                 self._keep(key, opened_ms, stop)
         elif stop != _NONE:
             self._missing.pop(key, None)
-            if stop != before:
+            if stop == before:
+                self._moving.discard(key)
+            else:
                 self._tell(account, key, row, before, opened_ms or since_ms)
         elif before != _GONE and self._is_gone_for_long(key):
             self._missing.pop(key)
@@ -93,6 +100,12 @@ class StopMoves:
             )
             found = ("breakeven", text, plain(stop))
         else:
+            now = self._state.now_ms()
+            if now - self._moved_ms.get(key, -_PAUSE_MS) < _PAUSE_MS:
+                self._moving.add(key)
+                return
+            self._moved_ms[key] = now
+            self._moving.discard(key)
             found = ("stop-moved", f"stop moved{whose} from {before} to {plain(stop)}", plain(stop))
         self._put(account, key, row, found, opened_ms)
 

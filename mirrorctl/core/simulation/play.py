@@ -23,7 +23,7 @@ RATIOS: Mapping[str, Decimal] = {"half": Decimal("0.5"), "odd": Decimal("0.37")}
 """The two plain mirrors of a play without a policy of its own."""
 _TICK_S = Decimal(5)
 _GRAINS_MS = (10, 20, 30)
-_AUDITED = 6  # one schedule of so many ends with an audit
+_AUDITED = 10  # one schedule of so many ends with an audit
 _ARRIVE_MS = 300
 _PATIENCE_MS = 12_000  # longer than twins may lag, and a lost request may still arrive
 _LOOK_MS = 1_000

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import queue
+import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import websocket
 
 from mirrorctl.core.bybit.environments import Endpoints, endpoints_for
 from mirrorctl.core.bybit.link import ExchangeClock
@@ -26,6 +30,7 @@ from mirrorctl.core.domain.actions import (
     Outcome,
     PlaceOrder,
     RejectedOutcome,
+    SetLeverage,
     SetTradingStop,
 )
 from mirrorctl.core.domain.ids import Role
@@ -219,13 +224,19 @@ def test_a_silent_socket_is_left_and_what_it_owed_is_in_doubt(desk: Desk) -> Non
     eventually(lambda: desk.rest.health().socket_trouble, "a connection that owes an answer and is silent is dead")
 
 
-def test_a_full_bucket_waits_for_room_and_then_sends(server: PaperServer, desk: Desk) -> None:
+def test_a_full_bucket_waits_for_room_and_then_sends() -> None:
     """The account's own budget holds back before the exchange refuses: eight entries a second, and the rest wait."""
-    began = time.monotonic()
-    for number in range(10):
-        desk.send(order(f"m1-{number}"))
-    assert all(isinstance(desk.outcome(), Accepted) for _ in range(10))
-    assert 0.5 < time.monotonic() - began < 3
+    with PaperServer([ACCOUNT], volatility=Decimal(0)) as server:
+        desk = Desk(server)
+        desk.up()
+        began = time.monotonic()
+        for number in range(10):
+            desk.send(order(f"m1-{number}"))
+        assert all(isinstance(desk.outcome(), Accepted) for _ in range(10))
+        assert time.monotonic() - began > 0.5
+        assert server.run(lambda gateway, _: gateway.rates.exceeded) == 0
+        desk.writer.close()
+        desk.rest.close()
 
 
 def test_a_refused_rate_is_not_sent_and_may_go_again(desk: Desk) -> None:
@@ -282,3 +293,78 @@ def test_a_wrong_key_leaves_the_socket_down_and_says_why(server: PaperServer) ->
     assert not entry.take(1, order("m1-a"))
     entry.stop()
     rest.close()
+
+
+def test_a_ladder_beyond_the_budget_goes_on_in_batches_within_the_same_second() -> None:
+    """By Bybit's own limits: eight rungs over the socket, the rest in batches, which have a bucket of their own."""
+    with PaperServer([ACCOUNT], volatility=Decimal(0)) as server:
+        position = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "0.2"}
+        server.run(lambda gateway, now: gateway.exchange.handle(ACCOUNT.uid, "POST", CREATE, position, now))
+        desk = Desk(server)
+        desk.up()
+        began = time.monotonic()
+        for number in range(12):
+            rung = order(f"m1-t{number}", price=str(61000 + number), reduce_only=True)
+            desk.send(replace(rung, side=Side.SELL, role=Role.TARGET))
+        assert all(isinstance(desk.outcome(), Accepted) for _ in range(12))
+        assert time.monotonic() - began < 0.9
+        assert len(desk.live()) == 12
+        assert sorted(desk.paths()) == [CREATE] * 9 + [f"{CREATE}-batch"] * 4
+        assert desk.over_socket() == 8
+        assert server.run(lambda gateway, _: gateway.rates.exceeded) == 0
+        desk.writer.close()
+        desk.rest.close()
+
+
+def test_nothing_overtakes_over_the_socket_what_is_as_urgent_and_under_way_over_http(desk: Desk) -> None:
+    desk.fault(FaultKind.EVENT_FIRST, "/v5/position/trading-stop", ms=200)
+    desk.send(SetTradingStop("main", "BTCUSDT", 0, "a test", stop_loss=Decimal(50000)))
+    desk.send(order("m1-a"))
+    time.sleep(0.1)
+    assert desk.over_socket() == 0, "the stop is not answered yet"
+    assert [type(desk.outcome()) for _ in range(2)] == [RejectedOutcome, Accepted]
+    assert desk.over_socket() == 1
+
+
+def test_what_is_more_urgent_does_not_wait_for_http(desk: Desk) -> None:
+    desk.fault(FaultKind.EVENT_FIRST, "/v5/position/set-leverage", ms=400)
+    desk.send(SetLeverage("main", "BTCUSDT", Decimal(7), "a test"))
+    desk.send(CancelOrder("main", "BTCUSDT", "gone", "", "a test"))
+    event = desk.told.get(timeout=5)
+    assert isinstance(event, SendDone)
+    assert event.intent_id == 2
+    assert isinstance(desk.outcome(), Accepted)
+
+
+def test_an_answer_that_is_faster_than_the_send_returns_is_heard(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = websocket.WebSocketApp.send
+
+    def slow(self: websocket.WebSocketApp, *args: Any, **options: Any) -> None:
+        send(self, *args, **options)
+        time.sleep(0.1)
+
+    monkeypatch.setattr(websocket.WebSocketApp, "send", slow)
+    assert isinstance(desk.do(order("m1-a")), Accepted)
+
+
+def test_whatever_is_cut_every_order_is_sent_once_and_told_once(server: PaperServer) -> None:
+    """Connections reset at random moments, some with an order on its way; 300 orders over the socket and over HTTP."""
+    dice = random.Random(7)
+    desk = Desk(server)
+    desk.up()
+    for number in range(300):
+        desk.send(order(f"m1-{number}", price="10000"))
+        chance = dice.random()
+        if chance < 0.05:
+            server.cut_streams("main")
+        elif chance < 0.1:
+            desk.fault(dice.choice((FaultKind.LOSE_REPLY, FaultKind.LOSE_REQUEST, FaultKind.REFUSE)))
+        time.sleep(dice.random() * 0.008)
+    told = Counter(desk.told.get(timeout=5).intent_id for _ in range(300))  # type: ignore[union-attr] # all are SendDone
+    assert told == Counter(range(1, 301))
+    asked = server.run(lambda gateway, _: Counter(row.body.get("orderLinkId") for row in gateway.exchange.state.writes))
+    assert max(asked.values()) == 1
+    assert 0 < desk.over_socket() < 300, "both ways were used"
+    assert desk.writer.close()
+    assert desk.told.empty()
+    desk.rest.close()

@@ -124,6 +124,20 @@ def test_what_waits_is_sent_by_priority_and_then_in_order() -> None:
         assert len(server.requests) == 5
 
 
+@pytest.mark.parametrize("none", [http(404, ""), envelope({}, 10404, "no such operation")], ids=["404", "10404"])
+def test_where_there_are_no_batches_a_ladder_waits_for_room_and_goes_one_by_one(none: bytes) -> None:
+    def script(request: Request) -> Answer:
+        return none if "batch" in request.path else envelope({"orderId": "1"})
+
+    with ScriptedHttp(script) as server, rest_to(server.url, timeout_s=5) as rest, writing(rest) as (writer, events):
+        for intent in range(1, 16):
+            writer.send(intent, cancel(str(intent)))
+        assert [event.intent_id for event in events.sends(15)] == list(range(1, 16))
+        paths = [request.path for request in server.requests]
+        assert paths.count("/v5/order/cancel") == 15
+        assert paths.count("/v5/order/cancel-batch") == 1, "there was no room for them all at once"
+
+
 def test_a_writer_refuses_another_accounts_action() -> None:
     with (
         rest_to("http://127.0.0.1:1", account="mirror") as rest,

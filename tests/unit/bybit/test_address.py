@@ -97,3 +97,15 @@ def test_everybody_in_the_process_has_the_same_one_for_an_exchange() -> None:
     mainnet = shared_address("https://api.bybit.com")
     assert shared_address("https://api.bybit.com/") is mainnet
     assert shared_address("https://api-testnet.bybit.com") is not mainnet
+
+
+def test_orders_over_websocket_are_counted_apart_and_stay_below_what_an_address_may_write() -> None:
+    """3000 a second are taken (websocket/trade/guideline); the last are for protective calls alone."""
+    address = Address()
+    times = [0.0] * 1000 + [tenth / 10 for tenth in range(1, 51) for _ in range(100)]
+    sent = [now for now in times if not address.take_written(now, ORDINARY)]
+    assert sent.count(0.0) == 400, "the mirrors of one event all go at once"
+    assert len(sent) <= 3000, "even if the network gathered five seconds into one"
+    assert not address.take_written(5.0, PROTECTIVE)
+    assert not address.take(5.0, ORDINARY), "HTTP has its own"
+    assert address.used(5.0) == 1

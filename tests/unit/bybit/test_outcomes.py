@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from mirrorctl.core.bybit.failures import Failure, FailureKind
-from mirrorctl.core.bybit.outcomes import outcome_of
+from mirrorctl.core.bybit.outcomes import outcome_of, outcomes_of_batch
 from mirrorctl.core.bybit.retcodes import ACCOUNT_WIDE, TABLE, Reaction, lookup
 from mirrorctl.core.domain.actions import (
     Accepted,
@@ -136,3 +137,43 @@ def test_every_row_says_something_and_account_wide_codes_call_a_human() -> None:
     assert all(row.meaning for row in TABLE.values())
     assert all(TABLE[code].reaction is Reaction.ACCOUNT for code in ACCOUNT_WIDE)
     assert all(row.hint for row in TABLE.values() if row.reaction in (Reaction.AGAIN, Reaction.CLOCK))
+
+
+def batch(rows: object, verdicts: object, count: int = 2) -> list[object]:
+    """The outcomes of so many placements under an answer of two lists."""
+    actions = [replace(PLACE, link_id=f"m{number}") for number in range(count)]
+    envelope = {"result": {"list": rows}, "retExtInfo": {"list": verdicts}}
+    return list(outcomes_of_batch(envelope, actions, 0.5, lambda text: text.replace("secret", "***")))
+
+
+OK = {"code": 0, "msg": "OK"}
+
+
+def test_each_order_of_a_batch_has_its_own_verdict() -> None:
+    rows = [{"orderId": "1", "orderLinkId": "m0"}, {"orderId": "", "orderLinkId": "m1"}]
+    accepted, refused_ = batch(rows, [OK, {"code": 110007, "msg": "ab not enough, secret"}])
+    assert accepted == Accepted("1")
+    assert isinstance(refused_, RejectedOutcome)
+    assert refused_.code == 110007
+    assert "***" in refused_.message
+    accepted, limited = batch(rows, [OK, {"code": 10006, "msg": "Too many visits!"}])
+    assert isinstance(limited, NotSent)
+    assert (limited.limited, limited.retry_after_s) == (True, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdicts", "doubts"),
+    [
+        (None, None, 2),
+        ([{"orderId": "1"}], [OK], 2),
+        ([{"orderId": "1"}, {"orderId": "2"}], [OK], 2),
+        ([{"orderId": "1"}, {"orderId": "2"}], [OK, None], 1),
+        ([{"orderId": "1"}, {"orderId": "2"}], [OK, {"code": "0"}], 1),
+        ([{"orderId": "1"}, None], [OK, OK], 1),
+        ([{"orderId": "1", "orderLinkId": "m1"}, {"orderId": "2", "orderLinkId": "m0"}], [OK, OK], 2),
+    ],
+)
+def test_a_batch_answer_that_does_not_say_what_became_of_an_order_leaves_it_in_doubt(
+    rows: object, verdicts: object, doubts: int
+) -> None:
+    assert sum(isinstance(outcome, DoubtfulOutcome) for outcome in batch(rows, verdicts)) == doubts

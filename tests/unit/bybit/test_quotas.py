@@ -155,3 +155,17 @@ def test_the_headers_of_a_reply_tell_the_quota(headers: dict[str, str], quota: Q
 )
 def test_reads_of_one_symbol_settle_something(method: str, params: dict[str, object], urgency: Urgency) -> None:
     assert urgency_of_read(method, params) is urgency
+
+
+def test_a_batch_counts_each_of_its_orders() -> None:
+    it = bucket()
+    assert it.wait_s(0, ORDINARY, 8) == 0
+    it.take(0, 8)
+    assert it.left(0) == 2
+    assert it.wait_s(0, PROTECTIVE, 2) == 0
+    assert it.wait_s(0, PROTECTIVE, 3) > 0
+    assert it.wait_s(0.5, ORDINARY, 1) == pytest.approx(0.55)
+
+
+def test_a_batch_larger_than_what_entries_may_use_never_fits() -> None:
+    assert all(bucket().wait_s(now, ORDINARY, 9) > 0 for now in (0.0, 10.0))

@@ -206,3 +206,30 @@ def test_health_says_what_is_left_and_how_long_an_entry_waits() -> None:
     assert row.left == 2
     assert row.wait_s == pytest.approx(1.05)
     assert (health.address.limit, health.address.window_s, health.address.left) == (350, 5.0, 342)
+
+
+def test_orders_over_a_socket_share_the_accounts_bucket_and_not_the_addresss() -> None:
+    desk = Desk()
+    for _ in range(4):
+        assert isinstance(desk.traffic.admit("place_order", ORDINARY, writes=True, by_socket=True), Ticket)
+    assert desk.traffic.health().address.left == desk.address.per_window
+    assert [isinstance(desk.ask(), Ticket) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_a_batch_is_one_request_of_the_address_and_as_many_of_the_account_as_it_has_orders() -> None:
+    desk = Desk()
+    assert isinstance(desk.traffic.admit("place_batch_order", ORDINARY, writes=True, orders=5), Ticket)
+    health = desk.traffic.health()
+    assert [(row.name, row.left) for row in health.budgets] == [("order/create-batch", 5)]
+    assert health.address.left == desk.address.per_window - 1
+    held = desk.traffic.admit("place_batch_order", ORDINARY, writes=True, orders=5)
+    assert isinstance(held, Held)
+    assert held.kind is FailureKind.LIMITED
+
+
+def test_a_silent_address_holds_the_socket_back_too() -> None:
+    desk = Desk()
+    desk.address.block(desk.now)
+    held = desk.traffic.admit("place_order", PROTECTIVE, writes=True, by_socket=True)
+    assert isinstance(held, Held)
+    assert held.kind is FailureKind.BLOCKED

@@ -49,3 +49,12 @@ def test_a_blocked_address_is_told_with_the_time_that_is_left() -> None:
     assert lines({**WELL, "silent_s": 492.0})[1] == (
         "blocked: the exchange refuses this IP address (HTTP 403); silent for 8.2 min more"
     )
+
+
+def test_orders_over_websocket_are_named_and_an_account_that_cannot_is_told_with_the_reason() -> None:
+    assert lines(WELL, order_entry="ws", entry_trouble=None) == [
+        "requests: 41 of 350 in 5 s, all accounts together; orders over WebSocket"
+    ]
+    assert lines(WELL, order_entry="http", entry_trouble="connection reset")[1:] == [
+        "orders: mirror over HTTP, no trade socket: connection reset"
+    ]

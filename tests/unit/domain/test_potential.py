@@ -96,6 +96,13 @@ def test_a_conditional_exit_and_one_that_passes_by_are_no_targets() -> None:
     assert targets_of(row(LONG, "1", 5), [stop, passing, exits], left_of) == (Level(Decimal(61_000), Decimal("0.4")),)
 
 
+def test_a_limit_against_a_one_way_position_is_a_target_and_in_hedge_mode_it_opens_the_other_leg() -> None:
+    against = order("limit", "0.4", side=LONG.exit, price=Decimal(61_000))
+    assert targets_of(row(LONG, "1", 5), [against], left_of) == (Level(Decimal(61_000), Decimal("0.4")),)
+    hedged = replace(row(LONG, "1", 5), idx=1)
+    assert targets_of(hedged, [replace(against, position_idx=1)], left_of) == ()
+
+
 def test_levels_are_read_off_the_book() -> None:
     made = stop_row(LONG, TriggerBy.LAST, order_id="p", stop_kind=StopKind.PARTIAL_STOP_LOSS)
     part = replace(made, qty=Decimal("0.4"), order_type=OrderType.MARKET, trigger_price=Decimal(59_000))

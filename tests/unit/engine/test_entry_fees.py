@@ -10,6 +10,7 @@ import pytest
 
 from mirrorctl.core.domain.account import Execution
 from mirrorctl.core.domain.values import ExecutionKind, PositionSide, Side
+from mirrorctl.core.engine import entry_fees
 from mirrorctl.core.engine.entry_fees import EntryFees
 from tests.unit.domain.scenes import SYMBOL, execution
 
@@ -95,3 +96,35 @@ def test_positions_that_closed_long_ago_are_let_go_and_what_stands_is_known() ->
     assert len(fees.sizes("main", SYMBOL, LONG)) <= 400 + 100
     assert fees.of("main", SYMBOL, LONG, Decimal(40)) == (Decimal(400), Decimal(40))
     assert fees.began_ms("main", SYMBOL, LONG, Decimal(40)) == 1_001_000
+
+
+def test_what_is_counted_on_from_the_newest_is_what_counting_anew_gives() -> None:
+    life = [fill(number, "0.1", "1") for number in range(1, 30)]
+    life.append(fill(30, "2.9", "2", closed="2.9", side=Side.SELL))
+    life += [fill(number, "0.2", "3") for number in range(31, 40)]
+    life.append(fill(40, "0.5", "1", closed="0.5", side=Side.SELL))
+    asked, fees = [], EntryFees()
+    for each in life:
+        fees.note("main", each, live=True)
+        asked.append(
+            fees.opened_again("main", SYMBOL, LONG, Decimal("1.3"))
+        )  # so that there is something to go on from
+    assert asked[-1] is not None
+    assert asked[-1] == noted(*reversed(life)).opened_again("main", SYMBOL, LONG, Decimal("1.3"))
+
+
+def test_a_fill_is_counted_once_however_many_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = 0
+
+    def count(entered: entry_fees.Entered, one: entry_fees._Fill) -> entry_fees.Entered:
+        nonlocal counted
+        counted += 1
+        return after(entered, one)
+
+    after = entry_fees._after
+    monkeypatch.setattr(entry_fees, "_after", count)
+    fees = EntryFees()
+    for number in range(1, 51):
+        fees.note("main", fill(number, "0.1", "1"), live=True)
+        fees.of("main", SYMBOL, LONG, Decimal(1))
+    assert counted == 50

@@ -14,6 +14,7 @@ from mirrorctl.core.domain.actions import Action
 from mirrorctl.core.domain.cycle import NEW_ONLY, NEW_STORE, Copy
 from mirrorctl.core.domain.ids import LinkId, Role, account_tag, step_tag
 from mirrorctl.core.domain.instruments import ZERO
+from mirrorctl.core.domain.ours import IntentState, OurOrder
 from mirrorctl.core.domain.policy import Adopt, MirrorPolicy, Sizing
 from mirrorctl.core.domain.values import ExecutionKind, PositionMode, PositionSide, Side, StopKind
 from mirrorctl.core.engine.accounts import Account
@@ -191,7 +192,9 @@ def test_an_ended_copy_goes_when_its_mirror_is_flat_and_quiet(desk: Desk, size: 
     desk.main.hold(LONG, "0")
     desk.advance()
     desk.mirror.hold(LONG, size)
-    desk.keeper.drop_done("mirror", SYMBOL, desk.mirror.view, live)
+    state = IntentState.LIVE if live else IntentState.DONE
+    ours = OurOrder(LinkId("m", "t1", Role.CORRECTION, 0, "s", 1), SYMBOL, Side.SELL, Decimal(1), state)
+    desk.keeper.drop_done("mirror", SYMBOL, desk.mirror.view, lambda: [ours])
     assert (desk.copy() is None) is dropped
 
 

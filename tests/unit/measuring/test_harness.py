@@ -16,7 +16,7 @@ from benchmarks.books import FRAME_BYTES, Book, execution_push, steps, text
 from benchmarks.docs import BEGIN, END, write_docs
 from benchmarks.exchange import Reaction, Remote, Sustained
 from benchmarks.figures import FLOOR, Figure, figures, percentile
-from benchmarks.fleet import BY_NAME, Fleet
+from benchmarks.fleet import BY_NAME, MIRRORCTL, Fleet
 from benchmarks.gates import Gate, gates
 from benchmarks.measures import Effort, reactions
 from benchmarks.results import Results
@@ -82,7 +82,7 @@ def test_a_gate_says_what_became_of_it(gate: Gate, verdict: str) -> None:
 
 def test_beside_a_slow_floor_nothing_is_met() -> None:
     def judged(floor_us: float) -> str:
-        figure = [Figure(name, 2 * floor_us, 3 * floor_us, 2.0, 1.0, 1, 0) for name in (FLOOR, "mirrorctl")]
+        figure = [Figure(name, 2 * floor_us, 3 * floor_us, 2.0, 1.0, 1, 0) for name in (FLOOR, MIRRORCTL)]
         figure[0] = Figure(FLOOR, floor_us, floor_us, 1.0, 1.0, 1, 0)
         return gates(Results({}, reaction=figure))[0].verdict
 
