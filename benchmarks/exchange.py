@@ -75,7 +75,8 @@ class Exchange:
         for key, _ in self._selector.select(timeout_s):
             if isinstance(key.data, Connection):
                 data = self._receive(key.data)
-                read.append((key.data, data, time.perf_counter_ns()))
+                if data is not None:
+                    read.append((key.data, data, time.perf_counter_ns()))
             elif isinstance(key.data, Venue):
                 self._accept(cast(socket.socket, key.fileobj), key.data)
             else:
@@ -92,11 +93,12 @@ class Exchange:
         """Call `handle` in a step when something is on `pipe`."""
         self._selector.register(pipe, selectors.EVENT_READ, handle)
 
-    def _receive(self, connection: Connection) -> bytes:
+    def _receive(self, connection: Connection) -> bytes | None:
+        """What there is; empty when the connection has ended, None when there is nothing after all."""
         try:
             return connection.sock.recv(1 << 18)
         except BlockingIOError:
-            return b""
+            return None
         except OSError:
             return b""
 

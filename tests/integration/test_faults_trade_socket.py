@@ -62,6 +62,9 @@ def test_replies_lost_and_connections_cut_double_nothing(stage: Stage) -> None:
     judge = Judge(stage)
     started(stage)
     fault(stage, "lose-reply", "half", CREATE)
+    stage.order("main", "Buy", "0.02", stopLoss="55000")
+    assert eventually(lambda: len(judge.sent()) == len(MIRRORS)), judge.sent()
+    assert eventually(lambda: entries(stage)["half"] == "ws"), "connected again"
     fault(stage, "lose-reply", "half", CREATE, open=True)
     fault(stage, "ret-code", "half", CREATE, code=10016, after=True)
     buy_all(stage)
@@ -70,7 +73,7 @@ def test_replies_lost_and_connections_cut_double_nothing(stage: Stage) -> None:
     for name in MIRRORS:
         assert judge.traded(name) == judge.wanted(name)
     assert accepted_once(judge.sent())
-    assert len([row for row in judge.sent() if row.account == "half"]) == len(SYMBOLS), "found, not sent again"
+    assert len([row for row in judge.sent() if row.account == "half"]) == len(SYMBOLS) + 1, "found, not sent again"
 
 
 def test_while_the_socket_is_refused_orders_go_over_http_and_come_back(stage: Stage) -> None:

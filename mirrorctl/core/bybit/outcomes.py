@@ -29,7 +29,7 @@ _AGAIN_S = 1.0
 _GONE = frozenset((110001, 110008, 110010, 170213))
 _MESSAGE_LIMIT = 200
 _TOO_MANY = 10006
-_UNKNOWN_PATH = 10404
+_UNKNOWN_PATHS = (10017, 10404)
 _UNCLEAR = "the answer to a batch does not say what became of the order"
 
 
@@ -49,8 +49,8 @@ def outcome_of(failure: Failure, action: Action) -> Outcome:
 
 
 def is_unknown_path(failure: Failure) -> bool:
-    """Whether the exchange knows no such call, so nothing came of it (docs/v5/error: HTTP 404; retCode 10404)."""
-    codes = (404, 405) if failure.kind is FailureKind.HTTP else (_UNKNOWN_PATH,)
+    """Whether the exchange knows no such call, so nothing came of it (docs/v5/error: HTTP 404; 10017, 10404)."""
+    codes = (404, 405) if failure.kind is FailureKind.HTTP else _UNKNOWN_PATHS
     return failure.code in codes and failure.kind in (FailureKind.HTTP, FailureKind.REFUSED)
 
 

@@ -124,7 +124,11 @@ def test_what_waits_is_sent_by_priority_and_then_in_order() -> None:
         assert len(server.requests) == 5
 
 
-@pytest.mark.parametrize("none", [http(404, ""), envelope({}, 10404, "no such operation")], ids=["404", "10404"])
+@pytest.mark.parametrize(
+    "none",
+    [http(404, ""), envelope({}, 10404, "no such operation"), envelope({}, 10017, "Route not found")],
+    ids=["404", "10404", "10017"],
+)
 def test_where_there_are_no_batches_a_ladder_waits_for_room_and_goes_one_by_one(none: bytes) -> None:
     def script(request: Request) -> Answer:
         return none if "batch" in request.path else envelope({"orderId": "1"})

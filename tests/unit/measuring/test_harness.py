@@ -80,13 +80,20 @@ def test_a_gate_says_what_became_of_it(gate: Gate, verdict: str) -> None:
     assert gate.verdict == verdict
 
 
-def test_beside_a_slow_floor_nothing_is_met() -> None:
-    def judged(floor_us: float) -> str:
-        figure = [Figure(name, 2 * floor_us, 3 * floor_us, 2.0, 1.0, 1, 0) for name in (FLOOR, MIRRORCTL)]
-        figure[0] = Figure(FLOOR, floor_us, floor_us, 1.0, 1.0, 1, 0)
-        return gates(Results({}, reaction=figure))[0].verdict
+def test_beside_a_disturbed_floor_nothing_is_met_and_each_scenario_has_its_own() -> None:
+    def scenario(floor_us: float, tail: float) -> list[Figure]:
+        return [
+            Figure(FLOOR, floor_us, floor_us * tail, 1.0, 1.0, 1, 0),
+            Figure(MIRRORCTL, 2 * floor_us, 3 * floor_us, 2.0, 1.0, 1, 0),
+        ]
 
-    assert (judged(30.0), judged(5_000.0)) == ("met, stretch too", "not judged")
+    quiet, slow, ragged = scenario(30.0, 2.0), scenario(5_000.0, 2.0), scenario(30.0, 50.0)
+    for disturbed in (slow, ragged):
+        found = gates(Results({}, reaction=quiet, reaction_ahead=disturbed, fan_out={10: disturbed}))
+        verdicts = {gate.name: gate.verdict for gate in found}
+        assert verdicts["reaction p50, 1 mirror, ws"] == "met, stretch too"
+        assert verdicts["reaction, orders and positions ahead, ws"] == "not judged"
+        assert verdicts["fan-out to 10, last order p50, ws"] == "not judged"
 
 
 def test_the_tables_of_a_run_replace_those_of_the_run_before(tmp_path: Path) -> None:
