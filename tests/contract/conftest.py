@@ -5,6 +5,7 @@ from decimal import Decimal, getcontext, setcontext
 
 import pytest
 
+from mirrorctl.core.paper.desk import Switches
 from mirrorctl.core.paper.model import PaperAccount
 from mirrorctl.core.paper.server import PaperServer
 
@@ -14,8 +15,9 @@ MIRROR = PaperAccount("mirror", 102, "key-mirror", "secret-mirror", balance=Deci
 
 @pytest.fixture
 def server() -> Iterator[PaperServer]:
-    """Main and one mirror, prices standing still."""
-    with PaperServer([MAIN, MIRROR], volatility=Decimal(0)) as running:
+    """Main and one mirror, prices standing still. Stock pybit sends an order before it notes that it waits for an
+    answer, and loses one that comes too fast."""
+    with PaperServer([MAIN, MIRROR], volatility=Decimal(0), switches=Switches(trade_ms=50)) as running:
         yield running
 
 

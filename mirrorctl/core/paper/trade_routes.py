@@ -5,6 +5,7 @@ Requests are not signed one by one: the connection is, once. They share the limi
 
 import asyncio
 from collections import deque
+from collections.abc import Coroutine
 from itertools import count
 from typing import Any
 
@@ -126,15 +127,22 @@ class TradeRoutes:
         try:
             path, params = self._asked(stream, frame, now)
         except Refusal as refusal:
-            await stream.send(_answer(stream, frame, refusal.code, refusal.message) | self._tail(now, {}))
+            self._answer_later(stream, self._refuse(stream, frame, refusal, now))
             return
         reply = self._desk.gateway.carry(stream.uid, "POST", path, params, now)
         self._desk.save()
         await self._desk.publish(now=reply.events_first or self._desk.switches.events_first)
-        # Others of the connection do not wait for this answer: requests are carried out as they come.
-        task = asyncio.create_task(self._finish(stream, frame, reply, now))
+        self._answer_later(stream, self._finish(stream, frame, reply, now))
+
+    def _answer_later(self, stream: TradeStream, answering: Coroutine[Any, Any, None]) -> None:
+        """Others of the connection do not wait for this answer: requests are carried out as they come."""
+        task = asyncio.create_task(answering)
         stream.tasks.add(task)
         task.add_done_callback(stream.tasks.discard)
+
+    async def _refuse(self, stream: TradeStream, frame: Frame, refusal: Refusal, now: int) -> None:
+        await asyncio.sleep(self._desk.switches.trade_ms / 1000)
+        await stream.send(_answer(stream, frame, refusal.code, refusal.message) | self._tail(now, {}))
 
     def _asked(self, stream: TradeStream, frame: Frame, now: int) -> tuple[str, Frame]:
         """The path and the parameters of a request; refuses what never gets to be an order."""
