@@ -177,7 +177,7 @@ class AccountWriter:
             if kept(outcome, 0.0) is None or not _batches(job.action):
                 return [(job, outcome)]
             jobs += self._companions(job)
-            outcomes = self._in_batch(jobs)
+            outcomes = self._rest.execute_batch([each.action for each in jobs])
             if outcomes is None:
                 self._put_back(jobs[1:])
                 return [(job, outcome)]
@@ -186,13 +186,8 @@ class AccountWriter:
             _log.exception("%s: a write failed in an unexpected way", self.account)
             return [(each, DoubtfulOutcome(f"unexpected {type(error).__name__}")) for each in jobs]
 
-    def _in_batch(self, jobs: Sequence[_Job]) -> list[Outcome] | None:
-        return self._rest.execute_batch([job.action for job in jobs])
-
     def _companions(self, job: _Job) -> list[_Job]:
         """What waits, is of the same kind, and may go in one request with it; taken out of the queue."""
-        if not _batches(job.action):
-            return []
         with self._changed:
             found = [each for each in self._jobs if each.kind == job.kind and _batches(each.action)]
             found = found[: MOST_IN_BATCH - 1]
