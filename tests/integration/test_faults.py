@@ -17,6 +17,7 @@ from mirrorctl.core.paper.fault_catalogue import TOPICS
 from tests.integration.judge import CREATE, MIRRORS, Judge, accepted_once, fault
 from tests.integration.stage import UIDS, Stage, eventually
 
+REDUCE_ONLY_NOT_POSSIBLE = 110017
 ORDERS = {
     "BTCUSDT": ("0.02", "55000"),
     "ETHUSDT": ("0.4", "2800"),
@@ -123,7 +124,10 @@ def test_funding_adl_and_liquidation_are_followed_and_never_bought_back(stage: S
     stage.order("main", "Sell", "0.01", reduceOnly=True)
     assert eventually(lambda: judge.in_step("half"))
     assert judge.held("quarter") == {}
-    assert [row.account for row in judge.sent()[sent + 2 :]] == ["half", "half"]
+    since = judge.sent()[sent + 2 :]
+    assert [row.account for row in since if row.code == 0] == ["half", "half"]
+    # quarter may hear of its end after main's exit: the cut it then sends meets a flat account, and can only reduce
+    assert {row.code for row in since} <= {0, REDUCE_ONLY_NOT_POSSIBLE}
 
 
 @pytest.mark.proves("A45", "A52")
