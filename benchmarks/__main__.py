@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,7 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 def main() -> int:
     """Exit code 0 whether the gates are met or not: the table says it."""
     asked = _parsed()
+    logging.getLogger("mirrorctl").setLevel(logging.CRITICAL)  # the simulation's alerts are no news here
     told = Console(stderr=True, highlight=False)
     parts = asked.only.split(",") if asked.only else PARTS
     results = measure(QUICK if asked.quick else FULL, parts, asked.seed, lambda text: told.print(f"… {text}"))

@@ -133,9 +133,9 @@ def instrument_row(symbol: str) -> Row:
     }
 
 
-def _fee(_book: Book, params: dict[str, str], _now_ms: int) -> Row:
-    symbol = params.get("symbol", "BTCUSDT")
-    return {"list": [{"symbol": symbol, "takerFeeRate": "0.00055", "makerFeeRate": "0.0002"}]}
+def _fee(book: Book, params: dict[str, str], _now_ms: int) -> Row:
+    symbols = [params["symbol"]] if "symbol" in params else sorted({"BTCUSDT", *book.holdings})
+    return {"list": [{"symbol": symbol, "takerFeeRate": "0.00055", "makerFeeRate": "0.0002"} for symbol in symbols]}
 
 
 def _nothing(_book: Book, _params: dict[str, str], _now_ms: int) -> Row:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import multiprocessing as mp
 import os
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,12 +24,12 @@ def pair() -> tuple[int | None, int | None]:
 
 
 def cpu_ns(pid: int) -> int:
-    """CPU that a process's threads have used so far; 0 where the system does not say."""
-    total = 0
-    for task in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError, ValueError):
-            total += int(task.read_text().split()[0])
-    return total
+    """CPU that a process has used so far, threads that ended included; 0 where the system does not say."""
+    if sys.platform != "linux":
+        return 0
+    with contextlib.suppress(OSError):
+        return time.clock_gettime_ns((~pid << 3) | 2)  # its clock, as clock_getcpuclockid(3) names it
+    return 0
 
 
 def resident_kib(pid: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -43,6 +43,26 @@ def ratio(own: Rounds, floor: Rounds) -> float | None:
     """The median over rounds of median ÷ floor's median; a round that lacks either is left out."""
     found = [median(mine) / median(least) for mine, least in zip(own, floor, strict=False) if mine and least]
     return median(found) if found else None
+
+
+def middle(found: Sequence[Figure]) -> Figure:
+    """Of one variant in several rounds: the median of each number. ValueError for none."""
+    if not found:
+        raise ValueError("no rounds")
+
+    def of(values: Iterable[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return median(known) if known else None
+
+    return Figure(
+        found[0].variant,
+        of(one.p50_us for one in found),
+        of(one.p99_us for one in found),
+        of(one.ratio for one in found),
+        of(one.cpu_us for one in found),
+        sum(one.events for one in found),
+        sum(one.lost for one in found),
+    )
 
 
 def figures(

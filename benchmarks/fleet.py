@@ -22,11 +22,12 @@ _UP_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A client: its module under `benchmarks.copiers`, and the way its orders take."""
+    """A client: its module under `benchmarks.copiers`, the way its orders take, and what else it is told."""
 
     name: str
     module: str
     entry: str = "http"
+    arguments: tuple[str, ...] = ()
 
     @property
     def listens(self) -> bool:
@@ -94,9 +95,14 @@ class Fleet:
         """Its resident memory."""
         return resident_kib(self._running[name].pid)
 
+    def signal(self, name: str, number: int) -> None:
+        """Send it a signal."""
+        self._running[name].send_signal(number)
+
     def _start(self, variant: Variant) -> None:
         port = self.exchange.call("open_venue", self.venue(variant.name), self.mirrors)
         told = ["--port", str(port), "--mirrors", str(self.mirrors), "--entry", variant.entry]
+        told += variant.arguments
         core = -1 if self._core is None else self._core
         self._running[variant.name] = subprocess.Popen(
             [sys.executable, "-m", f"benchmarks.copiers.{variant.module}", *told, "--core", str(core)],

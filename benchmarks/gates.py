@@ -62,10 +62,16 @@ def gates(results: Results) -> list[Gate]:
     for entry, name in ENTRIES.items():
         over = _over(rates.get(name), rates.get(STOCK[0]))
         found.append(Gate(f"sustained events, one core, {entry}", over, 1, 3, "× stock", least=True, judged=quiet))
-    cpu, p50 = results.growth_cpu, results.growth_p50
+    cpu = {positions: figure.cpu_us for positions, figure in results.growth.items()}
+    p50 = {positions: figure.p50_us for positions, figure in results.growth.items()}
+    fills, relists = results.growth_fills, {one.positions: one.requests for one in results.relists}
     found += [
         Gate("CPU of an event, 200 positions ÷ 1", _over(cpu.get(200), cpu.get(1)), 1.3, 1.1),
         Gate("p50 of an event, 200 positions ÷ 1", _over(p50.get(200), p50.get(1)), 1.3, 1.1, judged=quiet),
+        Gate("CPU of an order, 100 mirrors ÷ 1", _over(_fan_cpu(results, 100), _cpu(results.reaction, MIRRORCTL)), 1.3),
+        Gate("p50 of an event, 400 fills before ÷ 40", _over(fills.get(400), fills.get(40)), 1.3, 1.1, judged=quiet),
+        Gate("requests of a relist, 200 positions ÷ 1", _over(relists.get(200), relists.get(1)), 2),
+        Gate("a ladder of five placed, resized, cancelled", _ladder(results), 1000, None, "ms"),
         Gate("memory with 100 mirrors", results.memory_mib.get(100), 300, None, "MiB"),
         Gate("mirrorctl --help", _start(results, "mirrorctl --help"), 14, 7, "× pass"),
         Gate("mirrorctl --version", _start(results, "mirrorctl --version"), 6, None, "× pass"),
@@ -122,6 +128,21 @@ def _ratio(figures: Iterable[Figure], name: str) -> float | None:
 def _p50(figures: Iterable[Figure], name: str) -> float | None:
     own = _of(figures, name)
     return None if own is None else own.p50_us
+
+
+def _cpu(figures: Iterable[Figure], name: str) -> float | None:
+    own = _of(figures, name)
+    return None if own is None else own.cpu_us
+
+
+def _fan_cpu(results: Results, mirrors: int) -> float | None:
+    """CPU of each of the orders of an event, acks in the middle as they are with one mirror."""
+    return _cpu(results.fan_out_acked.get(mirrors, ()), MIRRORCTL)
+
+
+def _ladder(results: Results) -> float | None:
+    """Of one rebuild; one of which anything was refused is no rebuild."""
+    return next((one.ms for one in results.ladders if one.rebuilds == 1 and not one.refused), None)
 
 
 def _over(value: float | None, least: float | None) -> float | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import cast
 
 from benchmarks.exchange import Reaction, Sustained
-from benchmarks.figures import Figure, figures
+from benchmarks.figures import Figure, figures, middle
 from benchmarks.fleet import Fleet
 
 
@@ -49,6 +49,16 @@ def reactions(
             rounds[name].append([one.orders_ns[-1] for one in found if one.whole])
             lost[name] += sum(1 for one in found if not one.whole)
     return figures(rounds, cpu, lost)
+
+
+def grown(fleets: Mapping[int, Fleet], name: str, effort: Effort, random: Random) -> dict[int, Figure]:
+    """Reactions of one client in several fleets, in turns, so that all of them had the same machine."""
+    parts: dict[int, list[Figure]] = {size: [] for size in fleets}
+    once = replace(effort, rounds=1)
+    for _ in range(effort.rounds):
+        for size in random.sample(list(fleets), len(fleets)):
+            parts[size] += reactions(fleets[size], once, random, names=[name])
+    return {size: middle(found) for size, found in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.figures import Figure
+from benchmarks.ladder import Rebuilt
 from benchmarks.measures import Rate, Relisted
+from benchmarks.profile import Profiled
 from benchmarks.startup import Start
 from benchmarks.throughput import Throughput
 
@@ -19,22 +21,24 @@ from benchmarks.throughput import Throughput
 class Results:
     """What was measured; empty where it was not. `fan_out`: acks after the last order, by mirrors.
 
-    `growth_cpu` (µs) and `growth_p50` (µs) by open positions, `growth_fills` (µs) by fills of the position before.
+    `growth` by open positions, `growth_fills` (p50, µs) by fills of the position before.
     """
 
     machine: Mapping[str, str]
+    seconds: int = 0
     reaction: Sequence[Figure] = ()
     reaction_ahead: Sequence[Figure] = ()
     fan_out: dict[int, Sequence[Figure]] = field(default_factory=dict)
     fan_out_acked: dict[int, Sequence[Figure]] = field(default_factory=dict)
     sustained: Sequence[Rate] = ()
-    growth_cpu: dict[int, float] = field(default_factory=dict)
-    growth_p50: dict[int, float] = field(default_factory=dict)
+    growth: dict[int, Figure] = field(default_factory=dict)
     growth_fills: dict[int, float] = field(default_factory=dict)
-    relists: list[Relisted] = field(default_factory=list)
+    relists: Sequence[Relisted] = ()
+    ladders: Sequence[Rebuilt] = ()
     memory_mib: dict[int, float] = field(default_factory=dict)
     starts: Sequence[Start] = ()
     throughput: Throughput | None = None
+    profile: Profiled | None = None
 
 
 def machine() -> dict[str, str]:

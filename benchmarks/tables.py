@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, Group
 from rich.table import Table
 
 from benchmarks.figures import Figure
-from benchmarks.gates import Gate, gates
+from benchmarks.fleet import MIRRORCTL, MIRRORCTL_HTTP
+from benchmarks.gates import STOCK, Gate, gates, is_quiet
 from benchmarks.measures import Relisted
+from benchmarks.profile import Profiled
 from benchmarks.results import Results
 
 
@@ -49,13 +51,64 @@ def sheets(results: Results) -> Iterator[Sheet]:
 def screen(results: Results, console: Console) -> None:
     """Print all tables."""
     machine = ", ".join(f"{name} {value}" for name, value in results.machine.items())
-    console.print(Group(machine, *map(_table, sheets(results))))
+    profile = [] if results.profile is None else profile_sheets(results.profile)
+    console.print(Group(machine, *map(_table, sheets(results)), *map(_table, profile)))
 
 
 def markdown(results: Results) -> str:
-    """All tables as Markdown."""
+    """All tables as Markdown, the profile apart."""
     parts = ["| machine | |", "|---|---|", *(f"| {name} | {value} |" for name, value in results.machine.items()), ""]
-    for sheet in sheets(results):
+    return "\n".join([*parts, _markdown(sheets(results))])
+
+
+def profile_sheets(profile: Profiled) -> Iterator[Sheet]:
+    """Where the time of mirrorctl's deciding thread goes."""
+    yield Sheet(
+        "From main's fill to the mirror's order over WebSocket, without a profiler",
+        ("stage", "median µs"),
+        tuple((stage.name, _number(stage.us)) for stage in profile.stages),
+    )
+    title = f"By part of the code: {profile.events} events, {profile.event_us:,.0f} µs each under the profiler"
+    yield Sheet(
+        title,
+        ("part", "share", "calls per event"),
+        tuple((part.name, f"{part.share:.1%}", _number(part.calls)) for part in profile.parts),
+    )
+    yield Sheet(
+        "Functions that take most themselves",
+        ("function", "own share", "with what it calls", "calls per event"),
+        tuple(
+            (f"`{part.name}`", f"{part.share:.1%}", f"{part.whole:.1%}", _number(part.calls, 1))
+            for part in profile.functions
+        ),
+    )
+
+
+def profile_markdown(profile: Profiled) -> str:
+    """The profile's tables as Markdown."""
+    return _markdown(profile_sheets(profile))
+
+
+def headline(results: Results) -> str:
+    """One sentence for the README; "" where reactions were not measured."""
+    ratios = {figure.variant: figure.ratio for figure in results.reaction}
+    if any(ratios.get(name) is None for name in (MIRRORCTL, MIRRORCTL_HTTP, *STOCK)):
+        return ""
+    found = [gate for gate in gates(results) if gate.met is not None]
+    met = sum(bool(gate.met) and gate.judged for gate in found)
+    where = f"{results.machine.get('processor', 'unknown')}, {results.machine.get('cores', '?')} cores"
+    busy = "" if is_quiet(results.reaction) else ", busy with other things"
+    times = [f"{ratios[name]:.1f} ×" for name in (MIRRORCTL, MIRRORCTL_HTTP, *STOCK)]
+    return (
+        f"Measured {results.machine.get('date', '')} ({where}{busy}), from main's fill to the mirror's order, beside a"
+        f" raw socket: {times[0]} over WebSocket and {times[1]} over HTTP with everything on; bare pybit copiers"
+        f" {times[2]} and {times[3]}. {met} of {len(found)} gates are met."
+    )
+
+
+def _markdown(found: Iterable[Sheet]) -> str:
+    parts: list[str] = []
+    for sheet in found:
         parts += [f"### {sheet.title}", "", _line(sheet.heads), _line(["---", *["--:"] * (len(sheet.heads) - 1)])]
         parts += [*map(_line, sheet.rows), ""]
     return "\n".join(parts)
@@ -106,12 +159,11 @@ def _sustained(results: Results) -> Sheet:
 
 
 def _growth(results: Results) -> Iterator[Sheet]:
-    if results.growth_cpu:
-        by_positions = ((n, results.growth_p50[n], cpu) for n, cpu in sorted(results.growth_cpu.items()))
+    if results.growth:
         yield Sheet(
             "mirrorctl: one event by open positions",
             ("open positions", "p50 µs", "CPU µs"),
-            tuple((str(n), _number(p50), _number(cpu)) for n, p50, cpu in by_positions),
+            tuple((str(n), _number(one.p50_us), _number(one.cpu_us)) for n, one in sorted(results.growth.items())),
         )
     if results.growth_fills:
         yield Sheet(
@@ -124,6 +176,15 @@ def _growth(results: Results) -> Iterator[Sheet]:
             "mirrorctl: reading everything anew after streams were cut",
             ("positions", "time", "requests", "pages of positions", "CPU"),
             tuple(map(_relist, results.relists)),
+        )
+    if results.ladders:
+        yield Sheet(
+            "A ladder of five placed, resized and cancelled, by Bybit's limits of ten orders a second",
+            ("rebuilds at once", "time", "single requests", "batches", "refused"),
+            tuple(
+                (str(one.rebuilds), f"{one.ms:.0f} ms", str(one.single), str(one.batches), str(one.refused))
+                for one in results.ladders
+            ),
         )
     if results.memory_mib:
         yield Sheet(

@@ -272,13 +272,13 @@ FURTHER = (
         "one-at-a-time",
         "send a correction beside another one",
         f"{DOMAIN}/corrections.py",
-        "if any(_is_in_the_way(scene, side, order) for order in scene.ours):",
+        "if any(_is_in_the_way(scene, side, order) for order in scene.ours.live):",
         "if scene.now_ms < 0:",
     ),
     _one(
         "order-of-work",
         "send stops after entries",
-        f"{ENGINE}/reconcile.py",
+        f"{ENGINE}/departures.py",
         "planned.sort(key=lambda item: item.action.priority)",
         "planned.sort(key=lambda item: -item.action.priority)",
     ),
@@ -293,7 +293,7 @@ FURTHER = (
         "no-stop",
         "never set a mirror's stop",
         f"{DOMAIN}/protection.py",
-        "if wanted is None or (wanted == row.stop_loss and not _differs(stop_by, actual_by)):",
+        "if wanted is None or (wanted == row.stop_loss and _triggers_by(scene, row, stop_by)):",
         "if wanted is None or scene.now_ms > 0:",
     ),
     _one(
@@ -345,7 +345,7 @@ FURTHER = (
         "quiet",
         "set a stop that stands already",
         f"{DOMAIN}/protection.py",
-        "if wanted is None or (wanted == row.stop_loss and not _differs(stop_by, actual_by)):",
+        "if wanted is None or (wanted == row.stop_loss and _triggers_by(scene, row, stop_by)):",
         "if wanted is None or (wanted == row.stop_loss and scene.now_ms % 7):",
     ),
 )

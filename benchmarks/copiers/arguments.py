@@ -14,11 +14,13 @@ SYMBOL = "BTCUSDT"
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`entry`: "http" or "ws", the way orders take."""
+    """`entry`: "http" or "ws", the way orders take. `profile`, `stamps`: where such records go; "" for none."""
 
     port: int
     mirrors: int
     entry: str
+    profile: str = ""
+    stamps: str = ""
 
     @property
     def rest(self) -> str:
@@ -44,9 +46,11 @@ def arguments() -> Arguments:
     parser.add_argument("--mirrors", type=int, default=1)
     parser.add_argument("--entry", choices=("http", "ws"), default="http")
     parser.add_argument("--core", type=int, default=-1)
+    parser.add_argument("--profile", default="")
+    parser.add_argument("--stamps", default="")
     given = parser.parse_args()
     pin(given.core if given.core >= 0 else None)
-    return Arguments(given.port, given.mirrors, given.entry)
+    return Arguments(given.port, given.mirrors, given.entry, given.profile, given.stamps)
 
 
 def stay() -> NoReturn:

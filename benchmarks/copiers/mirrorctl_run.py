@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.copiers.arguments import Arguments, arguments
+from benchmarks.copiers.profiler import recorded
 from mirrorctl.bootstrap.runtime import Runtime
 from mirrorctl.commands.signals import stopping_on_signals
 from mirrorctl.core.bybit.address import shared_address
@@ -65,8 +66,12 @@ def run(given: Arguments, folder: Path) -> None:
     """Write the profile into `folder`, and follow it until SIGTERM."""
     path = folder / "bench.toml"
     path.write_text(_text(given))
-    home = Home(folder, folder, folder)
-    runtime = Runtime(read_profile(path, {}), home, "run")
+    with recorded(given):
+        _follow(path, Home(folder, folder, folder))
+
+
+def _follow(profile: Path, home: Home) -> None:
+    runtime = Runtime(read_profile(profile, {}), home, "run")
     with stopping_on_signals(runtime.loop.stop) as signals, runtime:
         signals.loop_runs = True
         runtime.serve_commands()

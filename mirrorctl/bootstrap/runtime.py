@@ -41,6 +41,7 @@ from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.domain.rings import Following
 from mirrorctl.core.engine import service
 from mirrorctl.core.engine.accounts import Account
+from mirrorctl.core.engine.collector import Collector
 from mirrorctl.core.engine.command_socket import CommandRequest, CommandServer
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.loop import Loop
@@ -67,8 +68,7 @@ _LAST_ALERTS_S = {"run": 2.0, "run --once": 5.0}  # who delivers alerts, and how
 class WallClock:
     """The local clock (ports.Clock): the one that the Bybit edge stamps its events with."""
 
-    def now_ms(self) -> int:
-        return wall_ms()
+    now_ms = staticmethod(wall_ms)
 
 
 class NoWriter:
@@ -239,6 +239,10 @@ class Runtime:
         self.engine = Engine(
             self.profile.policy, accounts, store, WallClock(), decode_frame, sends=self._sends, baseline=baseline
         )
+        if self._command == "run":
+            collector = Collector()
+            self._exit.callback(collector.release)
+            self.loop.at_rest = collector.rest
         self._deliver_alerts()
         self._exit.callback(self.engine.conclude)  # while the store is open, and alerts are still delivered
         self.engine.start()

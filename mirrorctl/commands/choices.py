@@ -7,7 +7,6 @@ nothing: a shell must not show an error in the middle of a line.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -100,6 +99,8 @@ def _reference(context: typer.Context) -> str | None:
 
 def _profile(context: typer.Context) -> Tree:
     """The file of the profile in use, as written; empty where it cannot be read."""
+    import tomllib
+
     from mirrorctl.core.domain.errors import ProfileError
     from mirrorctl.core.profile.catalogue import default_reference, find_home, find_profile
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from decimal import Decimal
 from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
 
-from mirrorctl.commands import dashboard_accounts, dashboard_positions, dashboard_trouble
+from mirrorctl.commands import dashboard_accounts, dashboard_copies, dashboard_positions, dashboard_trouble
 from mirrorctl.commands.dashboard_columns import cropped, flowed
-from mirrorctl.commands.dashboard_figures import UNKNOWN, age, decimal, seconds_since, spark
+from mirrorctl.commands.dashboard_figures import UNKNOWN, age, seconds_since
 from mirrorctl.commands.dashboard_sections import Section, stacked
 from mirrorctl.commands.times import localised
 from mirrorctl.core.domain.policy import MAIN
-from mirrorctl.core.domain.statistics import percentile
 
 Document = Mapping[str, Any]
 
@@ -98,7 +96,9 @@ def _sections(document: Document, view: View) -> Iterator[Section]:
     yield _positions(document, view)
     found = dashboard_trouble.troubles(document, view.account, view.now)
     yield Section(tuple(flowed(_counts(document), view.width)), _sentences(found, view), "to look at", least=3)
-    yield Section((), tuple(_copies(document, view)))
+    bars = _BARS_SHOWN if view.width >= _WIDE else _BARS_NARROW
+    copies = dashboard_copies.lines(document, view.account, bars, ascii_only=view.ascii_only)
+    yield Section((), tuple(copies))
     alerts = _sentences(_alerts(document, view), view)
     yield Section((Text("last alerts", "bold"),) if alerts else (), alerts, least=1)
 
@@ -192,36 +192,6 @@ def _positions(document: Document, view: View) -> Section:
         least=4,
         turn=2,
     )
-
-
-def _copies(document: Document, view: View) -> Iterator[Text]:
-    """Latency and slippage of the newest copies, one bar each, the newest on the right."""
-    copies = document.get("copies")
-    if copies is None:
-        yield Text.assemble(("copies ", "bold"), f"{UNKNOWN} (measured by the daemon)")
-        return
-    shown = [row for row in copies if view.account in (None, MAIN, row["account"])]
-    if not shown:
-        yield Text.assemble(("copies ", "bold"), "none measured yet")
-        return
-    latencies = [decimal(row["latency_ms"]) for row in shown]
-    slippages = [decimal(row["slippage_bps"]) for row in shown]
-    about = f"last {len(shown)} copies  "
-    yield Text.assemble((about, "bold"), "latency   ", _measured(latencies, "ms", view))
-    yield Text.assemble(" " * len(about), "slippage  ", _measured(slippages, "bps", view))
-
-
-def _measured(values: Sequence[Decimal | None], unit: str, view: View) -> Text:
-    known = [value for value in values if value is not None]
-    if not known:
-        return Text(UNKNOWN)
-    bars = spark(values[-(_BARS_SHOWN if view.width >= _WIDE else _BARS_NARROW) :], ascii_only=view.ascii_only)
-    said = f"  p50 {_short(percentile(known, 50))}, worst {_short(max(known))} {unit}"
-    return Text.assemble((bars, "cyan"), said)
-
-
-def _short(value: Decimal | None) -> str:
-    return UNKNOWN if value is None else f"{value:,f}" if value == value.to_integral() else f"{value:.1f}"
 
 
 def _alerts(document: Document, view: View) -> Iterator[Text]:

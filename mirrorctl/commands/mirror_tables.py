@@ -22,6 +22,15 @@ LEG_WORDS = {
     "ack_to_fill": "answer to fill",
     "total": "all the way",
 }
+LEG_HEADS = {
+    "main_to_frame": "to news",
+    "frame_to_plan": "decision",
+    "plan_to_send": "sent",
+    "send_to_ack": "answer",
+    "ack_to_fill": "fill",
+}
+"""The same where there is little room, without the whole way."""
+
 _FILLED_FIRST = f"{LEG_WORDS['ack_to_fill']} below 0: the order had filled before its answer came in"
 _PARTS = ("latency", "rounding", "held", "rejection", "fee", "own_exit", "rest")
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 DAYS = 30
 MOST_DAYS = 730  # how far back Bybit keeps closed PnL and executions (position/close-pnl, order/execution)
 _DAY_MS = 86_400_000
-_TOTAL = "total"  # from main's execution to the first execution of the mirror's order that followed it
 _FIGURES = tuple(Figures.__dataclass_fields__)
 
 Document = dict[str, Any]
@@ -135,27 +134,17 @@ def compared(session: Session, reading: Reading[Read], main: Reading[Read], meas
 
 def mirror(name: str, measured: Measured) -> Document:
     """How well one mirror copied. Latency in ms, slippage in basis points of main's price, positive is worse."""
+    from mirrorctl.core.engine.copy_latency import latency_json
+
     copies = None if measured.copies is None else [copy for copy in measured.copies if copy.account == name]
     slippage = [copy.slippage_bps for copy in copies or () if copy.slippage_bps is not None]
     naked = [spell.ms for spell in measured.naked or () if spell.account == name]
     return {
         "account": name,
         "copies": None if copies is None else len(copies),
-        "latency_ms": _latency(copies or ()),
+        "latency_ms": latency_json(copies or ()),
         "slippage_bps": {f"p{percent}": percentile(slippage, percent) for percent in (50, 95)},
         "naked_ms_max": max(naked, default=None),
-    }
-
-
-def _latency(copies: Sequence[MeasuredCopy]) -> Document:
-    """Percentiles of every leg, of the copies of which it is known, and of the whole way."""
-    from mirrorctl.core.engine.records import LEGS
-
-    ways = [copy.legs_ms() for copy in copies]
-    spans = {leg: [span for way in ways if (span := way[leg]) is not None] for leg in LEGS}
-    spans[_TOTAL] = [copy.total_ms for copy in copies]
-    return {
-        leg: {f"p{percent}": percentile(found, percent) for percent in (50, 95, 99)} for leg, found in spans.items()
     }
 
 

@@ -18,6 +18,9 @@ from mirrorctl.core.domain.errors import ExchangeError, ProfileError, UsageError
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.engine.channel import channel_json
+from mirrorctl.core.engine.copy_latency import by_mirror
+from mirrorctl.core.engine.published import COPIES_SHOWN
+from mirrorctl.core.engine.records import MeasuredCopy
 from mirrorctl.core.engine.status import disabled_json, total
 
 _ANSWER_S = 3.0
@@ -42,6 +45,7 @@ class Stored:
     pauses: list[Document]
     alerts: list[Document]
     alerts_waiting: int
+    copies: list[MeasuredCopy]
 
     def is_paused(self, account: str) -> bool:
         """Whether the whole account is paused."""
@@ -141,7 +145,12 @@ def without_daemon(session: Session, readings: Sequence[Reading[tuple[Any, ...]]
         "telegram": _telegram(session.profile.telegram.enabled),
         "store": None,
         "alerts": None if stored is None else stored.alerts,
+        "latency": None if stored is None else by_mirror(stored.copies, _mirrors(session)),
     }
+
+
+def _mirrors(session: Session) -> list[str]:
+    return [mirror.name for mirror in session.profile.policy.mirrors if mirror.enabled]
 
 
 def summed(counts: Mapping[str, int | None]) -> Document:
@@ -193,6 +202,7 @@ def _stored(session: Session) -> Stored | None:
                 pauses=[pause_json(row) for row in store.standings() if row.kind is not StandingKind.PARK],
                 alerts=[alert_json(alert) for alert in store.alerts(ALERTS_SHOWN)],
                 alerts_waiting=count_waiting(session.profile, store),
+                copies=store.newest_measured(COPIES_SHOWN),
             )
     except StoreError as error:
         session.terminal.tell(f"the store cannot be read: {error.message}", "yellow")

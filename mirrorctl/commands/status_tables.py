@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mirrorctl.commands.cells import NONE, UNKNOWN
 from mirrorctl.commands.grid import Grid
+from mirrorctl.commands.mirror_tables import LEG_HEADS
 from mirrorctl.commands.status_reach import reach
 from mirrorctl.commands.tables import doubts, held
 from mirrorctl.commands.times import brief, head, localised, zoned
@@ -52,6 +53,9 @@ def status(document: Document) -> RenderableType:
         parts += doubts(document["doubts"])
     elif document["in_doubt"]:
         parts.append(Text(f"in doubt: {document['in_doubt']} sent, outcome not known yet", "yellow"))
+    parts += _latency(document.get("latency") or ())
+    if document.get("pass_ms") is not None:
+        parts.append(Text(f"last pass: {document['pass_ms']} ms"))
     for row in document["alerts"] or ():
         where = " ".join(part for part in (row["account"], row["symbol"]) if part)
         bare = row["kind"] == "stream-down" and not row["text"].startswith("stream down")  # as older rows are
@@ -159,6 +163,18 @@ def _monitors(document: Document) -> Text:
     of_each = f"main {_count(counts['main'])}, mirrors {_count(counts['mirror'])}"
     more = f", building {UNKNOWN}" if building is None else f", and {building} building" if building else ""
     return Text(f"monitors: {_count(counts['total'])} ({of_each}){more}")
+
+
+def _latency(rows: Iterable[Document]) -> Iterator[Grid]:
+    """How fast the newest copies were: the median of each leg, and of the whole way. Nothing where none is measured."""
+    measured = [row for row in rows if row["copies"]]
+    if measured:
+        table = Grid(("last copies of",), ("copies", *LEG_HEADS.values(), "all, ms p50", "p95"))
+        for row in measured:
+            spans = row["latency_ms"]
+            found = [*(spans[leg]["p50"] for leg in LEG_HEADS), spans["total"]["p50"], spans["total"]["p95"]]
+            table.add_row(row["account"], str(row["copies"]), *map(_count, found))
+        yield table
 
 
 def _unprotected(rows: Iterable[Document]) -> Iterator[Text]:

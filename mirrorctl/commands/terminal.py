@@ -21,7 +21,6 @@ from rich.text import Text
 from mirrorctl.commands.times import localised
 from mirrorctl.commands.waiting import AFTER_S, Waiting
 from mirrorctl.core.domain.errors import MirrorctlError, ProfileError, Rejected
-from mirrorctl.core.domain.instruments import plain
 
 _PIPE_WIDTH = 200
 
@@ -175,5 +174,7 @@ def _console(*, stderr: bool) -> Console:
 
 def _encoded(value: object) -> str:
     if isinstance(value, Decimal):
+        from mirrorctl.core.domain.instruments import plain
+
         return plain(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")

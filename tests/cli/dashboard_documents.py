@@ -130,6 +130,7 @@ def document(desks: dict[str, Document], **more: Any) -> Document:
                 "symbol": "BTCUSDT",
                 "at": ago(600 - i),
                 "latency_ms": 90 + 37 * (i * i % 11),
+                "legs_ms": {"main_to_frame": 40, "frame_to_plan": 2, "plan_to_send": 1, "send_to_ack": None},
                 "slippage_bps": str(Decimal(i * 7 % 9 - 2) / 4),
             }
             for i in range(30)

@@ -98,6 +98,12 @@ def test_a_document_without_any_figure_shows_none() -> None:
         assert not any(character.isdigit() for line in lines[1:] for character in line if "process" not in line)
 
 
+def test_the_legs_of_the_newest_copies_are_shown_as_far_as_they_are_known() -> None:
+    lines = drawn(documents.normal(), 120)
+    (legs,) = [line.strip() for line in lines if line.strip().startswith("legs ")]
+    assert legs == "legs      to news 40, decision 2, sent 1 ms p50"
+
+
 def test_no_target_at_all_is_known_and_no_question() -> None:
     shown = documents.normal()
     for desk in shown["desk"].values():

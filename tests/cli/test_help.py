@@ -9,7 +9,8 @@ import sys
 import pytest
 
 import mirrorctl
-from mirrorctl.cli import ENTRIES, Entry, main
+from mirrorctl.cli import main
+from mirrorctl.commands.root import ENTRIES, Entry
 
 GROUPS = {
     "trade": ("open", "close", "reduce", "stop", "breakeven", "target", "cancel"),
@@ -36,16 +37,6 @@ def test_every_command_has_help(command: tuple[str, ...], capsys: pytest.Capture
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_the_list_of_commands_says_what_the_command_says(entry: Entry) -> None:
     assert entry.load().help.startswith(entry.help)
-
-
-def test_help_and_version_import_nothing_heavy() -> None:
-    script = (
-        "import sys; from mirrorctl.cli import main; main([sys.argv[1]]);"
-        "print([name for name in ('pybit', 'aiohttp', 'requests', 'sqlite3', 'msgspec') if name in sys.modules])"
-    )
-    for flag in ("--help", "--version"):
-        done = subprocess.run([sys.executable, "-c", script, flag], capture_output=True, text=True, check=True)
-        assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_terminal_that_lacks_a_character_still_gets_the_rest() -> None:

@@ -163,6 +163,32 @@ def status_line(capsys: pytest.CaptureFixture[str], state: str, **more: Any) -> 
     return next(line for line in shown.splitlines() if line.startswith("in step"))
 
 
+def test_status_shows_how_long_the_newest_copies_took_leg_by_leg(capsys: pytest.CaptureFixture[str]) -> None:
+    spans = {"main_to_frame": 41, "frame_to_plan": 2, "plan_to_send": 1, "send_to_ack": 38, "ack_to_fill": -19}
+    latency = {leg: {"p50": ms, "p95": 2 * ms, "p99": 3 * ms} for leg, ms in {**spans, "total": 63}.items()}
+    unmeasured = {leg: dict.fromkeys(("p50", "p95", "p99")) for leg in latency}
+    whole = {**unmeasured, "total": latency["total"]}
+    rows = [
+        {"account": "mirror", "copies": 12, "latency_ms": latency},
+        {"account": "second", "copies": 3, "latency_ms": whole},  # the clocks were never compared
+        {"account": "third", "copies": 0, "latency_ms": unmeasured},
+    ]
+    shown = printed(status_tables.status({**QUIET, "accounts": [], "latency": rows}), capsys).splitlines()
+    at = next(number for number, line in enumerate(shown) if line.startswith("last copies of"))
+    heads = "last copies of copies to news decision sent answer fill all, ms p50 p95"
+    assert " ".join(shown[at].split()) == heads
+    assert shown[at + 2].split() == ["mirror", "12", "41", "2", "1", "38", "-19", "63", "126"]
+    assert shown[at + 3].split() == ["second", "3", *["unknown"] * 5, "63", "126"]
+    assert "third" not in "".join(shown)
+
+
+@pytest.mark.proves("A50")
+def test_status_shows_how_long_the_last_pass_took(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = printed(status_tables.status({**QUIET, "accounts": [], "pass_ms": 12}), capsys).splitlines()
+    assert "last pass: 12 ms" in shown
+    assert "last pass" not in printed(status_tables.status({**QUIET, "accounts": []}), capsys)  # nobody runs
+
+
 def test_in_step_says_what_is_held_back_and_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
     held = [{"account": "mirror", "symbol": "BTCUSDT", "raw_want": "2", "want": "1", "reason": "paused"}]
     assert status_line(capsys, "fresh") == "in step: yes"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mirrorctl import cli
-from mirrorctl.commands import usage_hints
+from mirrorctl.commands import root, usage_hints
 from tests.cli.conftest import Program
 
 
@@ -126,14 +126,14 @@ def test_a_wrong_word_gets_the_one_that_was_meant(line: str, hint: str, capsys: 
 
 @pytest.mark.proves("A74")
 def test_no_command_takes_an_option_that_it_does_not_have(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in cli._every_command():
+    for command in root.every_command():
         code, out, err = run([*command.split(), "--no-such-option"], capsys)
         assert (code, out, err[:7]) == (2, "", "error: "), command
         assert f"`mirrorctl {command} --help`" in err.split("hint: ")[1]
 
 
 def test_every_word_of_another_program_leads_to_a_command() -> None:
-    known = {*cli._every_command(), "--help", "--version"}
+    known = {*root.every_command(), "--help", "--version"}
     assert {meant for meant in usage_hints._SAME_THING.values() if meant not in known} == set()
 
 
@@ -155,10 +155,27 @@ def test_resume_of_one_symbol_does_not_hide_a_wider_pause(capsys: pytest.Capture
     assert "ended: pause of every account" in run(["resume"], capsys)[1]
 
 
-def test_an_output_that_takes_nothing_leaves_no_traceback(home: Path) -> None:
+def test_the_version_into_a_pipe_that_nobody_reads_leaves_no_traceback() -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mirrorctl", "--version"],
+            stdout=write_end,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+    finally:
+        os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("line", ["profile list --json", "--version"])
+def test_an_output_that_takes_nothing_leaves_no_traceback(line: str, home: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "mirrorctl", "profile", "list", "--json"],
+            [sys.executable, "-m", "mirrorctl", *line.split()],
             env={**os.environ, "MIRRORCTL_HOME": str(home)},
             stdout=full,
             stderr=subprocess.PIPE,
@@ -201,8 +218,8 @@ def test_an_unreadable_profile(home: Path, capsys: pytest.CaptureFixture[str]) -
 def test_a_bug_leaves_one_line_and_its_traceback_in_the_log(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = cli.Entry("broken", "tables", "Look", "Not a command.", "no_such_name")
-    monkeypatch.setattr(cli, "ENTRIES", (broken,))
+    broken = root.Entry("broken", "tables", "Look", "Not a command.", "no_such_name")
+    monkeypatch.setattr(root, "ENTRIES", (broken,))
     code, out, err = run(["broken"], capsys)
     assert (code, out) == (1, "")
     assert "unexpected error: AttributeError" in err

@@ -111,6 +111,13 @@ def test_the_way_of_a_copy_is_measured_leg_by_leg(stage: Stage) -> None:
         assert 0 < spans["send_to_ack"]["p50"] < 5_000
 
 
+def test_status_shows_the_same_legs_of_the_newest_copies(stage: Stage) -> None:
+    """By the daemon's own answer: fewer than sixty were made, so they are all that `stats` knows."""
+    measured = {row["account"]: (row["copies"], row["latency_ms"]) for row in stage.json("stats")["mirrors"]}
+    found = stage.json("status")["latency"]
+    assert {row["account"]: (row["copies"], row["latency_ms"]) for row in found} == measured
+
+
 @pytest.mark.proves("A68")
 def test_every_cycle_is_compared_with_mains_and_its_parts_sum_to_the_error(
     stage: Stage, document: dict[str, Any]

@@ -549,20 +549,23 @@ def test_drift_is_told_although_every_try_is_followed_by_a_wait() -> None:
 
 
 def busy_day(crash_at: int, *, after: bool) -> Stage:
-    """A trade that is opened, moved, half sold and closed; the process dies at one call and comes back."""
+    """A trade that is opened, moved, half sold and closed; the process dies at one call and comes back.
+
+    What was journaled and not sent is looked for before it is sent: each step has the time for that.
+    """
     stage = Stage(copying("half", "0.5"))
     stage.world.crash_at, stage.world.crash_after = (crash_at and len(stage.world.calls) + crash_at), after
     stage.main.buy("0.1", stop="58000")
-    stage.run(6_000)
+    stage.run(20_000)
     stage.main.protect(stop="58500")
-    stage.run(6_000)
+    stage.run(20_000)
     stage.main.sell("0.04", reduceOnly=True)
-    stage.run(6_000)
+    stage.run(20_000)
     stage.price("61000")
     stage.main.protect(stop="60500")
-    stage.run(6_000)
+    stage.run(20_000)
     stage.main.close()
-    stage.run(9_000)
+    stage.run(20_000)
     return stage
 
 

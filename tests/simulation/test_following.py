@@ -268,6 +268,31 @@ def test_a_flip_in_one_order_flips_the_mirror_without_doubling(first: str, then:
         assert reopen.at_ms >= seen_closed_ms
 
 
+MODES = [(), ("main",), ("half", "quarter"), ("main", "half", "quarter")]
+
+
+@pytest.mark.proves("A18")
+@pytest.mark.parametrize("hedged", MODES, ids=["one-way", "main hedged", "mirrors hedged", "hedged"])
+@pytest.mark.parametrize(("apart_ms", "most"), [(0, 1), (1, 3), (2, 5), (5, 10), (20, 20)])
+def test_fifty_fills_become_as_many_orders_as_the_mirror_has_answers_in_that_time(
+    apart_ms: int, most: int, hedged: tuple[str, ...]
+) -> None:
+    """What comes while an order is on its way waits for its end and goes as one; no size is ordered twice."""
+    stage = Stage(hedged=hedged)
+
+    def fill() -> None:
+        stage.main.buy("0.01", idx=1 if "main" in hedged else 0)
+
+    for n in range(50):
+        stage.world.at(apart_ms * n, fill)
+    stage.settle()
+    for name, size in (("half", "0.25"), ("quarter", "0.125")):
+        mirror = stage.of(name)
+        assert mirror.position(idx=1 if name in hedged else 0) == Decimal(size)
+        assert mirror.volume() == (Decimal(size), Decimal(0))
+        assert len(stage.placed(name)) <= most
+
+
 @pytest.mark.proves("A18")
 @pytest.mark.parametrize("resting", [False, True], ids=["fifty market orders", "one order in fifty fills"])
 def test_a_burst_of_fifty_fills_becomes_few_orders(resting: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from mirrorctl.cli import app
+from mirrorctl.commands.root import app
 from mirrorctl.core.domain.alert_types import AlertType
 from tools.reference import MEANINGS, PAGES, keys, meaning
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from mirrorctl.cli import app
+from mirrorctl.commands.root import app
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 _END = re.compile(r"[;|&<>()`\"]|\s#|\s\d>|$")  # where the shell, or the sentence, goes on

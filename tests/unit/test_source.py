@@ -133,7 +133,9 @@ def test_no_path_of_a_machine_is_written_down() -> None:
 UNCHECKED = re.compile(
     r"verify\s*=\s*False|CERT_NONE|check_hostname\s*=\s*False|_unverified_context|disable_warnings|\bsslopt\b"
 )
-UNGUARDED = re.compile(r"\brequests\.(get|post|put|delete|head|request)\(|\burlopen\(|\bhttp\.client\b")
+UNGUARDED = re.compile(
+    r"\brequests\.(get|post|put|delete|head|request)\(|\burllib\.request\b|(?<!\.)\burlopen\(|\bhttp\.client\b"
+)
 
 
 def test_no_module_loosens_a_connection() -> None:

@@ -101,10 +101,10 @@ class Address:
         with self._lock:
             self._silence.begin(now, self.stop_s)
 
-    def silent_s(self, now: float) -> float:
-        """Seconds of silence that are left; 0 when requests may flow."""
+    def silent_s(self, now: float, *, look: bool = True) -> float:
+        """Seconds of silence that are left; 0 when requests may flow. Without `look` as far as is known."""
         with self._lock:
-            return self._silence.left_s(now)
+            return self._silence.left_s(now, look=look)
 
     def _fill(self, now: float) -> None:
         if now > self._at:

@@ -11,9 +11,9 @@ of any kind is a sign of life. Not locked: `Traffic` does that.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from math import inf
+from typing import NamedTuple
 
 from mirrorctl.core.engine.ports import BreakerState
 
@@ -28,8 +28,7 @@ class Turn(Enum):
     PROTECTIVE = "protective"  # out of turn, while open
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """One call that was let through. Seconds of the caller's monotonic clock."""
 
     began: float
@@ -87,9 +86,9 @@ class Breaker:
 
     def admit(self, now: float, *, protective: bool = False) -> Passage | float:
         """A passage, or the seconds to wait. Every passage is given back by exactly one of the three calls below."""
-        wait_s = self.next_try_s(now)
         if self._outages < self._after:
             return Passage(now, Turn.PLAIN, self._tried_at)
+        wait_s = self.next_try_s(now)
         if not wait_s:
             self._probe = Passage(now, Turn.PROBE, self._tried_at)
             self._tried_at = now

@@ -6,9 +6,8 @@ Sources: order/create-order, order/amend-order, order/cancel-order, position/tra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from mirrorctl.core.domain.actions import Action, AmendOrder, CancelOrder, PlaceOrder, SetLeverage, SetTradingStop
 from mirrorctl.core.domain.instruments import ZERO, plain
@@ -32,8 +31,7 @@ _BATCHES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A method of `pybit.unified_trading.HTTP` and its keyword arguments."""
 
     method: str

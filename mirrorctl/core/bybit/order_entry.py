@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from mirrorctl.core.bybit.encode import encode
 from mirrorctl.core.bybit.failures import Failure, FailureKind
@@ -43,8 +42,7 @@ _NO_ANSWER = "no answer over the trade socket in time"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(NamedTuple):
     """A request that was written, or is about to be. `at`: monotonic seconds; `began_ms`: local clock."""
 
     intent_id: int
@@ -149,7 +147,11 @@ class OrderEntry(Supervisor):
         self._fail_all("the trade socket was lost before the answer")
 
     def _look(self, attempt: Attempt, connection: Connection, now: float) -> float:
-        """End what waits too long for its answer, and a connection that says nothing while it owes one."""
+        """End what waits too long for its answer, and a connection that says nothing while it owes one.
+
+        A silence that another process of this machine was asked for is looked at here, for `take` does not.
+        """
+        self._link.traffic.address.silent_s(now)
         if self._clock_is_off.is_set():
             self._clock_is_off.clear()
             self._measure_clock()

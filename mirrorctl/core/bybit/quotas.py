@@ -105,7 +105,9 @@ class Bucket:
 
     def reserve(self, urgency: Urgency) -> int:
         """What a call must leave for those that go before it: a fifth, a read that settles something a tenth."""
-        return {Urgency.PROTECTIVE: 0, Urgency.SETTLING: self.limit // 10, Urgency.ORDINARY: self.limit // 5}[urgency]
+        if urgency is Urgency.PROTECTIVE:
+            return 0
+        return self.limit // (10 if urgency is Urgency.SETTLING else 5)
 
     def left(self, now: float) -> int:
         """Calls that may go now."""

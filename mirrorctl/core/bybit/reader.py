@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
+from typing import TypeVar
 
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.day_summary import day_figures
@@ -41,15 +42,21 @@ from mirrorctl.core.engine.ports import (
 
 _log = logging.getLogger(__name__)
 _SLOW = Relist | ReadTransfers | ReadClosed | ReadFigures  # several pages: no short read waits behind them
+_LISTED = ReadInstrument | ReadFeeRate  # of one symbol; a list holds those of all
+_MANY = 4  # that wait together: fewer are read one by one, for a list is long
 _NO_FEE_RATE_S = 60.0  # demo has no fee-rate at all (demo): asking again is for an account that gets one
+
+Found = TypeVar("Found")
+Answering = Callable[[BybitRest, Sequence[Query]], Iterator[tuple[Query, Answer]]]
 
 
 class AccountReader:
     """Answers each `ask` with exactly one ReadDone.
 
-    Identical queries that wait together are read once. `requested_ms` of the event is when the read began, so whatever
-    the stream pushed after it may be newer than the answer. The clock is measured with the first relist and then every
-    `clock_every_s`, and told as ClockMeasured.
+    Identical queries that wait together are read once; trading rules, and fees, of several symbols that wait together
+    are read in one list, so that a start with many positions costs pages and not symbols (A50). `requested_ms` of the
+    event is when the read began, so whatever the stream pushed after it may be newer than the answer. The clock is
+    measured with the first relist and then every `clock_every_s`, and told as ClockMeasured.
     """
 
     def __init__(self, rest: BybitRest, deliver: Deliver, *, clock_every_s: float = 60.0) -> None:
@@ -58,8 +65,8 @@ class AccountReader:
         self._deliver = deliver
         self._clock_every_s = clock_every_s
         self._clock_due = -inf
-        self._relists = _Lane(f"relist-{self.account}", rest.sibling(), self._answer, deliver)
-        self._singles = _Lane(f"read-{self.account}", rest.sibling(), self._answer, deliver)
+        self._relists = _Lane(f"relist-{self.account}", rest.sibling(), self._answers, deliver)
+        self._singles = _Lane(f"read-{self.account}", rest.sibling(), self._answers, deliver)
 
     def ask(self, query: Query) -> None:
         """Queue a read; never blocks."""
@@ -75,11 +82,26 @@ class AccountReader:
         ended = [lane.join(deadline - time.monotonic()) for lane in lanes]
         return all(ended)
 
+    def _answers(self, rest: BybitRest, queries: Sequence[Query]) -> Iterator[tuple[Query, Answer]]:
+        """An answer for each; what a list lacks, or all of them where it failed, is read by itself."""
+        found: Mapping[Query, Answer] | ReadFailed = {}
+        if len(queries) > 1:
+            found = self._tried(queries[0], lambda: listed(rest, type(queries[0])))
+        for query in queries:
+            answer = None if isinstance(found, ReadFailed) else found.get(query)
+            yield query, answer or self._answer(rest, query)
+
     def _answer(self, rest: BybitRest, query: Query) -> Answer:
-        try:
+        def one() -> Answer:
             if isinstance(query, Relist):
                 self._tend_clock(rest)
             return read(rest, query)
+
+        return self._tried(query, one)
+
+    def _tried(self, query: Query, what: Callable[[], Found]) -> Found | ReadFailed:
+        try:
+            return what()
         except ExchangeError as error:
             return failed(query, error)
         except Exception as error:  # noqa: BLE001 - thread boundary
@@ -100,11 +122,9 @@ class AccountReader:
 class _Lane:
     """One thread with its own session and a queue in which equal queries stand once."""
 
-    def __init__(
-        self, name: str, rest: BybitRest, answer: Callable[[BybitRest, Query], Answer], deliver: Deliver
-    ) -> None:
+    def __init__(self, name: str, rest: BybitRest, answers: Answering, deliver: Deliver) -> None:
         self._rest = rest
-        self._answer = answer
+        self._answers = answers
         self._deliver = deliver
         self._changed = threading.Condition()
         self._waiting: dict[Query, int] = {}
@@ -131,21 +151,24 @@ class _Lane:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while (asked := self._next()) is not None:
-            query, times = asked
+        while asked := self._next():
             began_ms = self._rest.link.clock.local_ms()
-            self._report(query, times, self._answer(self._rest, query), began_ms)
+            for query, answer in self._answers(self._rest, list(asked)):
+                self._report(query, asked[query], answer, began_ms)
         for query, times in self._waiting.items():
             self._report(query, times, ReadFailed("stopping"), self._rest.link.clock.local_ms())
 
-    def _next(self) -> tuple[Query, int] | None:
+    def _next(self) -> dict[Query, int]:
+        """What is read next, and how often each was asked for; empty when the lane ends."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._waiting)
             if self._closing:
-                return None
+                return {}
             relists = (query for query in self._waiting if isinstance(query, Relist))
             query = next(relists, None) or next(iter(self._waiting))  # decisions wait for a relist, words for the rest
-            return query, self._waiting.pop(query)
+            alike = [each for each in self._waiting if type(each) is type(query)] if isinstance(query, _LISTED) else ()
+            chosen = alike if len(alike) >= _MANY else (query,)
+            return {each: self._waiting.pop(each) for each in chosen}
 
     def _report(self, query: Query, times: int, answer: Answer, began_ms: int) -> None:
         done = ReadDone(self._rest.account, query, answer, began_ms, self._rest.link.clock.local_ms())
@@ -187,6 +210,15 @@ def read(rest: BybitRest, query: Query) -> Answer:
             return rest.ticker(query.symbol)
         case ReadInstrument():
             return rest.instrument(query.symbol)
+
+
+def listed(rest: BybitRest, kind: type[Query]) -> dict[Query, Answer]:
+    """Everything of a kind that one list holds, by the query that asks for it alone. Raises ExchangeError."""
+    if kind is ReadInstrument:
+        return {ReadInstrument(found.symbol): found for found in rest.instruments()}
+    if kind is ReadFeeRate:
+        return {ReadFeeRate(found.symbol): found for found in rest.fee_rates()}
+    raise ValueError(f"no list holds what {kind.__name__} asks for")
 
 
 def _records(rest: BybitRest, query: ReadDay | ReadClosed | ReadFigures) -> Answer:

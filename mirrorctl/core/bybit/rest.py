@@ -228,6 +228,10 @@ class BybitRest:
         """The account's fees on a symbol. Demo does not serve it: Rejected."""
         return records.fee_rate(self._one("get_fee_rates", category=CATEGORY, symbol=symbol))
 
+    def fee_rates(self) -> tuple[FeeRateAnswer, ...]:
+        """The account's fees on every symbol, in one answer (account/fee-rate: `symbol` may be left out)."""
+        return tuple(map(records.fee_rate, self._caller.rows("get_fee_rates", category=CATEGORY)))
+
     def closed_pnl(self, start_ms: int, symbol: str = "") -> tuple[ClosedPnl, ...]:
         """Closed PnL records since `start_ms` (exchange clock), oldest first."""
         narrowed = {"symbol": symbol} if symbol else {}

@@ -7,15 +7,23 @@ exception. Import it late: pybit costs 140 ms.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import requests
 from pybit._http_manager import generate_signature
 from pybit.unified_trading import HTTP
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3.connectionpool import ConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+from urllib3 import Timeout
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from mirrorctl.core.bybit.failures import CallFailed, Failure, FailureKind
 from mirrorctl.core.bybit.link import AccountLink
@@ -23,13 +31,23 @@ from mirrorctl.core.bybit.quiet import silence
 from mirrorctl.core.bybit.quotas import Quota, quota_of, reset_s
 
 _NO_CODE = frozenset((-987654321,))  # an empty set would bring pybit's own retry codes back
+_REDIRECTED = "redirected to another address"
 _BEFORE_SENDING = (NewConnectionError, NameResolutionError, ConnectTimeoutError)
 
 
 class _OneHost(HTTPAdapter):
     """The transport of one address: its pool of connections is looked up once, and not from the URL of each call."""
 
-    _pool: ConnectionPool | None = None
+    _pool: HTTPConnectionPool | None = None
+
+    def opened(self, url: str) -> HTTPConnectionPool:
+        """The pool, made as for any call and set to check the certificate."""
+        if self._pool is None:
+            pool = self.get_connection_with_tls_context(requests.Request("POST", url).prepare(), verify=True)
+            check_certificates: Callable[..., None] = self.cert_verify
+            check_certificates(pool, url, verify=True, cert=None)
+            self._pool = pool
+        return self._pool
 
     def get_connection_with_tls_context(
         self,
@@ -37,9 +55,10 @@ class _OneHost(HTTPAdapter):
         verify: bool | str | None,
         proxies: Mapping[str, str] | None = None,
         cert: Any = None,
-    ) -> ConnectionPool:
+    ) -> HTTPConnectionPool:
         if self._pool is None:
-            self._pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            found = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            self._pool = cast("HTTPConnectionPool", found)
         return self._pool
 
     def close(self) -> None:
@@ -67,7 +86,10 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
         self.endpoint = link.endpoints.rest
         self.client.trust_env = False
         self.client.max_redirects = 0  # a redirect would carry the signed headers elsewhere
-        self.client.mount(self.endpoint, _OneHost())
+        self._transport = _OneHost()
+        self.client.mount(self.endpoint, self._transport)
+        self._fixed_headers = {name: str(value) for name, value in self.client.headers.items()}
+        self._patience = Timeout(connect=min(timeout_s, 3.0), read=timeout_s)
 
     def __repr__(self) -> str:
         return f"Session({self._link.account})"
@@ -96,23 +118,31 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
     ) -> dict[str, Any]:
         """A signed write goes out as it is. Reads go pybit's way, and may have a query to be encoded.
 
-        What requests does before each call for cookies, proxies, hooks and encodings takes longer than the rest of it.
+        What requests does before and after each call for cookies, proxies, hooks and encodings takes longer than the
+        rest of it, so a write goes straight to the pool of connections.
         """
         if method != "POST" or not auth or path is None:
             envelope: dict[str, Any] = super()._submit_request(method, path, query, auth)
             return envelope
-        body = self.prepare_payload(method, self._clean_query(query)).encode()
-        request = requests.PreparedRequest()
-        request.method, request.url, request.body = method, path, body
-        request.headers = CaseInsensitiveDict(self.client.headers)
-        request.headers.update(self._prepare_headers(body.decode(), self.recv_window))
-        request.headers["Content-Length"] = str(len(body))
-        response = self.client.get_adapter(path).send(request, timeout=self.timeout, verify=True)
-        response.content  # noqa: B018 - reads it, so that what goes wrong meanwhile is raised here
-        if response.is_redirect:
-            raise requests.TooManyRedirects(response=response)
-        self._check_status_code(response)
-        return self._handle_response(response)
+        payload = self.prepare_payload(method, self._clean_query(query))
+        headers = self._fixed_headers | self._prepare_headers(payload, self.recv_window)
+        try:
+            response = self._transport.opened(path).urlopen(
+                method,
+                path.removeprefix(self.endpoint),
+                body=payload.encode(),
+                headers=headers,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                timeout=self._patience,
+            )
+        except HTTPError as error:
+            raise CallFailed(_failure(error)) from None
+        if response.get_redirect_location():
+            raise CallFailed(Failure(FailureKind.UNREADABLE, _REDIRECTED))
+        self._check_status(response.status)
+        return self._envelope(response.headers, response.json)
 
     def _prepare_headers(
         self, payload: str, recv_window: int, content_type: str = "application/json"
@@ -129,7 +159,9 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
         }
 
     def _check_status_code(self, response: requests.Response, *_: object) -> None:
-        status = response.status_code
+        self._check_status(response.status_code)
+
+    def _check_status(self, status: int) -> None:
         if status == 200:
             return
         if status == 403:
@@ -137,9 +169,12 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
         raise CallFailed(Failure(FailureKind.HTTP, _STATUSES.get(status, f"HTTP status {status}"), status))
 
     def _handle_response(self, response: requests.Response, *_: object) -> dict[str, Any]:
-        self.quota = quota_of(response.headers)
+        return self._envelope(response.headers, response.json)
+
+    def _envelope(self, headers: Mapping[str, str], decode: Callable[[], Any]) -> dict[str, Any]:
+        self.quota = quota_of(headers)
         try:
-            envelope = response.json()
+            envelope = decode()
         except ValueError:
             raise CallFailed(Failure(FailureKind.UNREADABLE, "the answer is not JSON")) from None
         code = envelope.get("retCode") if isinstance(envelope, dict) else None
@@ -171,20 +206,27 @@ def _network_failure(error: requests.RequestException) -> Failure:
     """Sent or not is all that matters; the texts of requests name hosts, paths and queries, so ours name a class."""
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, _BEFORE_SENDING):
-        return Failure(FailureKind.NOT_CONNECTED, f"no connection: {_plain_reason(reason, error)}")
-    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(reason):
-        return Failure(FailureKind.NOT_CONNECTED, "no connection: the certificate is not trusted")
+    if isinstance(error, requests.ConnectTimeout):
+        return Failure(FailureKind.NOT_CONNECTED, f"no connection: {_plain_reason(reason)}")
+    if isinstance(error, requests.TooManyRedirects):
+        return Failure(FailureKind.UNREADABLE, _REDIRECTED)
     if isinstance(error, requests.Timeout):
         return Failure(FailureKind.INTERRUPTED, "no answer in time")
-    if isinstance(error, requests.TooManyRedirects):
-        return Failure(FailureKind.UNREADABLE, "redirected to another address")
+    return _failure(reason if isinstance(reason, HTTPError) else error)
+
+
+def _failure(error: Exception) -> Failure:
+    """What the connections' own library raised."""
+    if isinstance(error, _BEFORE_SENDING):
+        return Failure(FailureKind.NOT_CONNECTED, f"no connection: {_plain_reason(error)}")
+    if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return Failure(FailureKind.NOT_CONNECTED, "no connection: the certificate is not trusted")
+    if isinstance(error, ReadTimeoutError):
+        return Failure(FailureKind.INTERRUPTED, "no answer in time")
     return Failure(FailureKind.INTERRUPTED, f"connection lost before the answer: {type(error).__name__}")
 
 
-def _plain_reason(reason: object, error: Exception) -> str:
+def _plain_reason(reason: object) -> str:
     if isinstance(reason, NameResolutionError):
         return "the host name is unknown"
-    if isinstance(reason, NewConnectionError):
-        return "refused or unreachable"
-    return "timed out" if isinstance(error, requests.ConnectTimeout) else "not possible"
+    return "refused or unreachable" if isinstance(reason, NewConnectionError) else "timed out"

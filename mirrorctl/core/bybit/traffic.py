@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mirrorctl.core.bybit.address import WINDOW_S, Address
 from mirrorctl.core.bybit.breaker import Breaker, Passage
@@ -26,8 +27,7 @@ _FORBIDDEN = 403
 _BLOCKED = "Bybit blocked this IP address (HTTP 403)"
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """A call that may be made now."""
 
     passage: Passage
@@ -73,7 +73,7 @@ class Traffic:
         counts for each of its `orders` with the account, and once with the address.
         """
         now = self._monotonic()
-        silent_s = self.address.silent_s(now)
+        silent_s = self.address.silent_s(now, look=not by_socket)  # no file is read on the way of an order
         if silent_s:
             return Held(FailureKind.BLOCKED, f"{_BLOCKED}; silent for {silent_s:.0f} s more", silent_s)
         with self._lock:

@@ -102,10 +102,10 @@ class AccountWriter:
             raise ValueError(f"an action of {action.account} was handed to the writer of {self.account}")
         with self._changed:
             if not self._closing:
-                job = _Job(int(action.priority), next(self._order), intent_id, action, time.monotonic())
-                if self._is_next(job) and self._taken(job):
+                priority = action.priority
+                if self._is_next(priority) and self._taken(intent_id, action):
                     return
-                insort(self._jobs, job)
+                insort(self._jobs, _Job(int(priority), next(self._order), intent_id, action, time.monotonic()))
                 self._changed.notify()
                 return
         self._report(intent_id, NotSent("stopping"), self._clock.local_ms())
@@ -120,18 +120,18 @@ class AccountWriter:
         self._rest.close()
         return entry_ended and not self._thread.is_alive()
 
-    def _is_next(self, job: _Job) -> bool:
+    def _is_next(self, priority: int) -> bool:
         """Whether nothing that was sent before it, and is as urgent, waits or is under way."""
-        if self._busy is not None and self._busy <= job.priority:
+        if self._busy is not None and self._busy <= priority:
             return False
-        return not self._jobs or self._jobs[0].priority > job.priority
+        return not self._jobs or self._jobs[0].priority > priority
 
-    def _taken(self, job: _Job) -> bool:
-        return self._entry is not None and self._entry.take(job.intent_id, job.action)
+    def _taken(self, intent_id: int, action: Action) -> bool:
+        return self._entry is not None and self._entry.take(intent_id, action)
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            if self._taken(job):
+            if self._taken(job.intent_id, job.action):
                 continue
             began_ms = self._clock.local_ms()
             for sent, outcome in self._carry_out(job):

@@ -154,9 +154,11 @@ def size_after(row: Position | None, executions: Sequence[Execution], side: Posi
     What one of them closed was held, so where it is not known an execution is still on its way, and what this one
     opened counts alone (A85).
     """
-    signed = sum((execution.signed for execution in executions), row.signed if row is not None else ZERO)
-    held = row.size if row is not None and row.side is side else ZERO
-    opened = sum((execution.adds_to(side) for execution in executions), held)
+    signed = row.signed if row is not None else ZERO
+    opened = row.size if row is not None and row.side is side else ZERO
+    for execution in executions:
+        signed += execution.signed
+        opened += execution.adds_to(side)
     return max(min(signed * side.sign, opened), ZERO)
 
 

@@ -45,7 +45,6 @@ from mirrorctl.core.domain.scene import (
     Standing,
     SymbolPlan,
 )
-from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.twins import TwinBalance
 from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, StopKind, TimeInForce, TriggerBy
 
@@ -111,10 +110,9 @@ def _reduce(
         return
     reduction_due(scene, plan, side, have, want + lead, f"excess {side}")
     step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
-    link = scene.link(copy, Role.REDUCTION, step, OUT_LEG if copy.out else 0)
-    if any(order.side is side.exit and order.delays(link, closes=not want) for order in scene.ours):
+    link, attempts = scene.next_try(copy, Role.REDUCTION, step, OUT_LEG if copy.out else 0)
+    if any(order.side is side.exit and order.delays(link, closes=not want) for order in scene.ours.live):
         return
-    attempts = scene.attempts(link)
     if lost(attempts) >= _LOST_TOLD:
         plan.late_exits.append(f"the {side} is not reduced: {NO_ANSWER} {lost(attempts)} times, tried on")
     retry = _exit_retry_ms(attempts)
@@ -161,8 +159,9 @@ def _reduce(
 def _name_late_exit(scene: Scene, plan: SymbolPlan, side: PositionSide, began_ms: int) -> None:
     """Say when a reduction found no price within its bound: it goes on, and at market in the end."""
     missed = (
-        order.is_reduction and order.side is side.exit and order.state is IntentState.DONE and order.filled < order.qty
-        for order in scene.ours
+        order.state is IntentState.DONE and order.filled < order.qty
+        for role in (Role.REDUCTION, Role.FLATTEN)
+        for order in scene.ours.of(role, side.exit)
         if order.ended_ms > began_ms
     )
     if any(missed):
@@ -200,7 +199,7 @@ def _grow(
     if lack := stop_wait(scene, plan, side):
         hold(lack, waiting=lack != NO_STOP)
         return
-    if any(_is_in_the_way(scene, side, order) for order in scene.ours):
+    if any(_is_in_the_way(scene, side, order) for order in scene.ours.live):
         return
     if scene.mirror.mode(scene.symbol) is PositionMode.ONE_WAY and scene.mirror.size(scene.symbol, side.opposite):
         return  # a flip is two orders: the close comes first
@@ -209,7 +208,7 @@ def _grow(
         return
     qty, want = growth
     step = step_tag(scene.symbol, side, str(scene.mirror.seq(scene.symbol)), plain(want))
-    link = scene.link(copy, Role.CORRECTION, step)
+    link, attempts = scene.next_try(copy, Role.CORRECTION, step)
     reference, source = _entry_reference(scene, plan, side)
     if reference is None:
         hold("price is not known yet", waiting=True)
@@ -218,7 +217,7 @@ def _grow(
     price = scene.instrument.bounded_price(reference, side.entry, bound)
     lowest, highest = min(price, reference), max(price, reference)
     qty = _raised(scene, plan, side, copy, qty, have + lag, lowest)
-    block = _attempts_block(scene, plan, scene.attempts(link), side, price)
+    block = _attempts_block(scene, plan, attempts, side, price) if attempts else ""
     block = block or quantity_block(scene, qty, lowest, highest)
     if block:
         plan.raised.pop(side, None)
@@ -228,7 +227,7 @@ def _grow(
         plan.raised.pop(side, None)
         hold(wait, waiting=True)
         return
-    stop = stop_on_book(scene.main, scene.symbol, side)[0] or scene.intended_stops.get(side)
+    stop = scene.main_stop(side)[0] or scene.intended_stops.get(side)
     stop = own_stop.of_correction(scene, side, stop, reference)
     if stop is not None and (price - stop) * side.sign <= 0:
         plan.raised.pop(side, None)
@@ -259,8 +258,8 @@ def _grow(
 
 
 def _is_in_the_way(scene: Scene, side: PositionSide, order: OurOrder) -> bool:
-    """Whether an order must be over before a side is grown: but what rests for the other leg may rest."""
-    if not order.is_live or not (order.is_growth_correction or order.is_reduction):
+    """Whether a live order must be over before a side is grown: but what rests for the other leg may rest."""
+    if not (order.is_growth_correction or order.is_reduction):
         return False
     hedged = scene.mirror.mode(scene.symbol) is PositionMode.HEDGE
     return not (hedged and order.side is not side.entry and is_resting(scene, order))

@@ -172,13 +172,13 @@ def entry_orders(main: Sight, symbol: str, side: PositionSide) -> list[Order]:
     On a one-way main an order against the position is an exit up to its size; what goes beyond is followed after main
     has flipped, so it is no entry while the position stands.
     """
-    hedged = main.mode(symbol) is PositionMode.HEDGE
-    if not hedged and main.size(symbol, side.opposite):
+    found = [order for order in main.orders(symbol) if order.side is side.entry and not order.is_exit]
+    if not found:
+        return found
+    mode = main.mode(symbol)
+    if mode is PositionMode.HEDGE:
+        idx = mode.idx(side)
+        found = [order for order in found if order.position_idx == idx]
+    elif main.size(symbol, side.opposite):
         return []
-    idx = main.mode(symbol).idx(side)
-    found = [
-        order
-        for order in main.orders(symbol)
-        if not order.is_exit and order.side is side.entry and (not hedged or order.position_idx == idx)
-    ]
     return sorted(found, key=lambda order: (order.created_ms, order.order_id))

@@ -17,7 +17,7 @@ from mirrorctl.core.domain.due import cancel_due
 from mirrorctl.core.domain.ids import LinkId, Role, parse
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
 from mirrorctl.core.domain.ladder import RungOrder
-from mirrorctl.core.domain.ours import OurOrder
+from mirrorctl.core.domain.ours import OurOrder, Ours
 from mirrorctl.core.domain.refusals import NOTHING_TO_REDUCE, heals, last_refusal, retry_at_ms
 from mirrorctl.core.domain.scene import Planned, SymbolPlan
 from mirrorctl.core.domain.trade import order_key
@@ -44,7 +44,7 @@ class Holding:
     idx: int
     instrument: Instrument
     view: AccountView
-    ours: Sequence[OurOrder]
+    ours: Ours
     busy: frozenset[str]
 
     @property
@@ -70,9 +70,8 @@ class Rested:
 def rested(holding: Holding, adopted: Collection[str] = ()) -> dict[str, Rested]:
     """Every rung of this position that has, or had, an order of ours. `adopted`: order ids of the trader's own."""
     groups: dict[str, list[OurOrder]] = {}
-    for ours in sorted(holding.ours, key=lambda order: order.link.attempt):
-        if ours.link.role is Role.TARGET and ours.side is holding.side.exit:
-            groups.setdefault(ours.link.step, []).append(ours)
+    for ours in holding.ours.of(Role.TARGET, holding.side.exit):
+        groups.setdefault(ours.link.step, []).append(ours)
     found = {key: _of_ours(holding, key, attempts) for key, attempts in groups.items()}
     for order_id in adopted:
         order = holding.view.order(order_id)

@@ -7,13 +7,16 @@ exchange no longer lists the execution. Such a fill is taken as told; executions
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.account import Execution, Order
 from mirrorctl.core.domain.instruments import ZERO
 
 _KEPT = 5_000
+_SETTLE_MS = 2_000
+_SETTLE_AT_LAST_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,13 @@ class Untold:
 
 
 class OrderFills:
-    """Filled quantities by order id and by link id. Base coin."""
+    """Filled quantities by order id and by link id. Base coin.
+
+    `unsettled`: orders with a fill that only their row told, by symbol; no symbol is in it that has no such order.
+    """
 
     def __init__(self) -> None:
+        self.unsettled: dict[str, dict[str, Untold]] = {}
         self._accounted: OrderedDict[str, Decimal] = OrderedDict()
         self._by_link: OrderedDict[str, Decimal] = OrderedDict()
         self._told: dict[str, _Told] = {}
@@ -81,6 +88,31 @@ class OrderFills:
         if total >= self.of(order_id):
             self._accounted[order_id] = total
             self._told.pop(order_id, None)
+
+    def lack(self, order: Order, untold: Untold) -> None:
+        """An order's row tells of a fill that nothing accounts for."""
+        self.unsettled.setdefault(order.symbol, {}).setdefault(order.order_id, untold)
+
+    def settled(self, symbol: str, order_id: str) -> None:
+        """An order's fills are accounted for."""
+        orders = self.unsettled.get(symbol)
+        if orders is not None:
+            orders.pop(order_id, None)
+            if not orders:
+                del self.unsettled[symbol]
+
+    def settle(self, symbol: str, read_ms: int, row_seq: int, known: Mapping[str, Order]) -> None:
+        """A position was read at `read_ms`, its row shows `row_seq`: what is unsettled counts as inside it.
+
+        Only where the row has moved on since the fill was told, or when nothing else came for very long: a read may be
+        older than the fill.
+        """
+        for order_id, untold in list(self.unsettled.get(symbol, {}).items()):
+            moved = row_seq > untold.row_seq and read_ms >= untold.since_ms + _SETTLE_MS
+            if moved or read_ms >= untold.since_ms + _SETTLE_AT_LAST_MS:
+                self.tell(order_id, known[order_id].filled_qty)
+                self.date(order_id, row_seq)
+                self.settled(symbol, order_id)
 
     def forget(self, order_id: str) -> None:
         """The order ended long ago: what a row told of it explains nothing any more."""

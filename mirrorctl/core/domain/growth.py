@@ -16,7 +16,6 @@ from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.refusals import heals
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.selection import selection_block
-from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 from mirrorctl.core.domain.view import AccountView
 
@@ -63,8 +62,9 @@ def is_broke(mirror: AccountView) -> bool:
     wallet = mirror.wallet
     if wallet is None:
         return False  # nobody knows: an entry waits for it
-    idle = not any(mirror.positions()) and not any(mirror.all_orders())
-    return wallet.equity <= ZERO or (wallet.available <= ZERO and idle)
+    if wallet.available > ZERO:
+        return wallet.equity <= ZERO
+    return wallet.equity <= ZERO or (not any(mirror.positions()) and not any(mirror.all_orders()))
 
 
 def stop_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
@@ -74,7 +74,7 @@ def stop_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
     """
     if not scene.needs_stop or side in scene.intended_stops:
         return ""
-    if stop_on_book(scene.main, scene.symbol, side)[0] is not None:
+    if scene.main_stop(side)[0] is not None:
         return ""
     if scene.main.position(scene.symbol, side) is not None:
         return NO_STOP
@@ -163,8 +163,8 @@ def quantity_block(scene: Scene, qty: Decimal, lowest: Decimal, highest: Decimal
 
 def _map_block(scene: Scene, price: Decimal) -> str:
     """A price of main's that is another one altogether here: quantity and notional would be wrong by as much."""
-    ticker = _hourly_ticker(scene) if _is_mapped(scene) else None
-    if ticker is None or ticker.last / _MAP_APART <= price <= ticker.last * _MAP_APART:
+    ticker = _hourly_ticker(scene)
+    if ticker is None or not _is_mapped(scene) or ticker.last / _MAP_APART <= price <= ticker.last * _MAP_APART:
         return ""
     return f"map: main's price is {plain(price)} here and {scene.symbol} trades at {plain(ticker.last)}: multiplier?"
 

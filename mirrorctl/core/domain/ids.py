@@ -49,7 +49,7 @@ class LinkId:
     attempt: int
 
     def __str__(self) -> str:
-        return f"{_PREFIX}-{self.account}-{self.trade}-{self.role.value}{self.leg}-{self.step}-{self.attempt}"
+        return f"{_PREFIX}-{self.account}-{self.trade}-{self.role}{self.leg}-{self.step}-{self.attempt}"
 
     def next_attempt(self) -> LinkId:
         """The id after an earlier attempt was seen terminal."""

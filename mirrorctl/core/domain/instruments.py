@@ -85,5 +85,7 @@ def plain(value: Decimal) -> str:
 
 def _to_multiple(value: Decimal, unit: Decimal, rounding: str) -> Decimal:
     """`value` as a multiple of `unit`. Keeps the unit's exponent, so 60000 never turns into 6E+4."""
+    if unit < 1 and not value % unit:  # nearly always so: what is held and asked for is on the step already
+        return value.quantize(unit)
     multiple = (value / unit).to_integral_value(rounding=rounding) * unit
     return multiple.quantize(unit) if unit < 1 else multiple

@@ -72,6 +72,8 @@ def stored_ladder(trade: Trade) -> Ladder:
 
 def without(ladder: Ladder, done: Collection[str]) -> Ladder:
     """The rungs left when those in `done` are gone, with what they weighed: they never come back (A37)."""
+    if not done:
+        return ladder
     left = tuple(rung for rung in ladder.rungs if rung.key not in done)
     gone = _weight(ladder.rungs) - _weight(left)
     return Ladder(left, ladder.whole_weight - gone)

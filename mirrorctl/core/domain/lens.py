@@ -42,6 +42,8 @@ class Lens:
 
     def there(self, key: CycleKey) -> CycleKey:
         """Main's (symbol, side) for the mirror's."""
+        if not self.map and not self.reverse:
+            return key
         symbol, side = key
         return self.symbol_there(symbol), self.side(side)
 
@@ -56,6 +58,8 @@ class Lens:
 
     def symbol_there(self, symbol: str) -> str:
         """Main's symbol for the mirror's."""
+        if not self.map:
+            return symbol
         return next((main for main, to in self.map.items() if to.symbol == symbol), symbol)
 
     def multiplier(self, symbol: str) -> Decimal:

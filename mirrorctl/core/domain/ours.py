@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeVar
 
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.values import Side
+
+_Key = TypeVar("_Key")
 
 
 class IntentState(StrEnum):
@@ -87,3 +91,72 @@ class OurOrder:
     @property
     def is_reduction(self) -> bool:
         return self.link.role in (Role.REDUCTION, Role.FLATTEN)
+
+
+class Ours:
+    """Every attempt of ours on one symbol of one account, by what a decision asks of it.
+
+    Kept up rather than made anew, for a symbol may see hundreds of orders in an hour: looking costs what may still
+    fill, not what was. Everything is given in the order in which it was made.
+    """
+
+    __slots__ = ("_all", "_by_intent", "_by_role", "_live")
+
+    def __init__(self, orders: Iterable[OurOrder] = ()) -> None:
+        self._all: dict[int, OurOrder] = {}
+        self._live: dict[int, OurOrder] = {}
+        self._by_role: dict[tuple[Role, Side], dict[int, OurOrder]] = {}
+        self._by_intent: dict[tuple[str, Role, int, str], dict[int, OurOrder]] = {}
+        for number, order in enumerate(orders):
+            self.put(number, order)
+
+    def __iter__(self) -> Iterator[OurOrder]:
+        return iter(self._all.values())
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def live(self) -> Collection[OurOrder]:
+        """Those that may still fill."""
+        return self._live.values()
+
+    def of(self, role: Role, side: Side) -> list[OurOrder]:
+        """Those of one role and order side, live or over; of one decision first to last."""
+        return sorted(self._by_role.get((role, side), {}).values(), key=_attempt)
+
+    def attempts(self, first: LinkId) -> list[OurOrder]:
+        """Every attempt at the decision behind a link id, first to last."""
+        return sorted(self._by_intent.get(first.intent, {}).values(), key=_attempt)
+
+    def put(self, number: int, order: OurOrder) -> None:
+        """Take an attempt as it is now; `number` tells it apart from all others, and a new one was made last."""
+        again = number in self._all
+        self._all[number] = order
+        self._by_role.setdefault((order.link.role, order.side), {})[number] = order
+        self._by_intent.setdefault(order.link.intent, {})[number] = order
+        if not order.is_live:
+            self._live.pop(number, None)
+        elif again and number not in self._live:  # given up and found after all: it takes its place again
+            self._live = {each: known for each, known in self._all.items() if known.is_live}
+        else:
+            self._live[number] = order
+
+    def drop(self, number: int) -> None:
+        """Forget an attempt."""
+        order = self._all.pop(number, None)
+        if order is None:
+            return
+        self._live.pop(number, None)
+        _drop_from(self._by_role, (order.link.role, order.side), number)
+        _drop_from(self._by_intent, order.link.intent, number)
+
+
+def _attempt(order: OurOrder) -> int:
+    return order.link.attempt
+
+
+def _drop_from(groups: dict[_Key, dict[int, OurOrder]], key: _Key, number: int) -> None:
+    del groups[key][number]
+    if not groups[key]:
+        del groups[key]

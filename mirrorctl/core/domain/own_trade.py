@@ -25,7 +25,7 @@ from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Need, NeedKind, Planned, 
 from mirrorctl.core.domain.standing_trade import ladder_on_book, read_off, rebased
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import TradePlan, TradeScene, rungs_done, trade_entries
-from mirrorctl.core.domain.values import OrderType, StopKind, TimeInForce, TriggerBy
+from mirrorctl.core.domain.values import OrderType, Side, StopKind, TimeInForce, TriggerBy
 
 _NAKED_LOOK_MS = 500
 _NAKED_BOUND_MS = 2_000
@@ -72,7 +72,7 @@ def _decide(scene: TradeScene) -> TradePlan:
 
 def _is_ahead(scene: TradeScene, plan: SymbolPlan) -> bool:
     """The position moved and its execution was not seen: it may be a target's, which must not be shrunk for it."""
-    standing = any(ours.is_live and ours.link.role is Role.TARGET for ours in scene.ours)
+    standing = any(ours.link.role is Role.TARGET for ours in scene.ours.live)
     standing = standing or any(_standing_order(scene, scene.trade, leg) for leg in range(len(scene.trade.targets)))
     if not standing or not scene.view.is_ahead(scene.symbol):
         return False
@@ -87,7 +87,7 @@ def _is_ahead(scene: TradeScene, plan: SymbolPlan) -> bool:
 
 def _wind_up(scene: TradeScene, decided: TradePlan) -> None:
     """Flat. Before the first fill its entries wait (A61); afterwards none of our orders stays (A62)."""
-    live = [ours for ours in scene.ours if ours.is_live and ours.link.role in (Role.ENTRY, Role.TARGET)]
+    live = [ours for ours in scene.ours.live if ours.link.role in (Role.ENTRY, Role.TARGET)]
     mine = [ours for ours in live if ours.side is (scene.side.entry if _is_entry(ours) else scene.side.exit)]
     if not scene.trade.opened:
         decided.over = not mine and scene.now_ms - scene.trade.created_ms > _UNOPENED_MS
@@ -106,7 +106,7 @@ def _wind_up(scene: TradeScene, decided: TradePlan) -> None:
 
 def _never_opened(scene: TradeScene) -> bool:
     """Whether its entries are gone and filled nothing: what stands now was opened by somebody else (A79)."""
-    entries = [ours for ours in scene.ours if _is_entry(ours) and ours.link.trade == scene.trade.tag]
+    entries = [ours for side in Side for ours in scene.ours.of(Role.ENTRY, side) if ours.link.trade == scene.trade.tag]
     ended = any(ours.state is IntentState.DONE for ours in entries)
     return ended and not any(ours.is_live or ours.filled for ours in entries)
 
@@ -179,8 +179,8 @@ def _standing_order(scene: TradeScene, trade: Trade, leg: int) -> Order | None:
         if order is not None and order.is_open:
             return order
     key = trade.rung_key(leg)
-    for ours in scene.ours:
-        if ours.is_live and ours.link.role is Role.TARGET and ours.link.step == key:
+    for ours in scene.ours.live:
+        if ours.link.role is Role.TARGET and ours.link.step == key:
             placed = scene.view.by_link(str(ours.link))
             if placed is not None and placed.is_open:
                 return placed
@@ -325,10 +325,9 @@ def _plan_targets(scene: TradeScene, decided: TradePlan, size: Decimal, row: Pos
         _sweep(scene, plan, size, row)
     wanted = spread(left, size, _filled(standing), scene.instrument) if left.rungs else ()
     arriving = any(
-        ours.is_live and ours.link.role is Role.ENTRY and scene.view.by_link(str(ours.link)) is None
-        for ours in scene.ours
+        ours.link.role is Role.ENTRY and scene.view.by_link(str(ours.link)) is None for ours in scene.ours.live
     )
-    arriving = arriving or any(ours.is_reducing for ours in scene.ours)
+    arriving = arriving or any(ours.is_reducing for ours in scene.ours.live)
     if not arriving and differ(wanted, standing):
         touched = scene.view.touched_ms(scene.symbol)
         arriving = is_moving(scene.now_ms, touched, scene.since_ms(plan, f"resize {scene.side}"), plan)
@@ -350,14 +349,12 @@ def _sweep(scene: TradeScene, plan: SymbolPlan, size: Decimal, row: Position) ->
 
 def _close(scene: TradeScene, plan: SymbolPlan, reason: str) -> None:
     """Close what is held at market, reduce-only, one order at a time."""
-    if any(ours.is_reducing for ours in scene.ours):
+    if any(ours.is_reducing for ours in scene.ours.live):
         return
     size = scene.view.size(scene.symbol, scene.side)
     step = step_tag("close", scene.symbol, scene.side, str(scene.view.seq(scene.symbol)))
     first = LinkId(scene.tag, scene.trade.tag, Role.REDUCTION, 0, step, 0)
-    attempts = sorted(
-        (ours for ours in scene.ours if ours.link.intent == first.intent), key=lambda ours: ours.link.attempt
-    )
+    attempts = scene.ours.attempts(first)
     if scene.now_ms < (retry := retry_at_ms(attempts)):
         plan.wake_at(retry)
         return

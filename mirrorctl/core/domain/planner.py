@@ -20,7 +20,7 @@ from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Need, NeedKind, Scene, St
 from mirrorctl.core.domain.selection import watch_windows
 from mirrorctl.core.domain.twins import TwinBalance, plan_twins
 from mirrorctl.core.domain.unsized import plan_unsized
-from mirrorctl.core.domain.values import PositionMode, PositionSide
+from mirrorctl.core.domain.values import SIDES, PositionMode, PositionSide
 
 HEDGE_REFUSED = "hedge"
 
@@ -48,7 +48,7 @@ def plan_symbol(scene: Scene) -> SymbolPlan:
         _freeze(scene, plan)
         keep_time(scene, plan)
         return plan
-    for side in PositionSide:
+    for side in SIDES:
         followed = scene.copies.get(side)
         if followed is None:
             plan_side(scene, plan, side, None, TwinBalance())
@@ -108,7 +108,7 @@ def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:
     Deciding now would correct beside a live order, or undo one that filled first (A20). The execution follows at once,
     or the orders are read.
     """
-    standing = ((o.is_live and o.link.role is Role.TARGET) or is_standing_entry(scene, o) for o in scene.ours)
+    standing = (o.link.role is Role.TARGET or is_standing_entry(scene, o) for o in scene.ours.live)
     if not any(standing) and scene.approach is None:  # whose order made main smaller decides there what is followed
         return False
     ahead = [view.account for view in (scene.main, scene.mirror) if view.is_ahead(scene.symbol)]
@@ -139,7 +139,8 @@ def _both_legs(scene: Scene) -> bool:
     """Main holds both legs of the symbol and the mirror has one net position: refused (A14)."""
     if scene.mirror.mode(scene.symbol) is PositionMode.HEDGE:
         return False
-    return all(scene.main.size(scene.symbol, side) for side in PositionSide)
+    long, short = SIDES
+    return bool(scene.main.size(scene.symbol, long) and scene.main.size(scene.symbol, short))
 
 
 def _freeze(scene: Scene, plan: SymbolPlan) -> None:
@@ -157,13 +158,13 @@ def _take_entries_off(scene: Scene, plan: SymbolPlan, reason: str) -> None:
     """No entry of ours may fill; and a row has to show what the mirror holds, and whether it has legs of its own."""
     if not scene.mirror.proven(scene.symbol):
         plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
-    for ours in scene.ours:
+    for ours in scene.ours.live:
         if is_standing_entry(scene, ours):
             cancel_entry(scene, plan, ours, reason)
 
 
 def _standings_only(scene: Scene, plan: SymbolPlan) -> None:
-    for side in PositionSide:
+    for side in SIDES:
         copy = scene.copies.get(side)
         main_size = scene.main.size(scene.symbol, side)
         have = scene.mirror.size(scene.symbol, side)
@@ -175,6 +176,6 @@ def _standings_only(scene: Scene, plan: SymbolPlan) -> None:
 
 def _cancel_strays(scene: Scene, plan: SymbolPlan) -> None:
     """Entries of ours on a side that follows no cycle of main any more."""
-    for ours in scene.ours:
+    for ours in scene.ours.live:
         if is_standing_entry(scene, ours) and PositionSide.grown_by(ours.side) not in scene.copies:
             cancel_entry(scene, plan, ours, "main has no such trade")

@@ -189,7 +189,7 @@ class MirrorPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything the engine needs to know of a profile. `mirrors` in the order of the file.
+    """Everything the engine needs to know of a profile. `mirrors` in the order of the file, `by_name` by their names.
 
     `approaches` by name: the built-in ones, overlaid by the profile's own. `chat_id` is Telegram's, 0 for none: the
     labels of monitors begin with it.
@@ -207,23 +207,26 @@ class Policy:
     main_mode: PositionMode | None = None
     approaches: Mapping[str, Approach] = field(default_factory=lambda: BUILT_IN)
     chat_id: int = 0
+    by_name: Mapping[str, MirrorPolicy] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {mirror.name: mirror for mirror in self.mirrors})
 
     def approach_of(self, name: str) -> Approach | None:
         """The approach that a mirror has of its own; None for one that keeps main's ladder, and for main."""
-        own = next((mirror.follow.approach for mirror in self.mirrors if mirror.name == name), MAIN)
-        return None if own == MAIN else self.approaches[own]
+        mirror = self.by_name.get(name)
+        return None if mirror is None or mirror.follow.approach == MAIN else self.approaches[mirror.follow.approach]
 
     def mode(self, account: str) -> PositionMode | None:
         """The position mode that an account shall be in; None for any, and for an account that is not named."""
-        modes = {mirror.name: mirror.position_mode for mirror in self.mirrors}
-        return self.main_mode if account == MAIN else modes.get(account)
+        mirror = self.by_name.get(account)
+        if account == MAIN:
+            return self.main_mode
+        return None if mirror is None else mirror.position_mode
 
     def mirror(self, name: str) -> MirrorPolicy:
         """The mirror of that name; KeyError when there is none."""
-        for mirror in self.mirrors:
-            if mirror.name == name:
-                return mirror
-        raise KeyError(name)
+        return self.by_name[name]
 
 
 MAIN = "main"

@@ -17,7 +17,7 @@ from mirrorctl.core.domain.lens import Lens
 from mirrorctl.core.domain.policy import Hedge
 from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.standing_trade import stop_on_book
-from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionMode, PositionSide, StopKind, TriggerBy
+from mirrorctl.core.domain.values import SIDES, OrderStatus, OrderType, PositionMode, PositionSide, StopKind, TriggerBy
 
 _EXACT = Context(prec=40)
 _DOWN = Context(prec=40, rounding=ROUND_FLOOR)
@@ -114,7 +114,7 @@ class Projection:
     def orders(self, symbol: str) -> Iterable[Order]:
         """Main's orders that have a counterpart here; for a reverse mirror what its own stop and target stand for."""
         if self._lens.reverse:
-            return [order for side in PositionSide for order in self._bound(side)]
+            return [order for side in SIDES for order in self._bound(side)]
         return [
             self._order(order) for order in self._main.orders(self._of(symbol)) if not self._is_followed_by_fill(order)
         ]
@@ -152,7 +152,7 @@ class Projection:
 
     @property
     def _nets(self) -> bool:
-        both = all(self._main.size(self._there, side) for side in PositionSide)
+        both = all(self._main.size(self._there, side) for side in SIDES)
         return self._joined and self._lens.hedge is Hedge.NET and both
 
     def _is_followed_by_fill(self, order: Order) -> bool:

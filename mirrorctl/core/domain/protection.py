@@ -20,7 +20,7 @@ from mirrorctl.core.domain.own_approach import rungs_filled
 from mirrorctl.core.domain.policy import Breakeven, OnUnprotected
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.sight import Sight
-from mirrorctl.core.domain.standing_trade import stop_on_book
+from mirrorctl.core.domain.standing_trade import StopOnBook
 from mirrorctl.core.domain.trade_scene import TradeScene
 from mirrorctl.core.domain.values import PositionSide, StopKind, TriggerBy
 
@@ -37,20 +37,23 @@ def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Co
         return
     row = scene.mirror.position(scene.symbol, side)
     main = scene.main.position(scene.symbol, side)
-    own = copy.own_stop if row is None else _own_stop(scene, plan, side, copy, row)
-    guard = better(side, stop_on_book(scene.main, scene.symbol, side)[0], own)
+    standing = scene.main_stop(side)
+    own = copy.own_stop if row is None else _own_stop(scene, plan, side, copy, row, standing[0])
+    guard = better(side, standing[0], own)
     if guard is not None:
         plan.guarded[side] = guard
     if row is None or main is None:
         _wait_for_rows(scene, plan, side)
         return
-    _plan_stop(scene, plan, side, row, own)
+    _plan_stop(scene, plan, side, row, standing, own)
     _plan_profit(scene, plan, side, main, row, copy.own_target)
     _plan_trailing(scene, plan, side, main, row)
 
 
-def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position, own: Decimal | None) -> None:
-    stop, stop_by, unmirrored = stop_on_book(scene.main, scene.symbol, side)
+def _plan_stop(
+    scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position, standing: StopOnBook, own: Decimal | None
+) -> None:
+    stop, stop_by, unmirrored = standing
     plan.missing += [
         f"main's partial stop of {plain(order.qty)} at {plain(order.trigger_price or ZERO)}" for order in unmirrored
     ]
@@ -58,8 +61,7 @@ def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position
     first, first_by = (wanted, stop_by or TriggerBy.LAST) if scene.policy.max_stop_bps else (stop, stop_by)
     if first is not None and row.stop_loss is None and _is_naked(scene, plan, side, first, first_by):
         return
-    actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.STOP_LOSS)
-    if wanted is None or (wanted == row.stop_loss and not _differs(stop_by, actual_by)):
+    if wanted is None or (wanted == row.stop_loss and _triggers_by(scene, row, stop_by)):
         return
     mine = wanted != stop
     improves = mine and not (first == wanted and row.stop_loss is None)
@@ -86,9 +88,15 @@ def _plan_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position
     )
 
 
-def _own_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, row: Position) -> Decimal | None:
+def _triggers_by(scene: Scene, row: Position, wanted: TriggerBy | None) -> bool:
+    """Whether the mirror's stop triggers as it should, as far as both are known."""
+    return not _differs(wanted, bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.STOP_LOSS))
+
+
+def _own_stop(
+    scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, row: Position, standing: Decimal | None
+) -> Decimal | None:
     """The stop this mirror has of its own, by its bound or at breakeven; never worse again (A35)."""
-    standing, _, _ = stop_on_book(scene.main, scene.symbol, side)
     bound = own_stop.of_position(scene, side, copy, row, standing)
     best = better(side, bound, _own_breakeven(scene, plan, side, copy, row))
     if best is not None and best != copy.own_stop:
@@ -98,9 +106,11 @@ def _own_stop(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, ro
 
 def _own_breakeven(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, row: Position) -> Decimal | None:
     """Breakeven on the mirror's own entry, after its own rung (breakeven = "own"); None while that is not due."""
+    if scene.policy.breakeven is not Breakeven.OWN:
+        return None
     terms = scene.breakevens.get(side)
     due = terms is not None and 0 < terms.after <= rungs_filled(copy, scene.approach)
-    if scene.policy.breakeven is not Breakeven.OWN or terms is None or not due or row.entry_price is None:
+    if terms is None or not due or row.entry_price is None:
         return None
     if terms.waits(scene.since_ms(plan, f"fees {side}"), scene.now_ms, plan):
         return None
@@ -114,6 +124,8 @@ def _plan_profit(
 ) -> None:
     """Main's take-profit; while it has none, the one that an adopted position came with (A63)."""
     profit = main.take_profit or own
+    if profit is None and row.take_profit is None:
+        return
     profit_by = bound_trigger(scene.main, scene.symbol, main.idx, StopKind.TAKE_PROFIT)
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.TAKE_PROFIT)
     moved = profit != row.take_profit or (profit is not None and _differs(profit_by, actual_by))
@@ -237,7 +249,7 @@ def attached_stop(scene: Scene, side: PositionSide, order: Order, price: Decimal
 
     Only one on the right side of the entry's price can be attached (A84).
     """
-    standing, _, _ = stop_on_book(scene.main, scene.symbol, side)
+    standing, _, _ = scene.main_stop(side)
     copy = scene.copies.get(side)
     best = better(side, standing, copy.own_stop if copy is not None else None)
     for stop in (best, standing, order.stop_loss):

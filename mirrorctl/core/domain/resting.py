@@ -24,7 +24,6 @@ from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop, main_trigger
 from mirrorctl.core.domain.refusals import NO_ANSWER, lost, lost_text, lost_until_ms
 from mirrorctl.core.domain.scene import Held, Planned, Scene, SymbolPlan
-from mirrorctl.core.domain.standing_trade import stop_on_book
 from mirrorctl.core.domain.values import PositionSide, StopKind, TimeInForce
 
 _RESTING = frozenset((TimeInForce.GTC, TimeInForce.POST_ONLY))
@@ -48,7 +47,7 @@ def tend_resting(
     It is for exactly what is lacking: less or more is one order anew, once this one is known to be over.
     """
     open_qty = ZERO
-    for ours in scene.ours:
+    for ours in scene.ours.live:
         placed = _on_book(scene, ours)
         if placed is None or ours.side is not side.entry:
             continue
@@ -175,7 +174,7 @@ def _needless(scene: Scene, side: PositionSide, copy: Copy, placed: Order, open_
         return f"catch_up is {scene.policy.follow.catch_up} now"
     if open_qty != lacking:
         return f"{plain(lacking)} are lacking now"
-    stop = stop_on_book(scene.main, scene.symbol, side)[0]
+    stop = scene.main_stop(side)[0]
     if stop is not None and placed.price is not None and (placed.price - stop) * side.sign <= 0:
         return "main's stop is beyond its price: it would stand naked"
     return ""

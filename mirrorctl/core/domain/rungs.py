@@ -42,11 +42,13 @@ class RungBalance:
 
 def settle_rungs(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, lead: Decimal) -> RungBalance:
     """What the mirror's rungs still owe of main's, and what should rest; one that owed it for too long gives way."""
+    ladder = scene.ladders.get(side)
+    left = Ladder((), ZERO) if ladder is None or copy.ended else without(ladder, copy.done)
+    if not left.rungs and not scene.ours.of(Role.TARGET, side.exit):
+        return RungBalance({}, {})
     holding = holding_of(scene, side, copy)
     standing = rested(holding)
     want = copy.want(scene.main.size(scene.symbol, side), scene.instrument)
-    ladder = scene.ladders.get(side)
-    left = Ladder((), ZERO) if ladder is None or copy.ended else without(ladder, copy.done)
     sold = _sold(scene, side, copy, left, standing)
     rungs = spread(left, min(holding.size, scene.instrument.floor_qty(want + lead)), sold, scene.instrument)
     balance = RungBalance(standing, {rung.key: rung for rung in rungs})
@@ -77,13 +79,12 @@ def settle_rungs(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy,
 
 def plan_ladder(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, balance: RungBalance) -> None:
     """Bring the standing targets to the ladder, spread over what the mirror shall hold."""
+    if not balance.wanted and not balance.standing:
+        return
     wanted = [
         replace(rung, open_qty=rung.open_qty + balance.waiting.get(key, ZERO)) for key, rung in balance.wanted.items()
     ]
-    passing = (
-        ours.is_live and ours.is_growth_correction and not (ours.overdue or is_resting(scene, ours))
-        for ours in scene.ours
-    )
+    passing = (ours.is_growth_correction and not (ours.overdue or is_resting(scene, ours)) for ours in scene.ours.live)
     growing = any(passing) or any(
         isinstance(item.action, PlaceOrder) and item.action.role is Role.CORRECTION for item in plan.actions
     )

@@ -14,10 +14,11 @@ from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.ladder import Ladder
-from mirrorctl.core.domain.ours import OurOrder
+from mirrorctl.core.domain.ours import OurOrder, Ours
 from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.refusals import RATE_LIMIT
 from mirrorctl.core.domain.sight import Sight
+from mirrorctl.core.domain.standing_trade import StopOnBook, stop_on_book
 from mirrorctl.core.domain.values import PositionSide, Side
 from mirrorctl.core.domain.view import AccountView
 
@@ -270,7 +271,7 @@ class Scene(Moment):
     main: Sight
     mirror: AccountView
     copies: Mapping[PositionSide, Copy]
-    ours: Sequence[OurOrder]
+    ours: Ours
     since: Mapping[str, int]
     busy: frozenset[str] = frozenset()
     refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
@@ -293,25 +294,29 @@ class Scene(Moment):
     misfit: bool = False
     approach: Approach | None = None
     unmirrored: Sequence[str] = ()
+    _stops: dict[PositionSide, StopOnBook] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def exchange_ms(self) -> int:
         """The moment by the exchange's clock, as far as its offset is known."""
         return self.now_ms + self.clock_offset_ms
 
+    def main_stop(self, side: PositionSide) -> StopOnBook:
+        """The stop that stands on main's side."""
+        if side not in self._stops:
+            self._stops[side] = stop_on_book(self.main, self.symbol, side)
+        return self._stops[side]
+
     def idx(self, side: PositionSide) -> int:
         return self.mirror.mode(self.symbol).idx(side)
 
-    def attempts(self, link: LinkId) -> list[OurOrder]:
-        """Every attempt known of the decision behind `link`, first to last."""
-        step, intent = link.step, link.intent  # the step alone tells nearly all others apart
-        found = [order for order in self.ours if order.link.step == step and order.link.intent == intent]
-        return sorted(found, key=lambda order: order.link.attempt)
+    def next_try(self, copy: Copy, role: Role, step: str, leg: int = 0) -> tuple[LinkId, list[OurOrder]]:
+        """(the id of the next attempt at a decision, every attempt before it, first to last).
 
-    def link(self, copy: Copy, role: Role, step: str, leg: int = 0) -> LinkId:
-        """The id of the next attempt at a decision: one higher only when the earlier ones are known (rule 3)."""
+        The attempt is one higher only when the earlier ones are known (rule 3).
+        """
         first = LinkId(self.tag, copy.tag, role, leg, step, 0)
-        earlier = self.attempts(first)
+        earlier = self.ours.attempts(first)
         if not earlier:
-            return first
-        return LinkId(self.tag, copy.tag, role, leg, step, earlier[-1].link.attempt + 1)
+            return first, earlier
+        return LinkId(self.tag, copy.tag, role, leg, step, earlier[-1].link.attempt + 1), earlier

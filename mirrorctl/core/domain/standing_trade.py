@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
-from itertools import chain
 
 from mirrorctl.core.domain.account import Order, Position
 from mirrorctl.core.domain.approach import Approach
@@ -23,6 +22,9 @@ from mirrorctl.core.domain.values import OrderType, PositionMode, PositionSide, 
 from mirrorctl.core.domain.view import AccountView
 
 ADOPTED = "adopted"
+
+StopOnBook = tuple[Decimal | None, TriggerBy | None, tuple[Order, ...]]
+"""(price, what triggers it, Partial stops it does not stand for); price None: none stands."""
 
 _RESTING = frozenset((TimeInForce.GTC, TimeInForce.POST_ONLY))
 _WHOLE = Decimal(100)
@@ -93,31 +95,29 @@ def ladder_on_book(view: Sight, symbol: str, side: PositionSide, *, opposite: bo
     cover less than the position, or more. The key belongs to the order and outlasts changes of its price; a `leg` is
     that of our own order, 0 for the trader's, so it does not change when another rung comes nearer.
     """
-    found = sorted(
-        (
-            (price, order)
-            for order in chain(_exits(view, symbol, side), _against(view, symbol, side) if opposite else ())
-            if (price := _target_price(order)) is not None
-        ),
-        key=lambda pair: (pair[0] * side.sign, pair[1].created_ms, pair[1].order_id),
-    )
+    exits = _exits(view, symbol, side)
+    if opposite:
+        exits += _against(view, symbol, side)
+    found = [(price, order) for order in exits if (price := _target_price(order)) is not None]
+    if not found:
+        return Ladder((), view.size(symbol, side))
+    found.sort(key=lambda pair: (pair[0] * side.sign, pair[1].created_ms, pair[1].order_id))
     rungs = tuple(_rung(price, order) for price, order in found)
     return Ladder(rungs, view.size(symbol, side) + sum((view.filled(order) for _, order in found), ZERO))
 
 
-def stop_on_book(
-    view: Sight, symbol: str, side: PositionSide
-) -> tuple[Decimal | None, TriggerBy | None, tuple[Order, ...]]:
+def stop_on_book(view: Sight, symbol: str, side: PositionSide) -> StopOnBook:
     """(price, what triggers it, Partial stops it does not stand for) of one position's stop; price None: none stands.
 
     The Full stop; else, of the Partial stops, the one nearest to the price that covers half of the position by itself;
     else the one at which the nearest together reach half. Partial stops that do not cover half stand for no stop of
     the position: all of them are named. The trigger is None where the order behind a Full stop was not seen yet.
     """
-    partial = _partial_stops(view, symbol, side)
+    exits = _exits(view, symbol, side)
+    partial = _nearest_first(exits, side)
     row = view.position(symbol, side)
     if row is not None and row.stop_loss is not None:
-        full = (o for o in _exits(view, symbol, side) if o.stop_kind is StopKind.STOP_LOSS)
+        full = (o for o in exits if o.stop_kind is StopKind.STOP_LOSS)
         return row.stop_loss, next((order.trigger_by for order in full), None), tuple(partial)
     chosen = _covering_half(view, partial, view.size(symbol, side))
     if chosen is None:
@@ -140,25 +140,25 @@ def _covering_half(view: Sight, partial: list[Order], size: Decimal) -> Order | 
     return None
 
 
-def _partial_stops(view: Sight, symbol: str, side: PositionSide) -> list[Order]:
-    """Nearest to the price first."""
+def _nearest_first(exits: list[Order], side: PositionSide) -> list[Order]:
+    """The Partial stops among the exits, nearest to the price first."""
+    partial = [o for o in exits if o.stop_kind is StopKind.PARTIAL_STOP_LOSS and o.trigger_price]
     return sorted(
-        (o for o in _exits(view, symbol, side) if o.stop_kind is StopKind.PARTIAL_STOP_LOSS and o.trigger_price),
-        key=lambda order: (-(order.trigger_price or ZERO) * side.sign, order.created_ms, order.order_id),
+        partial, key=lambda order: (-(order.trigger_price or ZERO) * side.sign, order.created_ms, order.order_id)
     )
 
 
-def _exits(view: Sight, symbol: str, side: PositionSide) -> Iterator[Order]:
+def _exits(view: Sight, symbol: str, side: PositionSide) -> list[Order]:
     """Open orders that can only reduce this position."""
     idx = view.mode(symbol).idx(side)
-    return (o for o in view.orders(symbol) if o.is_exit and o.side is side.exit and o.position_idx == idx)
+    return [o for o in view.orders(symbol) if o.side is side.exit and o.position_idx == idx and o.is_exit]
 
 
-def _against(view: Sight, symbol: str, side: PositionSide) -> Iterator[Order]:
+def _against(view: Sight, symbol: str, side: PositionSide) -> list[Order]:
     """Open orders against a one-way position that are not marked reduce-only."""
     if view.mode(symbol) is PositionMode.HEDGE or not view.size(symbol, side):
-        return iter(())
-    return (o for o in view.orders(symbol) if not o.is_exit and o.side is side.exit)
+        return []
+    return [o for o in view.orders(symbol) if o.side is side.exit and not o.is_exit]
 
 
 def _target_price(order: Order) -> Decimal | None:
@@ -207,7 +207,7 @@ def _missing(row: Position, uncovered: Decimal) -> Iterator[str]:
 
 
 def _beside(view: AccountView, row: Position, side: PositionSide, surplus: list[Rung]) -> Iterator[str]:
-    for order in _partial_stops(view, row.symbol, side):
+    for order in _nearest_first(_exits(view, row.symbol, side), side):
         yield f"Partial stop of {plain(order.qty)} at {plain(order.trigger_price or ZERO)}"
     if row.take_profit is not None:
         yield f"take-profit of the position at {plain(row.take_profit)}"

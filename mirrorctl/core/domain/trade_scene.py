@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from mirrorctl.core.domain.approach import CONSERVATIVE, Approach
 from mirrorctl.core.domain.cycle import entry_orders
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import Instrument
-from mirrorctl.core.domain.ours import OurOrder
+from mirrorctl.core.domain.ours import Ours
 from mirrorctl.core.domain.scene import BreakevenTerms, Moment, SymbolPlan
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
@@ -33,7 +33,7 @@ class TradeScene(Moment):
     trade: Trade
     instrument: Instrument
     view: AccountView
-    ours: Sequence[OurOrder]
+    ours: Ours
     since: Mapping[str, int]
     done: frozenset[str] = frozenset()
     busy: frozenset[str] = frozenset()

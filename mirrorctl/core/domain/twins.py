@@ -7,7 +7,7 @@ ordered. Nothing is ever ordered beside a live twin for what the twin stands for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context, Decimal
 
@@ -18,7 +18,7 @@ from mirrorctl.core.domain.delay import order_delay
 from mirrorctl.core.domain.growth import entry_wait, other_side_block, quantity_block
 from mirrorctl.core.domain.ids import Role, step_tag
 from mirrorctl.core.domain.instruments import ZERO, plain
-from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.ours import IntentState, OurOrder, Ours
 from mirrorctl.core.domain.own_approach import entry_block
 from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop
@@ -51,9 +51,11 @@ def plan_twins(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -
     """
     balance = TwinBalance()
     resting = {order.order_id: order for order in entry_orders(scene.main, scene.symbol, side)}
+    by_order = _group(scene.main, scene.symbol, side, scene.ours)
+    if not resting and not by_order:
+        return balance
     other = other_side_block(scene, side)
     block = entry_block(scene, copy) or other
-    by_order = _group(scene.main, scene.symbol, side, scene.ours)
     if not other:
         balance.lead = _leads(scene.main, copy, resting, by_order)
     want = copy.want(scene.main.size(scene.symbol, side), scene.instrument)
@@ -76,18 +78,21 @@ def plan_twins(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -
     return balance
 
 
-def lead_of(main: Sight, symbol: str, copy: Copy, ours: Sequence[OurOrder]) -> Decimal:
+def lead_of(main: Sight, symbol: str, copy: Copy, ours: Ours) -> Decimal:
     """What the twins of one side hold that main's resting orders have not filled yet. Base coin."""
     resting = {order.order_id: order for order in entry_orders(main, symbol, copy.side)}
     return _leads(main, copy, resting, _group(main, symbol, copy.side, ours))
 
 
-def _group(main: Sight, symbol: str, side: PositionSide, ours: Sequence[OurOrder]) -> dict[str, list[OurOrder]]:
+def _group(main: Sight, symbol: str, side: PositionSide, ours: Ours) -> dict[str, list[OurOrder]]:
     """Our twins of one side by the main order they stand for; a twin of an unknown order under its own link id."""
+    twins = ours.of(Role.TWIN, side.entry)
+    if not twins:
+        return {}
     steps = {twin_step(order.order_id): order.order_id for order in main.orders(symbol)}
     groups: dict[str, list[OurOrder]] = {}
-    for our in sorted(ours, key=lambda order: order.link.attempt):
-        if our.link.role is Role.TWIN and our.side is side.entry and not our.reduce_only:
+    for our in twins:
+        if not our.reduce_only:
             order_id = our.main_order_id or steps.get(our.link.step) or str(our.link)
             groups.setdefault(order_id, []).append(our)
     return groups
@@ -282,7 +287,7 @@ def _place(
                 side=order.side,
                 order_type=order.order_type,
                 qty=qty,
-                link_id=str(scene.link(copy, Role.TWIN, twin_step(order.order_id))),
+                link_id=str(scene.next_try(copy, Role.TWIN, twin_step(order.order_id))[0]),
                 role=Role.TWIN,
                 reason=f"twin of main's {order.side} {plain(order.qty)} at {plain(price)}{share}; {copy.formula}",
                 position_idx=scene.idx(side),

@@ -53,7 +53,7 @@ def _grace_over(scene: Scene, plan: SymbolPlan, side: PositionSide) -> bool:
 
 def _entries(scene: Scene, side: PositionSide) -> list[OurOrder]:
     """Entries of ours that may still fill: of the cycle before, or twins of orders that outlasted it."""
-    live = (ours for ours in scene.ours if ours.is_live and ours.side is side.entry and not ours.reduce_only)
+    live = (ours for ours in scene.ours.live if ours.side is side.entry and not ours.reduce_only)
     return [ours for ours in live if ours.link.role in (Role.TWIN, Role.CORRECTION)]
 
 

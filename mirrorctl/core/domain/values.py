@@ -14,14 +14,15 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def opposite(self) -> Side:
-        return Side.SELL if self is Side.BUY else Side.BUY
+    opposite: Side
+    sign: int
+    """+1 for a buy, -1 for a sell: what a fill adds to a signed position."""
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell: what a fill adds to a signed position."""
-        return 1 if self is Side.BUY else -1
+    def __init__(self, value: str) -> None:
+        self.sign = 1 if value == "buy" else -1
+
+
+Side.BUY.opposite, Side.SELL.opposite = Side.SELL, Side.BUY
 
 
 class PositionSide(StrEnum):
@@ -30,19 +31,19 @@ class PositionSide(StrEnum):
     LONG = "long"
     SHORT = "short"
 
-    @property
-    def opposite(self) -> PositionSide:
-        return PositionSide.SHORT if self is PositionSide.LONG else PositionSide.LONG
+    opposite: PositionSide
+    entry: Side
+    """The order side that grows a position on this side."""
+    exit: Side
+    """The order side that shrinks a position on this side."""
+    sign: int
+    hedge_idx: int
+    """Bybit's positionIdx of this leg in hedge mode: 1 long, 2 short (order/create-order)."""
 
-    @property
-    def entry(self) -> Side:
-        """The order side that grows a position on this side."""
-        return Side.BUY if self is PositionSide.LONG else Side.SELL
-
-    @property
-    def exit(self) -> Side:
-        """The order side that shrinks a position on this side."""
-        return self.entry.opposite
+    def __init__(self, value: str) -> None:
+        long = value == "long"
+        self.entry, self.exit = (Side.BUY, Side.SELL) if long else (Side.SELL, Side.BUY)
+        self.sign, self.hedge_idx = (1, 1) if long else (-1, 2)
 
     @classmethod
     def grown_by(cls, side: Side) -> PositionSide:
@@ -54,14 +55,10 @@ class PositionSide(StrEnum):
         """The position side that an order on `side` shrinks."""
         return cls.grown_by(side.opposite)
 
-    @property
-    def sign(self) -> int:
-        return 1 if self is PositionSide.LONG else -1
 
-    @property
-    def hedge_idx(self) -> int:
-        """Bybit's positionIdx of this leg in hedge mode: 1 long, 2 short (order/create-order)."""
-        return 1 if self is PositionSide.LONG else 2
+PositionSide.LONG.opposite, PositionSide.SHORT.opposite = PositionSide.SHORT, PositionSide.LONG
+SIDES = (PositionSide.LONG, PositionSide.SHORT)
+"""Both sides, to be gone through where that is done thousands of times a second: an enum's own iteration is slow."""
 
 
 class PositionMode(StrEnum):
@@ -116,10 +113,11 @@ class StopKind(StrEnum):
     PARTIAL_TAKE_PROFIT = "partial-take-profit"
     OTHER = "other"
 
-    @property
-    def position_bound(self) -> bool:
-        """Made by the exchange for a position, and gone with it."""
-        return self not in (StopKind.NONE, StopKind.CONDITIONAL)
+    position_bound: bool
+    """Made by the exchange for a position, and gone with it."""
+
+    def __init__(self, value: str) -> None:
+        self.position_bound = value not in ("none", "conditional")
 
 
 class OrderStatus(StrEnum):
@@ -134,12 +132,10 @@ class OrderStatus(StrEnum):
     REJECTED = "rejected"
     DEACTIVATED = "deactivated"
 
-    @property
-    def is_open(self) -> bool:
-        return self in _OPEN
+    is_open: bool
 
-
-_OPEN = frozenset((OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.UNTRIGGERED, OrderStatus.TRIGGERED))
+    def __init__(self, value: str) -> None:
+        self.is_open = value in ("new", "partially-filled", "untriggered", "triggered")
 
 
 class ExecutionKind(StrEnum):

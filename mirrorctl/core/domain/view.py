@@ -24,12 +24,11 @@ from mirrorctl.core.domain.account import Execution, Order, Position, Wallet, si
 from mirrorctl.core.domain.fills import OrderFills, Untold
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.losses import Losses
+from mirrorctl.core.domain.revisions import Revisions
 from mirrorctl.core.domain.values import PositionMode, PositionSide
 
 _CLOSED_KEPT = 2_000
 _SEEN_KEPT = 5_000
-_SETTLE_MS = 2_000
-_SETTLE_AT_LAST_MS = 60_000
 ABSENT_READS = 10
 
 
@@ -40,7 +39,6 @@ class AccountView:
         self.account = account
         self.wallet: Wallet | None = None
         self.leverage: dict[str, Decimal] = {}
-        self.unsettled: dict[str, dict[str, Untold]] = {}
         self._positions: dict[tuple[str, int], Position] = {}
         self.modes: dict[str, PositionMode] = {}
         self._pending: dict[str, dict[str, Execution]] = {}
@@ -49,19 +47,22 @@ class AccountView:
         self._closed: OrderedDict[str, None] = OrderedDict()
         self._by_link: dict[str, Order] = {}
         self._fills = OrderFills()
+        self.unsettled = self._fills.unsettled
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._touched: dict[str, int] = {}
-        self._sizes: dict[str, dict[PositionSide, Decimal]] = {}  # of symbols with pending executions, until touched
+        self._sizes: dict[tuple[str, PositionSide], Decimal] = {}  # as they were asked for, until touched
         self._explained: dict[str, int] = {}
         self._absent: dict[str, int] = {}
         self._losses = Losses()
+        self.revisions = Revisions()
         self._past_seq: dict[tuple[str, int], int] = {}
 
     # --- what is known ---------------------------------------------------------------------------------------
 
     def position(self, symbol: str, side: PositionSide) -> Position | None:
         """The row that holds `side` of the symbol; None when no such row is known or it is flat or opposite."""
-        row = self._positions.get((symbol, self.mode(symbol).idx(side)))
+        idx = side.hedge_idx if self.modes.get(symbol) is PositionMode.HEDGE else 0
+        row = self._positions.get((symbol, idx))
         return row if row is not None and row.side is side and row.size else None
 
     def proven(self, symbol: str, side: PositionSide | None = None) -> bool:
@@ -83,17 +84,10 @@ class AccountView:
 
     def size(self, symbol: str, side: PositionSide) -> Decimal:
         """What is held on `side`: the row as of its seq plus newer executions. Never negative."""
-        mode = self.mode(symbol)
-        idx = mode.idx(side)
-        row = self._positions.get((symbol, idx))
-        pending = self._pending.get(symbol)
-        if not pending:  # asked thousands of times a second, and nearly always so
-            return row.size if row is not None and row.side is side else ZERO
-        sizes = self._sizes.setdefault(symbol, {})
-        if side not in sizes:
-            newer = [execution for execution in pending.values() if self._leg(execution, mode) == idx]
-            sizes[side] = size_after(row, newer, side)
-        return sizes[side]
+        known = self._sizes.get((symbol, side))  # asked thousands of times a second
+        if known is None:
+            known = self._sizes[(symbol, side)] = self._size(symbol, side)
+        return known
 
     def newer_executions(self, symbol: str) -> Iterable[Execution]:
         """Executions that the symbol's rows do not hold yet."""
@@ -228,20 +222,12 @@ class AccountView:
         order = self.order(order_id)
         if order is not None:
             self._check_settled(order, at_ms)
+            self.revisions.note(order.symbol)
 
     def settle(self, symbol: str, read_ms: int) -> None:
-        """The symbol's position was read at `read_ms`: fills whose executions are not listed count as inside it.
-
-        Only where the row has moved on since the fill was told, or when nothing else came for very long: a read may be
-        older than the fill.
-        """
-        unsettled = self.unsettled.get(symbol, {})
-        for order_id, untold in list(unsettled.items()):
-            moved = self.row_seq(symbol) > untold.row_seq and read_ms >= untold.since_ms + _SETTLE_MS
-            if moved or read_ms >= untold.since_ms + _SETTLE_AT_LAST_MS:
-                self._fills.tell(order_id, self._known[order_id].filled_qty)
-                self._fills.date(order_id, self.row_seq(symbol))
-                del unsettled[order_id]
+        """The symbol's position was read at `read_ms`: fills whose executions are not listed count as inside it."""
+        self._fills.settle(symbol, read_ms, self.row_seq(symbol), self._known)
+        self.revisions.note(symbol)
 
     def assume_flat_leg(self, symbol: str, at_ms: int) -> None:
         """The symbol was read by itself and one leg of hedge mode was never named: it never held anything.
@@ -339,7 +325,21 @@ class AccountView:
 
     def _touch(self, symbol: str, at_ms: int) -> None:
         self._touched[symbol] = at_ms
-        self._sizes.pop(symbol, None)
+        self._forget_sizes(symbol)
+
+    def _size(self, symbol: str, side: PositionSide) -> Decimal:
+        mode = self.mode(symbol)
+        idx = mode.idx(side)
+        row = self._positions.get((symbol, idx))
+        pending = self._pending.get(symbol)
+        if not pending:
+            return row.size if row is not None and row.side is side else ZERO
+        return size_after(row, [each for each in pending.values() if self._leg(each, mode) == idx], side)
+
+    def _forget_sizes(self, symbol: str) -> None:
+        self.revisions.note(symbol)
+        self._sizes.pop((symbol, PositionSide.LONG), None)
+        self._sizes.pop((symbol, PositionSide.SHORT), None)
 
     def _held_keys(self) -> Iterator[tuple[str, int]]:
         for row in self.positions():
@@ -369,22 +369,21 @@ class AccountView:
     def _switch_mode(self, symbol: str, mode: PositionMode) -> None:
         """Rows of the other mode are of the past: Bybit switches a symbol only while it is flat."""
         self.modes[symbol] = mode
-        self._sizes.pop(symbol, None)
+        self._forget_sizes(symbol)
         for idx in (1, 2) if mode is PositionMode.ONE_WAY else (0,):
             self._positions.pop((symbol, idx), None)
 
     def _check_settled(self, order: Order, at_ms: int) -> None:
-        unsettled = self.unsettled.setdefault(order.symbol, {})
         if order.filled_qty > self._fills.of(order.order_id):
-            unsettled.setdefault(order.order_id, Untold(at_ms, self.row_seq(order.symbol)))
+            self._fills.lack(order, Untold(at_ms, self.row_seq(order.symbol)))
         else:
-            unsettled.pop(order.order_id, None)
+            self._fills.settled(order.symbol, order.order_id)
 
     def _remember_closed(self, order_id: str) -> None:
         self._closed[order_id] = None
         while len(self._closed) > _CLOSED_KEPT:
             oldest = self._known.pop(self._closed.popitem(last=False)[0])
-            self._sizes.pop(oldest.symbol, None)  # its executions are attributed without it from now on
+            self._forget_sizes(oldest.symbol)  # its executions are attributed without it from now on
             self._fills.forget(oldest.order_id)
             if self._by_link.get(oldest.link_id) is oldest:
                 del self._by_link[oldest.link_id]

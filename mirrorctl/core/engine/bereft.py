@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from mirrorctl.core.domain.actions import SetTradingStop
 from mirrorctl.core.domain.scene import Planned
+from mirrorctl.core.engine.departures import Departures
+from mirrorctl.core.engine.naked_watch import measure_naked
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Severity
 
@@ -32,10 +34,11 @@ def _keep(engine: Engine, mirror: MirrorPass, now_ms: int, *, acts: bool) -> Non
     symbols = {symbol for symbol, _ in bare} | measured
     plans = engine.plan_mirror(mirror, symbols, now_ms, keep=False) if symbols else []
     for plan in plans:
-        engine.measure_naked(account, plan, now_ms)
+        measure_naked(engine, account, plan, now_ms)
         plan.actions[:] = [item for item in plan.actions if _puts_back(item, bare)]
     if acts and plans:
-        mirror.execute(plans, now_ms)
+        with Departures(engine.book, now_ms) as departures:
+            departures.add(mirror, plans)
     _tell(engine, mirror, now_ms)
 
 

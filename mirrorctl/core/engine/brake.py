@@ -65,10 +65,9 @@ class _Passes:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sent:
     action: Action
-    decision: Hashable
     inputs: Hashable
     mains: Hashable
     seq: int
@@ -84,8 +83,9 @@ class Brake:
         self._states: dict[tuple[str, Place], tuple[int, Hashable]] = {}
         self._sent: dict[int, _Sent] = {}
         self._passes: dict[tuple[Place, Hashable, Hashable], _Passes] = {}
+        self._room = _KEPT
         self._loops: dict[tuple[Place, Hashable], Loop] = {}
-        self._plans: dict[Place, tuple[str, ...]] = {}
+        self._plans: dict[Place, list[Action]] = {}
 
     def outside(self, account: str, symbol: str) -> None:
         """Somebody else did something there: what is decided after it is decided anew."""
@@ -93,33 +93,39 @@ class Brake:
 
     def sent(self, intents: Sequence[Intent], main: AccountView, lens: Lens, own: AccountView) -> None:
         """The actions of one pass were journaled. `lens` tells which of main's symbols each follows."""
-        plans: dict[Place, list[str]] = {}
+        plans: dict[Place, list[Intent]] = {}
         for intent in intents:
-            action = intent.action
-            plans.setdefault((action.account, action.symbol), []).append(f"{told(action)} ({action.reason[:_REASON]})")
-            self._sent_one(intent.intent_id, action, main, lens.symbol_there(action.symbol), own)
-        self._plans.update({place: tuple(actions[:_ACTIONS_TOLD]) for place, actions in plans.items()})
+            plans.setdefault((intent.account, intent.action.symbol), []).append(intent)
+        for place, of_symbol in plans.items():
+            self._plans[place] = [intent.action for intent in of_symbol[:_ACTIONS_TOLD]]
+            inputs, mains = self._inputs(place, main, lens.symbol_there(place[1]), own)
+            seq = own.row_seq(place[1])
+            for intent in of_symbol:
+                self._sent[intent.intent_id] = _Sent(intent.action, inputs, mains, seq)
+        while len(self._sent) > _KEPT:
+            del self._sent[next(iter(self._sent))]
 
-    def _sent_one(self, intent_id: int, action: Action, main: AccountView, there: str, own: AccountView) -> None:
-        here, followed = (action.account, action.symbol), (main.account, there)
-        sizes = tuple(own.size(action.symbol, side) for side in PositionSide)
+    def _inputs(self, here: Place, main: AccountView, there: str, own: AccountView) -> tuple[Hashable, Hashable]:
+        """What a decision about a symbol rests on: all of it, and what is not others' doing on the account itself."""
+        symbol = here[1]
+        sizes = (own.size(symbol, PositionSide.LONG), own.size(symbol, PositionSide.SHORT))
         mains = (
             self._version_of("main", here, (_main_state(main, there, own), self._word(there))),
-            self._versions.get(followed, 0),
+            self._versions.get((main.account, there), 0),
             sizes,
         )
-        others = (self._version_of("others", here, _foreign(own, action.symbol)), self._versions.get(here, 0))
-        seq = own.row_seq(action.symbol)
-        self._sent[intent_id] = _Sent(action, decision_of(action), (mains, others), mains, seq)
-        if len(self._sent) > _KEPT:
-            del self._sent[next(iter(self._sent))]
+        others = (self._version_of("others", here, _foreign(own, symbol)), self._versions.get(here, 0))
+        return (mains, others), mains
 
     def _word(self, symbol: str) -> Hashable:
         """The trader's intent on a symbol of main."""
-        trades = () if self._trades is None else (trade for trade in self._trades.all() if trade.symbol == symbol)
+        trades = () if self._trades is None else self._trades.all()
         return tuple(
-            (trade.side, trade.tag, trade.revision, trade.stop, tuple((t.price, t.percent) for t in trade.targets))
-            for trade in trades
+            [
+                (trade.side, trade.tag, trade.revision, trade.stop, tuple((t.price, t.percent) for t in trade.targets))
+                for trade in trades
+                if trade.symbol == symbol
+            ]
         )
 
     def _version_of(self, what: str, place: Place, state: Hashable) -> int:
@@ -139,19 +145,19 @@ class Brake:
         sent = self._sent.pop(intent_id, None)
         if sent is None:
             return None
-        place = (sent.action.account, sent.action.symbol)
+        place, decision = (sent.action.account, sent.action.symbol), decision_of(sent.action)
         moving = _moves(sent.action)
-        passes = self._count((place, sent.decision, sent.inputs), sent, now_ms)
+        passes = self._count((place, decision, sent.inputs), sent, now_ms)
         found = passes if _is_loop(passes, moving=moving, at_once=at_once) else None
         if moving:
-            restores = self._count((place, sent.decision, sent.mains), sent, now_ms)
+            restores = self._count((place, decision, sent.mains), sent, now_ms)
             found = restores if found is None and restores.times >= RESTORES else found
-        if found is None or (place, sent.decision) in self._loops:
+        if found is None or (place, decision) in self._loops:
             return None
         held_back = sent.action.priority in (Priority.TARGET, Priority.ENTRY)
-        plan = self._plans.get(place, ())
+        plan = tuple(f"{told(action)} ({action.reason[:_REASON]})" for action in self._plans.get(place, ()))
         loop = Loop(*place, told(sent.action), found.times, found.since_ms, held_back, plan)
-        self._loops[(place, sent.decision)] = loop
+        self._loops[(place, decision)] = loop
         return loop
 
     def _count(self, key: tuple[Place, Hashable, Hashable], sent: _Sent, now_ms: int) -> _Passes:
@@ -200,10 +206,11 @@ class Brake:
         }
 
     def _forget(self, now_ms: int) -> None:
-        if len(self._passes) > _KEPT:
+        if len(self._passes) > self._room:
             self._passes = {
                 key: passes for key, passes in self._passes.items() if now_ms - passes.last_ms <= _FORGOTTEN_MS
             }
+            self._room = max(_KEPT, 2 * len(self._passes))  # many are fresh in a busy minute: they are not walked again
 
 
 def decision_of(action: Action) -> Hashable:
@@ -244,10 +251,13 @@ def _is_loop(passes: _Passes, *, moving: bool, at_once: bool) -> bool:
 
 def _main_state(main: AccountView, symbol: str, own: AccountView) -> Hashable:
     """What main holds and wants of a symbol, as far as others make it: on main itself our own orders are no input."""
+    both = (main.position(symbol, PositionSide.LONG), main.position(symbol, PositionSide.SHORT))
     rows = tuple(
-        (row.side, row.size, row.stop_loss, row.take_profit, row.trailing_stop, row.seq)
-        for row in (main.position(symbol, side) for side in PositionSide)
-        if row is not None
+        [
+            (row.side, row.size, row.stop_loss, row.take_profit, row.trailing_stop, row.seq)
+            for row in both
+            if row is not None
+        ]
     )
     orders = _foreign(main, symbol) if main is own else _orders(main, symbol, ours=True)
     return (rows if main is not own else tuple(row[:2] for row in rows), main.row_seq(symbol), orders)

@@ -25,6 +25,7 @@ from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 
 _UNSEEN_MS = 60_000  # for so long the lists of executions may lag behind before a reason counts as unknown
 _TRAIL_KEPT = 300
+_SIDES = tuple(PositionSide)
 _OWN_EXITS = frozenset(("stop", ExecutionKind.LIQUIDATION.value, ExecutionKind.ADL.value))
 
 Key = tuple[str, str, PositionSide]
@@ -98,13 +99,18 @@ class ClosedPositions:
             if name == account.name:
                 yield from (execution.time_ms for execution in self._trails.get((name, symbol), []))
 
+    def turns(self, account: Account, symbol: str) -> bool:
+        """Whether the symbol's rows show that a position began or ended since it was reviewed."""
+        name, row = account.name, account.view.position
+        return any(((name, symbol, side) in self._open) != (row(symbol, side) is not None) for side in _SIDES)
+
     # --- what happens ------------------------------------------------------------------------------------------
 
     def on_execution(self, account: Account, execution: Execution) -> None:
         self._trails.setdefault((account.name, execution.symbol), []).append(execution)
-        for side in PositionSide:
-            if not account.view.unexplained_loss(execution.symbol, side):
-                self._lost.discard((account.name, execution.symbol, side))
+        for key in [key for key in self._lost if key[:2] == (account.name, execution.symbol)]:
+            if not account.view.unexplained_loss(*key[1:]):
+                self._lost.discard(key)
 
     def on_relist(self, account: Account, requested_ms: int) -> None:
         """A whole relist was taken: every execution is known that the exchange lists."""
@@ -326,7 +332,7 @@ class ClosedPositions:
             tag = trade.tag if trade is not None else cycle.tag if cycle is not None else ""
         else:
             tag = copy.tag if copy is not None else ""
-        own = self._state.policy.approach_of(account)
+        own = self._state.own_approaches.get(account)
         approach = own.name if own is not None else trade.approach if trade is not None else ""
         before = known or OpenPosition(*key)
         return OpenPosition(*key, tag or before.tag, approach or before.approach, before.opened_ms)

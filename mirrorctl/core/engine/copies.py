@@ -45,8 +45,13 @@ class Copies:
         self._lenses = lenses
         self._accounts = {} if accounts is None else accounts
         self.cycles: dict[CycleKey, Cycle] = {cycle.key: cycle for cycle in store.cycles()}
-        self.copies: dict[CopyKey, Copy] = {copy.key: copy for copy in store.copies()}
-        self.unsized = {key for key, copy in self.copies.items() if copy.unsized}  # looked at with every event
+        self._unopened = {key for key, cycle in self.cycles.items() if not cycle.opened}
+        self.copies: dict[CopyKey, Copy] = {}
+        self._by_source: dict[CycleKey, dict[CopyKey, Copy]] = {}
+        self.unsized: set[CopyKey] = set()  # these and the next are looked at with every event
+        self._unexplained: set[CopyKey] = set()
+        for copy in store.copies():
+            self._hold(copy)
         self.exit_fill: dict[CycleKey, MainFill] = {}
         self._done_before: dict[CopyKey, dict[str, int]] = {}
         self.misfits = {key for key, copy in self.copies.items() if not self._fits(copy)}
@@ -61,7 +66,7 @@ class Copies:
 
     def copies_of(self, cycle: CycleKey) -> list[Copy]:
         """What every mirror makes of one cycle of main."""
-        return [copy for copy in self.copies.values() if copy.source == cycle]
+        return list(self._by_source.get(cycle, {}).values())
 
     def source(self, account: str, symbol: str, side: PositionSide) -> CycleKey:
         """The key of the cycle of main that a mirror's side follows."""
@@ -213,8 +218,9 @@ class Copies:
 
     def explain_closes(self) -> None:
         """A closing execution may arrive after the position push that ended the cycle."""
-        for copy in list(self.copies.values()):
-            if copy.ended and not copy.explained and copy.source in self.exit_fill:
+        for key in sorted(self._unexplained):
+            copy = self.copies[key]
+            if copy.source in self.exit_fill:
                 self._save_copy(replace(copy, explained=True))
 
     def drop_done(self, account: str, symbol: str, view: AccountView, ours: Callable[[], Iterable[OurOrder]]) -> bool:
@@ -230,9 +236,7 @@ class Copies:
                 continue
             if view.proven(symbol, side) and view.is_settled(symbol) and not view.is_ahead(symbol):
                 fits = fits and copy.key not in self.misfits
-                del self.copies[copy.key]
-                self.unsized.discard(copy.key)
-                self.misfits.discard(copy.key)
+                self._let_go(copy)
                 self._store.drop_copy(copy.key)
         return not fits
 
@@ -262,12 +266,28 @@ class Copies:
 
     def _save_cycle(self, cycle: Cycle) -> None:
         self.cycles[cycle.key] = cycle
+        (self._unopened.discard if cycle.opened else self._unopened.add)(cycle.key)
         self._store.save_cycle(cycle)
 
     def _save_copy(self, copy: Copy) -> None:
-        self.copies[copy.key] = copy
-        (self.unsized.add if copy.unsized else self.unsized.discard)(copy.key)
+        self._hold(copy)
         self._store.save_copy(copy)
+
+    def _hold(self, copy: Copy) -> None:
+        """Take a copy in memory, with what finds it."""
+        key = copy.key
+        before = self.copies.get(key)
+        if before is not None and before.source != copy.source:
+            self._by_source[before.source].pop(key)
+        self.copies[key] = self._by_source.setdefault(copy.source, {})[key] = copy
+        (self.unsized.add if copy.unsized else self.unsized.discard)(key)
+        (self._unexplained.add if copy.ended and not copy.explained else self._unexplained.discard)(key)
+
+    def _let_go(self, copy: Copy) -> None:
+        del self.copies[copy.key]
+        self._by_source[copy.source].pop(copy.key)
+        for known in (self.unsized, self._unexplained, self.misfits):
+            known.discard(copy.key)
 
 
 def _terms_key(copy: Copy) -> str:

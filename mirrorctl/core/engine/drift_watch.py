@@ -55,8 +55,8 @@ class DriftWatch:
 
     def _drifting(self, mirror: MirrorPass) -> Iterator[tuple[Standing, int]]:
         """Sides that are off their target, and since when."""
-        for plan in mirror.plans.values():
-            for standing in plan.standings:
+        for plan in self._state.agenda.unfinished():
+            for standing in plan.standings if plan.account == mirror.mirror.name else ():
                 since = plan.since.get(f"drift {standing.side}")
                 if since is not None:
                     yield standing, since

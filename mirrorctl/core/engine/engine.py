@@ -9,7 +9,7 @@ code runs live over pybit and in one process against the paper exchange on a vir
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -28,6 +28,7 @@ from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.baseline import Baseline, Sightings, old_cycles
 from mirrorctl.core.engine.bereft import keep_stops
 from mirrorctl.core.engine.daily_summary import DailySummary
+from mirrorctl.core.engine.departures import Departures
 from mirrorctl.core.engine.doubts import tend_doubts
 from mirrorctl.core.engine.drift_watch import DriftWatch
 from mirrorctl.core.engine.foreign import adopt_foreign
@@ -38,6 +39,7 @@ from mirrorctl.core.engine.intake import Intake
 from mirrorctl.core.engine.interrupted import finish_interrupted
 from mirrorctl.core.engine.late import LateWatch
 from mirrorctl.core.engine.modes import tend_modes
+from mirrorctl.core.engine.naked_watch import measure_naked
 from mirrorctl.core.engine.ports import (
     Clock,
     Decoder,
@@ -46,18 +48,22 @@ from mirrorctl.core.engine.ports import (
     ReadFeeRate,
     ReadInstrument,
     ReadPosition,
-    Relist,
 )
-from mirrorctl.core.engine.questions import UNSETTLED_WAIT_MS, ask_need, ask_unsettled
+from mirrorctl.core.engine.questions import (
+    UNSETTLED_WAIT_MS,
+    ask_due_relists,
+    ask_looks,
+    ask_need,
+    ask_unsettled,
+)
 from mirrorctl.core.engine.reach import ReachWatch
 from mirrorctl.core.engine.reconcile import MirrorPass
 from mirrorctl.core.engine.records import Severity, StandingKind, Store
 from mirrorctl.core.engine.sizing import Sizer
-from mirrorctl.core.engine.state import OVERLAP_MS, READ_RETRY_MS, EngineState
+from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 from mirrorctl.core.engine.store_care import StoreCare
 from mirrorctl.core.engine.wishes import tend_wishes
 
-_WEEK_MS = 7 * 86_400_000
 _LIMIT_LOOK_MS = 1_000
 _FEE_RATE_MS = 60_000
 
@@ -80,6 +86,7 @@ class Engine(EngineState):
         super().__init__(policy, accounts, store, clock)
         self.baseline = baseline or Sightings()
         self.pass_ms = 0
+        self._to_prove = {symbol for symbol, _ in self.keeper.cycles}
         self._sends = sends
         self._intake = Intake(self, decode)
         self._halts = Halts(self)
@@ -101,12 +108,9 @@ class Engine(EngineState):
         """When `process` has to run again if no event comes before."""
         now = self.now_ms()
         wake = now + int(self.policy.tick_s * 1000)
-        for mirror in self.passes.values():
-            wake = min([wake, *(p.wake_ms for p in mirror.plans.values() if p.wake_ms is not None)])
-        wake = min([wake, *(p.wake_ms for p in self.main_pass.plans.values() if p.wake_ms is not None)])
-        look = self.book.next_look_ms()
-        if look is not None:
-            wake = min(wake, look)
+        for at_ms in (self.agenda.next_wake_ms(), self.book.next_look_ms()):
+            if at_ms is not None:
+                wake = min(wake, at_ms)
         return max(min(wake, self.tasks.next_wake_ms(wake)), now + 1)
 
     # --- start -----------------------------------------------------------------------------------------------
@@ -119,7 +123,7 @@ class Engine(EngineState):
             account.relist_due_ms = now
         for symbol in {to.symbol for mirror in self.policy.mirrors if mirror.enabled for to in mirror.map.values()}:
             self.main.ask(ReadInstrument(symbol), now)
-        self._ask_due_relists(now)
+        ask_due_relists(self, now)
 
     def join(self, account: Account) -> None:
         """A mirror whose keys could be read only after the start."""
@@ -154,21 +158,31 @@ class Engine(EngineState):
             account.relist_due_ms = 0
 
     def handle(self, event: Event) -> None:
-        """Apply one event. Decides nothing."""
+        """Apply one event. Decides nothing; what is recorded of it may wait for `process`, which follows."""
+        self.store.begin_round()
         self._intake.handle(event)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether all that was handled since the last round only confirms what was known or expected."""
+        return not self._intake.has_news
 
     def conclude(self) -> None:
         """The process ends in order: tell what waited for more to be known."""
         self._intake.events.conclude()
+        self.store.end_round()
 
     # --- decisions -----------------------------------------------------------------------------------------------
 
     def process(self) -> None:
         """Make every decision that is due now, and those that a command's next step leads to."""
+        self._intake.has_news = False
         now = self.now_ms()
+        self.store.begin_round()
         self._decide(now)
         while self.tasks.run(now):
             self._decide(now)
+        self.store.end_round()
         self._housekeeping.tend(now)
         if self._sends and self.store_care.tend(now):
             for mirror in self.passes.values():
@@ -176,13 +190,10 @@ class Engine(EngineState):
 
     def _decide(self, now: int) -> None:
         self._halts.tend(now, acts=self._sends)
-        self._reach.look(self.accounts.values(), now)
-        self._ask_due_relists(now)
+        ask_due_relists(self, now)
         ask_unsettled(self, now)
         self._intake.transfers.tend(now)
-        for name, query in self.book.looks_due(now):
-            if name in self.accounts:
-                self.accounts[name].ask(query, now)
+        ask_looks(self, now)
         tend_doubts(self, now, acts=self._sends)
         self._wake_plans(now)
         if self.is_known(self.main):
@@ -192,8 +203,7 @@ class Engine(EngineState):
             self._pass_main(now)
             tend_wishes(self, now)
             work = any(self.dirty.values())
-            for mirror in self.passes.values():
-                self._pass(mirror, now)
+            self._pass_mirrors(now)
             if work:
                 self.pass_ms = self.now_ms() - now
         else:
@@ -201,6 +211,7 @@ class Engine(EngineState):
         if self._sends:
             self._late.look(now)
             self._drift.look(now)
+        self._reach.look(self.accounts.values(), now)
         self._intake.events.tend()  # telling comes last: nothing that is decided waits for it, whatever happens to it
         self.summary.tend(now)
 
@@ -210,7 +221,7 @@ class Engine(EngineState):
 
     def breakeven_terms(self, account: Account, trade: Trade | None, symbol: str, side: PositionSide) -> BreakevenTerms:
         """When and at which cost the stop of one position goes to breakeven. Of a trade made elsewhere: as usual."""
-        exits = self.policy.approach_of(account.name) or trade or USUAL
+        exits = self.own_approaches.get(account.name) or trade or USUAL
         after, margin = exits.breakeven_after, exits.breakeven_margin_bps
         rate = account.fee_rates.get(symbol)
         if after and symbol not in account.fee_rates:
@@ -236,9 +247,13 @@ class Engine(EngineState):
                 about = f"{now}:{text}"
                 self.outbox.tell(now, Severity.INFO, "trade", self.main.name, decided.plan.symbol, text, about)
             self.outbox.tell_plan(decided.plan, now)
-            self.measure_naked(self.main, decided.plan, now, (decided.trade.side,))
+            measure_naked(self, self.main, decided.plan, now, (decided.trade.side,))
         if self._sends:
             self.main_pass.execute(plans, now)
+        for decided in plans:
+            self.agenda.note((self.main.name, *decided.trade.key), decided.plan)
+        if symbols:
+            self.agenda.keep(self.main.name, {(self.main.name, *key) for key in self.main_pass.plans})
 
     def plan_mirror(self, mirror: MirrorPass, symbols: set[str], now: int, *, keep: bool = True) -> list[SymbolPlan]:
         """Plans of one mirror with nothing sent; without `keep` nothing is remembered either."""
@@ -251,7 +266,7 @@ class Engine(EngineState):
             lambda symbol: self.growth_block(mirror, symbol),
             self.breakeven_terms,
             now,
-            day=self.day_of(mirror.mirror),
+            day=partial(self.day_of, mirror.mirror),
             keep=keep,
         )
 
@@ -261,10 +276,32 @@ class Engine(EngineState):
         followed = {mirror.sight.lens.symbol_here(symbol) for symbol in self.main.view.symbols()}
         return copies | mirror.mirror.view.symbols() | followed
 
-    def _pass(self, mirror: MirrorPass, now: int) -> None:
+    def _pass_mirrors(self, now: int) -> None:
+        """Decide for every mirror. What can wait until all is sent comes after that."""
+        planned: list[tuple[MirrorPass, SymbolPlan]] = []
+        sizing = self.sizer.due()
+        try:
+            with Departures(self.book, now) as departures:
+                for name, mirror in self.passes.items():
+                    if not self.dirty[name] and mirror.sighted and name not in sizing:
+                        continue
+                    plans = self._pass(mirror, now)
+                    planned += [(mirror, plan) for plan in plans]
+                    for plan in plans:
+                        self._before_sending(mirror, plan, now)
+                    if self._sends and self.policy.mirroring:  # disabled mirrors are looked at and not touched
+                        departures.add(mirror, plans)
+            for mirror, plan in planned:
+                self._after_plan(mirror, plan, now)
+        finally:  # whatever goes wrong here, what was planned is looked at again in its time
+            for _, plan in planned:
+                self.agenda.note((plan.account, plan.symbol, None), plan)
+
+    def _pass(self, mirror: MirrorPass, now: int) -> list[SymbolPlan]:
+        """Plans of what there is to decide for one mirror now."""
         account = mirror.mirror
         if not self.is_known(account):
-            return
+            return []
         if not mirror.sighted:
             at_ms = self.exchange_now_ms()
             old = old_cycles(self.baseline, self.keeper, self.main, account, at_ms)
@@ -275,13 +312,9 @@ class Engine(EngineState):
         self.sizer.size(account, mirror.policy, now)
         symbols, self.dirty[account.name] = self.dirty[account.name], set()
         if not symbols:
-            return
+            return []
         adopt_foreign(self, mirror, symbols)
-        plans = self.plan_mirror(mirror, symbols, now)
-        for plan in plans:
-            self._after_plan(mirror, plan, now)
-        if self._sends and self.policy.mirroring:  # disabled mirrors are looked at and not touched
-            mirror.execute(plans, now)
+        return self.plan_mirror(mirror, symbols, now)
 
     def after_needs(self, plan: SymbolPlan, now: int, lens: Lens = PLAIN) -> None:
         """Ask for what a plan lacks; what it needs of main it names by its own symbol, which `lens` turns."""
@@ -293,33 +326,8 @@ class Engine(EngineState):
         elif plan.needs:
             plan.wake_at(now + UNSETTLED_WAIT_MS)
 
-    def measure_naked(
-        self, account: Account, plan: SymbolPlan, now: int, sides: Iterable[PositionSide] = PositionSide
-    ) -> None:
-        """Measure how long a position stands without the stop it shall have (A21).
-
-        What is parked is left as it is: a stop of a copy's that stands is seen all the same, a missing one is not ours.
-        """
-        if plan.blocked:
-            return
-        for side in sides:
-            row = account.view.position(plan.symbol, side)
-            copy = self.keeper.copies.get((account.name, plan.symbol, side)) if plan.parked else None
-            seen = copy is not None and copy.opened and row is not None and row.stop_loss is not None
-            if plan.parked and not seen:
-                continue
-            first = self.entry_fees.first_fill_ms(account.name, plan.symbol, side)
-            self.naked.observe(
-                account.name,
-                plan.symbol,
-                side,
-                account.view.size(plan.symbol, side) if seen or side in plan.guarded else ZERO,
-                row.stop_loss if row is not None else None,
-                None if first is None else first - (account.clock_offset_ms or 0),
-                now,
-            )
-
-    def _after_plan(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
+    def _before_sending(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
+        """Ask for what a plan lacks, and write down what a restart must find if this is sent."""
         self.after_needs(plan, now, mirror.sight.lens)
         self.keeper.write_down(plan)
         self._after_minimum(mirror, plan, now)
@@ -332,7 +340,9 @@ class Engine(EngineState):
                 about = f"{side}:{now}"
                 self.outbox.tell(now, Severity.CRITICAL, "stop-passed", plan.account, plan.symbol, reason, about)
                 self.mark(mirror.mirror, plan.symbol)
-        self.measure_naked(mirror.mirror, plan, now)
+
+    def _after_plan(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
+        measure_naked(self, mirror.mirror, plan, now)
         if plan.park:
             self.standings.set(StandingKind.PARK, plan.account, plan.symbol, plan.park, now)
         self.outbox.tell_plan(plan, now)
@@ -364,7 +374,8 @@ class Engine(EngineState):
         return ""
 
     def _advance_cycles(self, now: int) -> None:
-        for symbol in self.keeper.unproven(self.main.view):
+        self._to_prove = self.keeper.unproven(self.main.view, self._to_prove | self.stale_cycles)
+        for symbol in self._to_prove:
             if (
                 not self.main.view.newer_executions(symbol)
                 or now >= self.main.view.touched_ms(symbol) + UNSETTLED_WAIT_MS
@@ -374,27 +385,14 @@ class Engine(EngineState):
             self.main.ask(FindOrder(symbol, order_id=order_id), now)
         mirrors = {mirror.name: mirror for mirror in self.policy.mirrors if mirror.enabled}
         symbols, self.stale_cycles = self.stale_cycles, set()
+        self._to_prove |= symbols  # what begins or ends here is looked at once more
         for symbol in sorted(symbols):
             if self.main.view.is_settled(symbol):
                 with self.store.batch():  # a cycle never stands without its copies
                     advance_cycles(self, symbol, mirrors)
         self.keeper.explain_closes()
 
-    def _ask_due_relists(self, now: int) -> None:
-        for account in self.accounts.values():
-            if now >= account.relist_due_ms and not any(isinstance(query, Relist) for query in account.asked):
-                since = self.known_until_ms(account)
-                if not account.relisted_ms:  # fees of open positions are counted from executions, and not stored
-                    since = min([since, *(cycle.started_ms - OVERLAP_MS for cycle in self.keeper.cycles.values())])
-                account.ask(Relist(max(since, self.exchange_now_ms() - _WEEK_MS)), now)
-
     def _wake_plans(self, now: int) -> None:
-        for name, mirror in self.passes.items():
-            for symbol, plan in mirror.plans.items():
-                if plan.wake_ms is not None and plan.wake_ms <= now:
-                    plan.wake_ms = None  # the pass may have to wait until its accounts are known
-                    self.dirty[name].add(symbol)
-        for plan in self.main_pass.plans.values():
-            if plan.wake_ms is not None and plan.wake_ms <= now:
-                plan.wake_ms = None
-                self.dirty_main.add(plan.symbol)
+        """The pass itself may have to wait until its accounts are known."""
+        for account, symbol, _ in self.agenda.wake(now):
+            (self.dirty_main if account == self.main.name else self.dirty[account]).add(symbol)

@@ -82,11 +82,6 @@ class EntryFees:
         """When a position was opened, exchange clock; None when nobody saw it happen."""
         return self._of_key((account, symbol, side)).first_ms or None
 
-    def began_ms(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> int:
-        """When the first fill of a position of `size` was, exchange clock; 0 where not all executions were seen."""
-        entered = self._of_key((account, symbol, side))
-        return entered.began_ms if size and entered.left == size else 0
-
     def sizes(self, account: str, symbol: str, side: PositionSide) -> list[tuple[int, Decimal]]:
         """(when, size) of one side after each of its executions that were seen, oldest first, exchange clock."""
         found, size = [], ZERO
@@ -118,10 +113,12 @@ class EntryFees:
             found[opener] = True
         return found
 
-    def opened_again(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> Entered | None:
-        """What is held since the position was flat in between; None where executions do not prove that it was."""
+    def proven(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> Entered | None:
+        """What is entered of a position of `size`; None where it is none, or not all its executions were seen."""
+        if not size:
+            return None
         entered = self._of_key((account, symbol, side))
-        return entered if size and entered.left == size and entered.flat_ms else None
+        return entered if entered.left == size else None
 
     def _take(
         self, account: str, side: PositionSide, execution: Execution, opened: Decimal, closed: Decimal, live: bool

@@ -32,6 +32,8 @@ class Events:
         self._fills = FilledOrders(state, self._news, OpenedTrades(state, self._closes.opened_ms))
         self._stops = StopMoves(state, self._closes.is_ours, self._closes.opened_ms)
         self._changed: dict[str, set[str]] = {}
+        self._fresh: dict[tuple[str, str], bool] = {}
+        self._taken: list[tuple[Account, Execution, bool]] = []
         self._waiting: set[str] = set()
 
     def on_execution(self, account: Account, execution: Execution, *, read: bool) -> None:
@@ -39,21 +41,24 @@ class Events:
         if not execution.kind.moves_position:
             return
         self._closes.on_execution(account, execution)
-        if self._is_ours(account, execution):
-            self._fills.on_execution(account, execution, read=read)
+        self._taken.append((account, execution, read))
+        if execution.closed_qty:  # what it closes may be over, with all that names it, once it was decided on
+            self._take()
         self.on_symbol(account, execution.symbol)
 
     def on_order(self, account: Account, order: Order) -> None:
         """An order row was taken, whichever way it came."""
+        self._take()
         bound = order.stop_kind.position_bound
         side = PositionSide.shrunk_by(order.side)
         ours = account.is_main or own_link(account, order.link_id) is not None
         if ours or (bound and self._closes.is_ours(account, order.symbol, side)):
             self._fills.on_order(account, order)
 
-    def on_symbol(self, account: Account, symbol: str) -> None:
-        """Something of the symbol was taken into the account's view."""
+    def on_symbol(self, account: Account, symbol: str, *, row: bool = False) -> None:
+        """Something of the symbol was taken into the account's view; `row`: one of a position."""
         self._changed.setdefault(account.name, set()).add(symbol)
+        self._fresh[(account.name, symbol)] = row or self._fresh.get((account.name, symbol), False)
 
     def on_absent(self, account: Account, order_id: str) -> None:
         """An order was looked for by its id, and every read answered that there is none."""
@@ -68,21 +73,45 @@ class Events:
         """Closed-PnL records were read: what a close brought may be known now."""
         self._closes.results.on_records(account, query, rows)
 
+    def heed(self, account: Account) -> None:
+        """An event was taken. What it made of a position is noted now: the same burst may bring the next one.
+
+        Everything else waits for `tend`: nobody who decides shall wait for what people are told.
+        """
+        self._waiting.add(account.name)
+        fresh, self._fresh = self._fresh, {}
+        for (name, symbol), row in fresh.items():
+            which = self._state.accounts[name]
+            turns = self._closes.turns(which, symbol)
+            if turns:
+                self._closes.review(which, symbol)
+            if turns or row:
+                self._stops.look(which, symbol)
+
     def tend(self) -> None:
-        """Look again at what waits for its time, not for a message."""
+        """Tell what the last events brought, and look again at what waits for its time, not for a message."""
+        self._take()
         for name in sorted(self._waiting):
             if account := self._state.accounts.get(name):
-                self.look(account)
+                self._look(account)
 
     def conclude(self) -> None:
         """The process ends: what waits for more to be known is told without it."""
+        self._take()
         for name in sorted(self._waiting):
             if account := self._state.accounts.get(name):
                 for close in self._closes.pending(account):
                     self._closes.tell(account, close)
-                self.look(account)
+                self._look(account)
 
-    def look(self, account: Account) -> None:
+    def _take(self) -> None:
+        """Note the fills that were seen, in their order: nothing of it is needed before decisions are made."""
+        taken, self._taken = self._taken, []
+        for account, execution, read in taken:
+            if self._is_ours(account, execution):
+                self._fills.on_execution(account, execution, read=read)
+
+    def _look(self, account: Account) -> None:
         """Tell what can be told now, ask for what is missing."""
         changed = self._changed.pop(account.name, set())
         for symbol in sorted(changed):
@@ -102,6 +131,7 @@ class Events:
 
     def unfinished_ms(self, account: Account) -> int | None:
         """The time of the oldest execution that was read and is not told of yet; None when there is none."""
+        self._take()
         times = [*self._closes.unfinished_ms(account)]
         times += [
             fill.time_ms

@@ -91,7 +91,7 @@ class FilledOrders:
         if (account.name, execution.order_id) in self._told:
             return
         link = own_link(account, execution.link_id)
-        tell = not read or self._news.is_news(account, execution.time_ms)
+        tell = not read or (self._news.is_news(account, execution.time_ms) and not self._was_told(account, execution))
         if not tell and not self._is_open_rung(account, execution, link):
             return
         now = self._state.now_ms()
@@ -213,6 +213,10 @@ class FilledOrders:
         sums = (fill.opened, fill.closed, fill.value)
         return Filled(fill.symbol, fill.link, account.is_main, order, fill.last, *sums, fill.part)
 
+    def _was_told(self, account: Account, execution: Execution) -> bool:
+        """By a process before this one: then no row is looked for to tell it again, one for each position (A50)."""
+        return self._state.outbox.has_told("fill", account.name, execution.symbol, execution.order_id)
+
     def _is_open_rung(self, account: Account, execution: Execution, link: LinkId | None) -> bool:
         """Whether a fill of the past is of a rung that may be done: its position or main's still stands."""
         main = self._state.main
@@ -265,7 +269,7 @@ class FilledOrders:
 
     def _own_part(self, account: Account, here: CycleKey, key: str) -> str:
         """Of the ladder that a mirror has of its own."""
-        own, copy = self._state.policy.approach_of(account.name), self._state.keeper.copies.get((account.name, *here))
+        own, copy = self._state.own_approaches.get(account.name), self._state.keeper.copies.get((account.name, *here))
         if own is None or copy is None:
             return ""
         legs = len(own.targets)

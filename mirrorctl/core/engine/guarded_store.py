@@ -1,18 +1,13 @@
-"""The engine's store where the file cannot be written: the disk is full, read-only, or the file is gone.
+"""The engine's store: every method of records.Store, with the writes in a queue that a full disk only makes longer.
 
-What is to be written waits in memory, in its order, and is written down in one transaction once the file takes it. So
-nothing in a pass ever fails on the store: stops, reductions and cancels go on, for their ids are functions of the
-decision and a restart finds them on the exchange. Entries do not: whoever plans or journals them looks at `error`.
+Nothing in a pass ever fails on the store. What waits to be written is seen by whoever asks.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Container, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar
 
 from mirrorctl.core.domain.actions import Action
 from mirrorctl.core.domain.cycle import Copy, Cycle, CycleKey
@@ -32,55 +27,18 @@ from mirrorctl.core.engine.records import (
     StandingKind,
     Store,
 )
-
-_WRITTEN = "store.written"
-_DECISIONS = frozenset(
-    (
-        "save_standing",
-        "drop_standing",
-        "save_trade",
-        "drop_trade",
-        "save_copy",
-        "drop_copy",
-        "save_cycle",
-        "end_cycle",
-    )
-)
-"""What a restart cannot find on the exchange, as it finds the orders of the journal."""
-_Read = TypeVar("_Read")
+from mirrorctl.core.engine.write_queue import WRITTEN, WriteQueue
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Write:
-    method: str
-    args: tuple[Any, ...]
-    named: dict[str, Any] = field(default_factory=dict)
-
-    def do(self, store: Store) -> Any:
-        return getattr(store, self.method)(*self.args, **self.named)
-
-
-class GuardedStore:
-    """A records.Store over another one. No write of it raises StoreError, and a read only where nothing is known.
-
-    `error` is why writes wait, "" while each is durable when it returns; `hint` says what to do about it. `failures`
-    counts how often they began to wait.
-    """
+class GuardedStore(WriteQueue):
+    """A records.Store over another one. No write of it raises StoreError, and a read only where nothing is known."""
 
     def __init__(self, store: Store) -> None:
-        self.error = store.error
-        self.hint = store.hint
-        self._store = store
-        self.failures = 0
-        self._marked = False
+        super().__init__(store)
         self.was_waiting = store.was_waiting
-        self._waiting: list[_Write] = []
-        self._batch: list[_Write] | None = None
-        self._outer: AbstractContextManager[None] | None = None
         self._facts: dict[str, str] = {}  # as they were last read, for when they cannot be
-        self._row = store.newest_row()
 
     # --- what is asked -----------------------------------------------------------------------------------------
 
@@ -88,13 +46,8 @@ class GuardedStore:
     def fresh(self) -> bool:
         return self._store.fresh
 
-    @property
-    def waiting(self) -> int:
-        """How many writes wait."""
-        return len(self._waiting)
-
     def fact(self, key: str) -> str | None:
-        for write in reversed([*self._waiting, *(self._batch or [])] if self.error else []):
+        for write in reversed([*self._queue, *(self._batch or ())]):
             if write.method == "set_fact" and write.args[0] == key:
                 return str(write.args[1])
         found = self._known(lambda: self._store.fact(key), self._facts.get(key))
@@ -115,9 +68,11 @@ class GuardedStore:
         return self._row
 
     def open_intents(self) -> list[Intent]:
+        self._write_down()
         return self._store.open_intents()
 
     def recent_intents(self, since_ms: int) -> list[Intent]:
+        self._write_down()
         return self._store.recent_intents(since_ms)
 
     def standings(self) -> list[Standing]:
@@ -141,19 +96,24 @@ class GuardedStore:
         return list(found.values())
 
     def measured_copies(self) -> list[MeasuredCopy]:
+        self._write_down()
         return self._store.measured_copies()
 
     def measured_since(self, since_ms: int) -> list[MeasuredCopy]:
+        self._write_down()
         nothing: list[MeasuredCopy] = []
         return self._known(lambda: self._store.measured_since(since_ms), nothing)
 
     def newest_measured(self, limit: int) -> list[MeasuredCopy]:
+        self._write_down()
         return self._store.newest_measured(limit)
 
     def hold_times(self, since_ms: int) -> list[HoldTime]:
+        self._write_down()
         return self._store.hold_times(since_ms)
 
     def open_positions(self) -> list[OpenPosition]:
+        self._write_down()
         return self._store.open_positions()
 
     def closed_positions(self, since_ms: int) -> list[ClosedPosition]:
@@ -163,39 +123,11 @@ class GuardedStore:
         return sorted(found + waiting, key=lambda row: row.closed_ms)
 
     def naked_times(self, since_ms: int) -> list[NakedTime]:
+        self._write_down()
         nothing: list[NakedTime] = []
         return self._known(lambda: self._store.naked_times(since_ms), nothing)
 
     # --- what is written ---------------------------------------------------------------------------------------
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """One transaction, now or later; an exception undoes it all, and no part of it is written later."""
-        if self._batch is not None:
-            mark = len(self._batch)
-            try:
-                yield  # a part of the outer one: nobody goes on after a part that failed
-            except BaseException:
-                del self._batch[mark:]
-                raise
-            return
-        self._batch, row = [], self._row
-        try:
-            yield
-        except BaseException as error:
-            self._batch, self._row = None, row
-            outer, self._outer = self._outer, None
-            if outer is not None:
-                self._leave(outer, error)
-            raise
-        staged, self._batch = self._batch, None
-        outer, self._outer = self._outer, None
-        if outer is not None and not self.error:
-            self._leave(outer, None)
-        elif outer is not None:  # it failed midway
-            self._leave(outer, StoreError(self.error, self.hint))
-        if self.error:
-            self._keep(staged)
 
     def set_fact(self, key: str, value: str, at_ms: int = 0) -> None:
         self._write("set_fact", key, value, at_ms)
@@ -244,10 +176,10 @@ class GuardedStore:
         self._write("drop_standing", kind, account, symbol)
 
     def add_alert(self, alert: Alert) -> bool:
-        if self.error and self.has_alert(alert.key):
+        if self.has_alert(alert.key):
             return False
-        added = self._write("add_alert", alert)
-        return True if added is None else bool(added)
+        self._write("add_alert", alert)
+        return True
 
     def mark_delivered(self, key: str, at_ms: int) -> None:
         self._write("mark_delivered", key, at_ms)
@@ -277,7 +209,8 @@ class GuardedStore:
     # --- upkeep ------------------------------------------------------------------------------------------------
 
     def prune(self, before_ms: int, now_ms: int, keep: Container[int] = ()) -> int:
-        """As the store's; not while writes wait."""
+        """As the store's; not while writes wait for the file."""
+        self._write_down()
         if self.error:
             return 0
         pruned = self._tried(lambda: self._store.prune(before_ms, now_ms, keep))
@@ -303,91 +236,5 @@ class GuardedStore:
         """Try a write: a full disk, or one with room again, shows with nothing else."""
         if self.error:
             return self.catch_up(now_ms)
-        self.set_fact(_WRITTEN, str(now_ms))
+        self.set_fact(WRITTEN, str(now_ms))
         return not self.error
-
-    def catch_up(self, now_ms: int) -> bool:
-        """Try to write down what waits. Whether every write is durable again."""
-        if not self.error:
-            return True
-        try:
-            self._store.keep_file()
-            with self._store.batch():
-                for write in self._waiting:
-                    write.do(self._store)
-                self._store.set_fact(_WRITTEN, str(now_ms))  # a transaction of nothing proves nothing
-        except StoreError as error:
-            self._fail(error)
-            return False
-        self._waiting.clear()
-        self.error = self.hint = ""
-        if self._marked:
-            self._marked = False
-            self._store.note_waiting(False)
-        self._row = self._known(self._store.newest_row, self._row)
-        return True
-
-    # --- inside ------------------------------------------------------------------------------------------------
-
-    def _write(self, method: str, *args: Any, **named: Any) -> Any:
-        """Write now, or keep it for later; None where it is kept."""
-        write = _Write(method, args, named)
-        if self._batch is not None:
-            if self._outer is None:  # it begins with the first write: most batches have none
-                self._outer = self._begun()
-            self._batch.append(write)
-        if not self.error:
-            try:
-                return write.do(self._store)
-            except StoreError as error:
-                self._fail(error)
-        if self._batch is None:
-            self._keep([write])
-        return None
-
-    def _keep(self, writes: list[_Write]) -> None:
-        """Let writes wait. Where one carries a decision, a kill must not make it forgotten unnoticed."""
-        self._waiting += writes
-        if not self._marked and any(write.method in _DECISIONS for write in writes):
-            self._marked = True
-            self._store.note_waiting(True)
-
-    def _begun(self) -> AbstractContextManager[None] | None:
-        """The store's own transaction, begun; None where there is none."""
-        if self.error:
-            return None
-        outer = self._store.batch()
-        try:
-            outer.__enter__()
-        except StoreError as error:
-            self._fail(error)
-            return None
-        return outer
-
-    def _leave(self, outer: AbstractContextManager[None], error: BaseException | None) -> None:
-        """End the store's own transaction: undone where there is an error, which is not raised here."""
-        self._tried(lambda: outer.__exit__(None if error is None else type(error), error, None))
-
-    def _tried(self, what: Callable[[], _Read]) -> _Read | None:
-        try:
-            return what()
-        except StoreError as error:
-            self._fail(error)
-            return None
-
-    def _known(self, read: Callable[[], _Read], otherwise: _Read) -> _Read:
-        """What a read gives, or what is known without the file."""
-        try:
-            return read()
-        except StoreError as error:
-            self._fail(error)
-            return otherwise
-
-    def _fail(self, error: StoreError) -> None:
-        if not self.error:
-            self.failures += 1
-        self.error, self.hint = error.message, error.hint
-
-    def _of(self, method: str) -> list[Any]:
-        """The values that wait to be written by a method, in their order."""
-        return [write.args[0] for write in [*self._waiting, *(self._batch or [])] if write.method == method]

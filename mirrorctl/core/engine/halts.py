@@ -20,6 +20,7 @@ from mirrorctl.core.engine.records import Severity, StandingKind
 from mirrorctl.core.engine.state import EngineState
 
 _SURE_MS = 1_000
+_LOOK_MS = 500
 _WALLET_MS = 5_000  # the wallet topic tells of trades and transfers, not of prices (private/wallet)
 _LOSS = "max_daily_loss"
 
@@ -30,14 +31,18 @@ class Halts:
     def __init__(self, state: EngineState) -> None:
         self._state = state
         self._since: dict[tuple[str, str], int] = {}
-        names = (state.main.name, *(mirror.name for mirror in state.policy.mirrors))
-        self._due = {name for name in names if state.store.fact(_flatten_key(name))}
+        self._looks: dict[str, tuple[tuple[object, ...] | None, int]] = {}
+        limits = {state.main.name: state.policy.main_limits}
+        limits |= {mirror.name: mirror.limits for mirror in state.policy.mirrors}
+        self._watched = [name for name, of_it in limits.items() if watched(of_it)]
+        self._due = {name for name in limits if state.store.fact(_flatten_key(name))}
         self._running: set[str] = set()
 
     def tend(self, now_ms: int, *, acts: bool) -> None:
         """Read what the limits need and look whether one is reached; without `acts` nothing is said or done."""
-        for account in self._state.accounts.values():
-            if not watched(self._state.limits_of(account)):
+        for name in self._watched:
+            account = self._state.accounts.get(name)
+            if account is None or not self._is_due(account, now_ms):
                 continue
             self._read(account, now_ms)
             if self._state.is_known(account):
@@ -49,6 +54,17 @@ class Halts:
                     self._drop(name)
                 elif name in self._state.accounts and self._state.is_known(self._state.accounts[name]):
                     self._flatten(name)
+
+    def _is_due(self, account: Account, now_ms: int) -> bool:
+        """Whether something was read or told since the last look, a limit is reached, or it is long ago."""
+        view, name = account.view, account.name
+        known = (view.wallet, account.day, account.day_read_ms, account.equity_read_ms, account.relisted_ms)
+        before, due_ms = self._looks.get(name, (None, 0))
+        is_reached = bool(self._since) and any(about[0] == name for about in self._since)
+        if known == before and now_ms < due_ms and not is_reached:
+            return False
+        self._looks[name] = (known, now_ms + _LOOK_MS)
+        return True
 
     def _read(self, account: Account, now_ms: int) -> None:
         account.ask(ReadWallet(), now_ms, every_ms=_WALLET_MS)

@@ -12,7 +12,7 @@ from mirrorctl.core.engine.state import EngineState
 
 def respect_hand(state: EngineState, account: Account, execution: Execution, *, live: bool) -> None:
     """Take a mirror's execution that no order of ours made into its copy, exactly once, also over a restart."""
-    if state.policy.mirror(account.name).follow.manual_edit is not ManualEdit.RESPECT or not is_by_hand(execution):
+    if state.passes[account.name].policy.follow.manual_edit is not ManualEdit.RESPECT or not is_by_hand(execution):
         return
     for side, change in changes(execution):
         copy = state.keeper.copies.get((account.name, execution.symbol, side))

@@ -13,6 +13,8 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.copies import opened_by_us
 from mirrorctl.core.engine.state import EngineState
 
+_SIDES = (PositionSide.LONG, PositionSide.SHORT)
+
 
 def take_over(state: EngineState) -> None:
     """Write down a trade for every position on main that is to be managed and is not. Main is known when called.
@@ -46,18 +48,17 @@ def advance_cycles(state: EngineState, symbol: str, mirrors: dict[str, MirrorPol
 
     Main may have been flat in between without anybody looking: then executions say so.
     """
-    main, now = state.main, state.exchange_now_ms()
+    main, keeper, now = state.main, state.keeper, state.exchange_now_ms()
     begun: dict[PositionSide, int] = {}
-    for side in PositionSide:
-        size = main.view.size(symbol, side)
-        begun[side] = state.entry_fees.began_ms(main.name, symbol, side, size)
-        again = state.entry_fees.opened_again(main.name, symbol, side, size)
-        if again is not None:
-            state.keeper.end_unseen((symbol, side), again.flat_ms, again.origin, now)
-    before = {side: state.keeper.cycles.get((symbol, side)) for side in PositionSide}
-    state.keeper.advance(symbol, main.view, mirrors, now, begun)
-    for side in PositionSide:
-        cycle, known = state.keeper.cycles.get((symbol, side)), before[side]
+    for side in _SIDES:
+        entered = state.entry_fees.proven(main.name, symbol, side, main.view.size(symbol, side))
+        begun[side] = entered.began_ms if entered is not None else 0
+        if entered is not None and entered.flat_ms:  # it was flat in between, as executions prove
+            keeper.end_unseen((symbol, side), entered.flat_ms, entered.origin, now)
+    before = [keeper.cycles.get((symbol, side)) for side in _SIDES]
+    keeper.advance(symbol, main.view, mirrors, now, begun)
+    for side, known in zip(_SIDES, before, strict=True):
+        cycle = keeper.cycles.get((symbol, side))
         if cycle is not None and cycle.opened and (known is None or not known.opened or known.tag != cycle.tag):
             _leave_behind(state, cycle)
 

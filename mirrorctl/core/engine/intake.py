@@ -6,12 +6,14 @@ import logging
 from collections.abc import Sequence
 
 from mirrorctl.core.domain.account import Execution, Order, Position, Ticker, Wallet
+from mirrorctl.core.domain.actions import Accepted
 from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
 from mirrorctl.core.engine.answers import take_answer
+from mirrorctl.core.engine.confirmations import Shown, is_expected_fill, is_expected_order
 from mirrorctl.core.engine.copies import opened_by_us
 from mirrorctl.core.engine.events import Events
 from mirrorctl.core.engine.hand_edits import respect_hand
@@ -56,12 +58,16 @@ log = logging.getLogger(__name__)
 
 
 class Intake:
-    """Applies events to the engine's state; every method is called on the engine's thread."""
+    """Applies events to the engine's state; every method is called on the engine's thread.
+
+    `has_news`: something came that may have to be decided on at once; whoever decides takes it back.
+    """
 
     def __init__(self, state: EngineState, decode: Decoder) -> None:
         self._state = state
         self._decode = decode
         self._early: list[tuple[Account, Execution, bool]] = []
+        self.has_news = False
         self.events = Events(state)
         self.transfers = Transfers(state)
 
@@ -74,16 +80,20 @@ class Intake:
             account.last_event_ms = event.received_ms
             self._on_frame(account, event)
         elif isinstance(event, SendDone):
+            self.has_news |= not isinstance(event.outcome, Accepted)
             take_answer(self._state, account, event)
         elif isinstance(event, ReadDone):
+            self.has_news = True
             self._on_read_done(account, event)
         elif isinstance(event, StreamUp):
+            self.has_news = True
             self._on_stream_up(account, event)
         elif isinstance(event, StreamDown):
+            self.has_news = True
             self._on_stream_down(account, event)
         elif isinstance(event, ClockMeasured):
             account.clock_offset_ms = event.offset_ms
-        self.events.look(account)
+        self.events.heed(account)
 
     def _on_frame(self, account: Account, event: Frame) -> None:
         """A message that cannot be read is a gap: whatever it told is read anew."""
@@ -92,6 +102,7 @@ class Intake:
         except ExchangeError as error:
             log.warning("%s: %s; relisting", account.name, error)
             account.relist_due_ms = self._state.now_ms()
+            self.has_news = True
             return
         for value in values:
             self._apply(account, value)
@@ -103,6 +114,7 @@ class Intake:
             return
         if isinstance(value, Order):
             news = account.view.apply_order(value, now)
+            self.has_news |= news and not is_expected_order(account, value)
             if news and parse(value.link_id) is None and not value.stop_kind.position_bound:
                 self._state.brake.outside(account.name, value.symbol)
             self._took(account, value)
@@ -110,14 +122,17 @@ class Intake:
                 self._state.book.confirm(account.name, value.symbol, account.view, now)
         elif isinstance(value, Execution):
             news = account.view.apply_execution(value, now)
+            self.has_news |= news and not is_expected_fill(account, value)
             if news:
                 self._note_opener(account, value)
                 self._on_execution(account, value, live=True)
         else:
+            shown = Shown.of(account.view, value)
             news = account.view.apply_position(value, now)
+            self.has_news |= news and not shown.confirmed(account.view, value)
             self._on_row(account, value.symbol)
         if news:
-            self.events.on_symbol(account, value.symbol)
+            self.events.on_symbol(account, value.symbol, row=isinstance(value, Position))
             self._state.book.confirm(account.name, value.symbol, account.view, now)
             self._state.mark(account, value.symbol)
 
@@ -161,7 +176,7 @@ class Intake:
 
     def _on_mirror_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
         there = self._state.keeper.lens(account.name).symbol_there(execution.symbol)
-        in_cycle = any(symbol == there for symbol, _ in self._state.keeper.cycles)
+        in_cycle = any((there, side) in self._state.keeper.cycles for side in PositionSide)
         known = self._state.main.view.proven(there) and account.view.proven(execution.symbol)
         mirror = self._state.passes.get(account.name)
         if (in_cycle and not known) or mirror is None or not mirror.sighted:
@@ -228,7 +243,7 @@ class Intake:
             self._on_row(account, query.symbol)
             account.view.assume_flat_leg(query.symbol, now)
             account.view.settle(query.symbol, event.requested_ms)
-            self.events.on_symbol(account, query.symbol)
+            self.events.on_symbol(account, query.symbol, row=True)
             self._state.book.confirm(account.name, query.symbol, account.view, now, read_ms=event.requested_ms)
             self._state.mark(account, query.symbol)
         elif isinstance(answer, OrderAnswer) and isinstance(query, FindOrder):

@@ -7,7 +7,7 @@ the state it was to change was read after the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -25,18 +25,18 @@ from mirrorctl.core.domain.actions import (
 )
 from mirrorctl.core.domain.errors import StoreError
 from mirrorctl.core.domain.ids import Role
-from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.ours import IntentState, Ours
 from mirrorctl.core.domain.refusals import FORGIVEN
 from mirrorctl.core.domain.scene import Planned
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.view import AccountView
-from mirrorctl.core.engine.attempts import attempt_of, attempt_on_book
 from mirrorctl.core.engine.changes import Changes, Refusals
 from mirrorctl.core.engine.effects import BOUND, busy_key, effect_seen
 from mirrorctl.core.engine.limits import Growth, OrderRate, growth_of
 from mirrorctl.core.engine.looks import CONFIRM_MS, FIRST_LOOK_MS, Tracked, as_of, is_lasting, is_superseded
 from mirrorctl.core.engine.ports import Query
 from mirrorctl.core.engine.records import Intent, Store
+from mirrorctl.core.engine.symbol_intents import SymbolIntents, with_unknown
 
 _KEPT_MS = 3_600_000
 _PROTECTIVE_WAIT_MS = 1_000
@@ -52,8 +52,9 @@ class IntentBook:
         self._store = store
         self._by_id: dict[int, Tracked] = {}
         self._unsettled: dict[int, Tracked] = {}
+        self._coming: dict[str, dict[int, Tracked]] = {}  # by account, what may add growth that no row shows yet
         self._by_link: dict[tuple[str, str], Tracked] = {}
-        self._by_symbol: dict[tuple[str, str], dict[int, Tracked]] = {}
+        self._symbols: dict[tuple[str, str], SymbolIntents] = {}
         self.refusals = Refusals()
         self._rates: dict[str, OrderRate] = {}
         self._changes = Changes()
@@ -97,6 +98,9 @@ class IntentBook:
             ids = [
                 self._store.record_intent(item.action, now_ms, item.main_order_id, item.main_filled) for item in planned
             ]
+            for item in planned:  # with the cancel itself: that an order ended by our will, nobody else can tell
+                if isinstance(item.action, CancelOrder):
+                    self._mark_by_us(item.action, now_ms)
         intents = []
         for intent_id, item in zip(ids, planned, strict=True):
             account, state = item.action.account, IntentState.PENDING
@@ -109,8 +113,6 @@ class IntentBook:
                 self.withdraw(intent_id, now_ms)
                 continue
             intents.append(intent)
-            if isinstance(item.action, CancelOrder):
-                self._mark_by_us(item.action, now_ms)
         return intents
 
     def withdraw(self, intent_id: int, now_ms: int) -> None:
@@ -154,6 +156,8 @@ class IntentBook:
             return None
         state = IntentState.LIVE if order.is_open else IntentState.DONE
         tracked.look_ms = tracked.gone_ms = 0
+        self._coming.get(account, {}).pop(tracked.intent.intent_id, None)
+        self._symbols[(account, tracked.intent.action.symbol)].look_at(tracked)
         if tracked.intent.state is IntentState.DONE or (
             tracked.intent.state is state and tracked.intent.filled == order.filled_qty
         ):
@@ -196,42 +200,26 @@ class IntentBook:
 
     # --- what the planner sees ---------------------------------------------------------------------------------
 
-    def ours(self, account: str, symbol: str, view: AccountView) -> list[OurOrder]:
-        """Every attempt of ours on the symbol, with those that only the exchange still knows (a lost store)."""
-        found = []
-        for tracked in self._by_symbol.get((account, symbol), {}).values():
-            intent, before = tracked.intent, tracked.attempt
-            if isinstance(intent.action, PlaceOrder):
-                overdue = tracked.passed or intent.intent_id in self._overdue
-                tracked.attempt = attempt_of(intent, intent.action, view, overdue=overdue, before=before)
-                found.append(tracked.attempt.order)
-        found += [
-            adopted
-            for order in view.orders(symbol)
-            if (account, order.link_id) not in self._by_link and (adopted := attempt_on_book(order, view)) is not None
-        ]
-        return found
+    def ours(self, account: str, symbol: str, view: AccountView) -> Ours:
+        """Every attempt of ours on the symbol, with those that only the exchange still knows (a lost store).
+
+        It goes on changing with the book: it is for the decision that asks for it.
+        """
+        known = self._symbols.get((account, symbol))
+        ours = Ours() if known is None else known.ours(view, self._overdue)
+        linked = (order for order in view.orders(symbol) if order.link_id)
+        unknown = [order for order in linked if (account, order.link_id) not in self._by_link]
+        return with_unknown(ours, unknown, view) if unknown else ours
 
     def busy(self, account: str, symbol: str, now_ms: int) -> tuple[frozenset[str], int | None]:
         """What is in flight besides placements, and when a wait after a refusal ends."""
-        keys: set[str] = set()
-        wake: int | None = None
-        for tracked in self._by_symbol.get((account, symbol), {}).values():
-            action = tracked.intent.action
-            if isinstance(action, PlaceOrder):
-                continue
-            busy, until_ms = tracked.keeps_busy(now_ms)
-            if busy:
-                keys.add(busy_key(action))
-            if until_ms is not None:
-                wake = until_ms if wake is None else min(wake, until_ms)
-        return frozenset(keys), wake
+        known = self._symbols.get((account, symbol))
+        return (frozenset(), None) if known is None else known.busy(now_ms)
 
     def refused(self, account: str, symbol: str) -> dict[str, tuple[int, str]]:
         """(code, message) of the last refusal of what has no link id, by its key in `busy`; none after a success."""
-        tracked = self._by_symbol.get((account, symbol), {}).values()
-        ended = {busy_key(t.intent.action): t.intent for t in tracked if not isinstance(t.intent.action, PlaceOrder)}
-        return {key: (i.code, i.message) for key, i in ended.items() if i.state is IntentState.REJECTED}
+        known = self._symbols.get((account, symbol))
+        return {} if known is None else known.refused()
 
     def waiting(self, now_ms: int) -> list[Intent]:
         """Changes that the exchange refused a moment ago and that wait to be tried again."""
@@ -240,7 +228,7 @@ class IntentBook:
 
     def on_the_way(self, account: str, view: AccountView) -> list[Growth]:
         """What entries and their amends may still add and the view does not show yet: limits count it."""
-        sent = (intent.action for intent in self.open_intents() if intent.account == account)
+        sent = (tracked.intent.action for tracked in self._coming.get(account, {}).values())
         return [growth for action in sent if (growth := growth_of(action, view)) is not None]
 
     def placements(self, account: str, now_ms: int) -> int:
@@ -282,7 +270,7 @@ class IntentBook:
             if not tracked.look_ms or now_ms < tracked.look_ms:
                 continue
             intent, overdue = tracked.intent, tracked.is_overdue(now_ms)
-            if overdue and is_superseded(tracked, self._by_symbol[(intent.account, intent.action.symbol)].values()):
+            if overdue and is_superseded(tracked, self._symbols[(intent.account, intent.action.symbol)].all()):
                 self._update(tracked, now_ms, state=IntentState.ABSENT, message="not found, and another one was sent")
                 continue
             if overdue and intent.intent_id not in self._overdue:
@@ -305,7 +293,8 @@ class IntentBook:
 
     def of_symbol(self, account: str, symbol: str) -> Iterator[Intent]:
         """Every intent that is known of one symbol on one account."""
-        return (tracked.intent for tracked in self._by_symbol.get((account, symbol), {}).values())
+        known = self._symbols.get((account, symbol))
+        return (tracked.intent for tracked in (() if known is None else known.all()))
 
     def next_look_ms(self) -> int | None:
         """When the next question is due; None when nothing is open."""
@@ -313,9 +302,9 @@ class IntentBook:
 
     # --- inside ----------------------------------------------------------------------------------------------
 
-    def _open(self, account: str, symbol: str) -> Iterable[Tracked]:
-        tracked = self._by_symbol.get((account, symbol), {}).values()
-        return (t for t in tracked if not t.intent.state.is_over)
+    def _open(self, account: str, symbol: str) -> Collection[Tracked]:
+        known = self._symbols.get((account, symbol))
+        return () if known is None else known.open()
 
     def _note_placement(self, action: Action, at_ms: int) -> None:
         if isinstance(action, PlaceOrder):
@@ -326,7 +315,10 @@ class IntentBook:
         self._by_id[intent.intent_id] = tracked
         if not intent.state.is_over:
             self._unsettled[intent.intent_id] = tracked
-        self._by_symbol.setdefault((intent.account, intent.action.symbol), {})[intent.intent_id] = tracked
+            self._coming.setdefault(intent.account, {})[intent.intent_id] = tracked
+        key = (intent.account, intent.action.symbol)
+        known = self._symbols.get(key) or self._symbols.setdefault(key, SymbolIntents())
+        known.add(tracked)
         if isinstance(intent.action, PlaceOrder):
             self._by_link[(intent.account, intent.action.link_id)] = tracked
 
@@ -334,8 +326,9 @@ class IntentBook:
         intent = tracked.intent
         self._by_id.pop(intent.intent_id, None)
         self._unsettled.pop(intent.intent_id, None)
+        self._coming.get(intent.account, {}).pop(intent.intent_id, None)
         self._overdue.discard(intent.intent_id)
-        self._by_symbol.get((intent.account, intent.action.symbol), {}).pop(intent.intent_id, None)
+        self._symbols[(intent.account, intent.action.symbol)].drop(tracked)
         if isinstance(intent.action, PlaceOrder):
             key = (intent.account, intent.action.link_id)
             if self._by_link.get(key) is tracked:
@@ -366,6 +359,8 @@ class IntentBook:
         )
         if state.is_over:
             self._unsettled.pop(tracked.intent.intent_id, None)
+            self._coming.get(tracked.intent.account, {}).pop(tracked.intent.intent_id, None)
+        self._symbols[(tracked.intent.account, tracked.intent.action.symbol)].look_at(tracked)
         self._store.update_intent(tracked.intent)
 
     def _forget_bound(self, account: str, symbol: str) -> None:
@@ -374,8 +369,8 @@ class IntentBook:
         known += [self.refusals.forget(account, symbol, kind) for kind in BOUND]
         if not any(known):
             return
-        for tracked in self._by_symbol.get((account, symbol), {}).values():
-            if tracked.intent.state.is_over and isinstance(tracked.intent.action, SetTradingStop):
+        for tracked in self._symbols[(account, symbol)].waiting() if (account, symbol) in self._symbols else ():
+            if isinstance(tracked.intent.action, SetTradingStop):
                 tracked.busy_until_ms = 0
 
     def _refused(self, tracked: Tracked, outcome: RejectedOutcome, now_ms: int) -> None:
@@ -395,4 +390,5 @@ class IntentBook:
         target = self._by_link.get((action.account, action.link_id))
         if target is not None:
             target.intent = replace(target.intent, by_us=True, updated_ms=now_ms)
+            self._symbols[(action.account, action.symbol)].look_at(target)
             self._store.update_intent(target.intent)

@@ -6,7 +6,7 @@ it was read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mirrorctl.core.domain.account import Execution, Order
@@ -43,18 +43,19 @@ class Keeper(OwnExits):
 
     # --- main ------------------------------------------------------------------------------------------------
 
-    def unproven(self, main: AccountView) -> set[str]:
-        """Symbols of open cycles that seem flat without proof.
+    def unproven(self, main: AccountView, among: Iterable[str] | None = None) -> set[str]:
+        """Symbols of open cycles that seem flat without proof; None looks at those of every cycle.
 
         Their position was never read: its absence proves nothing. Or executions alone close it: one from before them
         may be on its way, and the row that comes with them says what is left.
         """
-        flat = {key for key in self.cycles if not main.size(*key)}
+        sides = [(symbol, side) for symbol in among for side in PositionSide] if among is not None else self.cycles
+        flat = {key for key in sides if key in self.cycles and not main.size(*key)}
         return {key[0] for key in flat if not main.proven(*key) or main.position(*key) is not None}
 
     def unseen(self, main: AccountView) -> set[tuple[str, str]]:
         """(symbol, order id) that hold a cycle open although no list named them since the start."""
-        waiting = {(cycle.symbol, cycle.origin) for cycle in self.cycles.values() if not cycle.opened}
+        waiting = {(key[0], self.cycles[key].origin) for key in self._unopened}
         return {(symbol, origin) for symbol, origin in waiting if not (main.order(origin) or main.is_gone(origin))}
 
     def on_main_execution(self, execution: Execution, at_ms: int, received_ms: int | None = None) -> None:
@@ -189,6 +190,7 @@ class Keeper(OwnExits):
 
     def _end(self, cycle: Cycle, now_ms: int) -> None:
         self._ended[cycle.key] = self.cycles.pop(cycle.key)
+        self._unopened.discard(cycle.key)
         self._begun.pop(cycle.key, None)
         closing = self.exit_fill.get(cycle.key)
         self._flat_ms[cycle.key] = closing.exchange_ms if closing is not None else 0

@@ -39,7 +39,7 @@ class LateWatch:
     def look(self, now_ms: int) -> None:
         """Look at the newest plans. Nothing is told of mirrors while main is not known: it may be as it should."""
         if self._state.is_known(self._state.main):
-            for plan in plans_of(self._state):
+            for plan in self._state.agenda.unfinished():
                 for about, due in plan.due.items():
                     if due.bound_ms is not None and not due.named and now_ms - due.since_ms > due.bound_ms:
                         self._begin((plan.account, plan.symbol, about), plan, due, now_ms)
@@ -68,7 +68,7 @@ class LateWatch:
             return False
         if account != state.main.name and not (account in state.passes and state.passes[account].sighted):
             return False
-        plans = [plan for plan in plans_of(state) if (plan.account, plan.symbol) == (account, symbol)]
+        plans = _plans_there(state, account, symbol)
         return not any(plan.blocked or about in plan.due or _closes(plan, about) for plan in plans)
 
     def _end(self, key: Key, now_ms: int) -> None:
@@ -96,6 +96,14 @@ def plans_of(state: EngineState) -> Iterable[SymbolPlan]:
     """The newest plan of every trade on main and of every symbol on every mirror."""
     of_mirrors = (plan for mirror in state.passes.values() for plan in mirror.plans.values())
     return chain(state.main_pass.plans.values(), of_mirrors)
+
+
+def _plans_there(state: EngineState, account: str, symbol: str) -> list[SymbolPlan]:
+    if account == state.main.name:
+        found = [state.main_pass.plans.get((symbol, side)) for side in PositionSide]
+    else:
+        found = [state.passes[account].plans.get(symbol)]
+    return [plan for plan in found if plan is not None]
 
 
 def late(state: EngineState) -> Iterator[tuple[SymbolPlan, Due]]:

@@ -8,17 +8,19 @@ module (`domain/day_limits.py`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mirrorctl.core.domain.account import Order, Position, Ticker
+from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import Action, AmendOrder, PlaceOrder
 from mirrorctl.core.domain.day_limits import Day, refusal
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.policy import Limits
-from mirrorctl.core.domain.values import PositionSide, Side
+from mirrorctl.core.domain.scene import Planned
+from mirrorctl.core.domain.values import Side
 from mirrorctl.core.domain.view import AccountView
+from mirrorctl.core.engine.notionals import Notionals, mark_of, price_of, rows
 
 _MINUTE_MS = 60_000
 
@@ -59,10 +61,10 @@ def growth_of(action: Action, view: AccountView) -> Growth | None:
         return Growth(action.symbol, left, action.price or action.trigger_price) if left else None
     if isinstance(action, AmendOrder):
         order = view.order(action.order_id)
-        price = action.price or action.trigger_price or (_price_of(order) if order is not None else None)
+        price = action.price or action.trigger_price or (price_of(order) if order is not None else None)
         if order is not None and order.is_open and not order.is_exit and price is not None:
             after = (action.qty or order.qty) - view.filled(order)
-            more = after - view.leaves(order) * (_price_of(order) or ZERO) / price
+            more = after - view.leaves(order) * (price_of(order) or ZERO) / price
             return Growth(action.symbol, more, price) if more > ZERO else None
     return None
 
@@ -78,10 +80,11 @@ class Exposure:
         on_the_way: Iterable[Growth] = (),
         day: Day | None = None,
         tickers: Mapping[str, Ticker] | None = None,
+        notionals: Notionals | None = None,
     ) -> None:
         """`sent`: placements of the last minute. `on_the_way`: growth that was sent and does not show in the view yet.
 
-        `tickers` give a price to what has none of its own.
+        `tickers` give a price to what has none of its own. `notionals` of the view, where they are kept up.
         """
         self._view = view
         self._limits = limits
@@ -93,8 +96,7 @@ class Exposure:
         self._orders = 0
         self._reserved_orders = 0
         self._unpriced = ""
-        self._standing: set[str] | None = None
-        self._total: Decimal | str | None = "unread"
+        self._standing = notionals or Notionals(view)
         for growth in on_the_way:
             self._add(growth)
 
@@ -108,9 +110,10 @@ class Exposure:
             if sent >= limits.max_orders_per_minute:
                 return f"limit max_orders_per_minute: {sent} of {limits.max_orders_per_minute} sent"
         if limits.max_open_positions is not None:
-            held = self._open_symbols()
-            if symbol not in held and len(held) >= limits.max_open_positions:
-                return f"limit max_open_positions: {len(held)} of {limits.max_open_positions} open or on their way"
+            standing, planned = self._standing.open_symbols(), self._planned.keys() | self._reserved.keys()
+            held = len(standing) + sum(each not in standing for each in planned)
+            if symbol not in standing and symbol not in planned and held >= limits.max_open_positions:
+                return f"limit max_open_positions: {held} of {limits.max_open_positions} open or on their way"
         return self._notional_refusal(symbol, qty * price, price)
 
     def _notional_refusal(self, symbol: str, notional: Decimal, price: Decimal) -> str:
@@ -163,88 +166,46 @@ class Exposure:
 
     # --- what stands ---------------------------------------------------------------------------------------------
 
-    def _open_symbols(self) -> set[str]:
-        """Symbols that count as open: more of them opens no further position."""
-        if self._standing is None:
-            view = self._view
-            self._standing = {row.symbol for row in view.positions()}
-            self._standing |= {order.symbol for order in view.all_orders() if not order.is_exit}
-            self._standing |= {symbol for symbol in self._symbols() if self._filled(symbol)}
-        return self._standing | self._planned.keys() | self._reserved.keys()
-
-    def _symbols(self) -> set[str]:
-        return self._view.symbols() | set(self._view.unsettled)
-
     def _symbol_notional(self, symbol: str, price: Decimal) -> Decimal:
-        held = sum((row.size * max(price, _mark_of(row) or ZERO) for row in self._rows(symbol)), ZERO)
         planned = self._planned.get(symbol, ZERO) + self._reserved.get(symbol, ZERO)
-        return held + self._filled(symbol) + self._resting(symbol, price) + planned
-
-    def _filled(self, symbol: str) -> Decimal:
-        """Fills that opened and that no position row shows yet (A85). What closed meanwhile is not taken off.
-
-        Of an order whose row alone tells of a fill all of it counts: how much of it the position holds is not known.
-        """
-        view = self._view
-        told = sum((e.price * (e.qty - e.closed_qty) for e in view.newer_executions(symbol)), ZERO)
-        orders = (view.order(order_id) for order_id in view.unsettled.get(symbol, ()))
-        return told + sum((_untold(order) for order in orders if order is not None and not order.is_exit), ZERO)
-
-    def _resting(self, symbol: str, price: Decimal) -> Decimal:
-        return sum(
-            (
-                self._view.leaves(order) * (_price_of(order) or price)
-                for order in self._view.orders(symbol)
-                if not order.is_exit
-            ),
-            ZERO,
-        )
+        return self._standing.of(symbol, price) + planned
 
     def _total_notional(self) -> Decimal | None:
-        if isinstance(self._total, str):
-            self._total = self._sum()
-        if self._total is None:
+        total = self._standing.total(self._market)
+        if total is None:
             return None
-        return self._total + sum(self._planned.values(), ZERO) + sum(self._reserved.values(), ZERO)
-
-    def _sum(self) -> Decimal | None:
-        total = ZERO
-        for row in self._view.positions():
-            price = _mark_of(row)
-            if price is None:
-                return None
-            total += row.size * price
-        for symbol in self._symbols():
-            market = self._market(symbol)
-            if market is None and any(
-                not order.is_exit and _price_of(order) is None for order in self._view.orders(symbol)
-            ):
-                return None
-            total += self._filled(symbol) + self._resting(symbol, market or ZERO)
-        return total
-
-    def _rows(self, symbol: str) -> Iterator[Position]:
-        """The positions of one symbol, without looking through all of them."""
-        rows = (self._view.position(symbol, side) for side in PositionSide)
-        return (row for row in rows if row is not None)
+        return total + sum(self._planned.values(), ZERO) + sum(self._reserved.values(), ZERO)
 
     def _market(self, symbol: str) -> Decimal | None:
         """The last price known of a symbol, whatever its age: none at all is worse."""
-        marks = (_mark_of(row) for row in self._rows(symbol))
+        marks = (mark_of(row) for row in rows(self._view, symbol))
         ticker = self._tickers.get(symbol)
         return next((mark for mark in marks if mark is not None), None if ticker is None else ticker.last)
 
 
-def _mark_of(row: Position) -> Decimal | None:
-    return row.mark_price or row.entry_price
+class Allowance:
+    """The limits of one pass, looked up for the first entry that asks: most passes plan none."""
 
+    def __init__(self, exposure: Callable[[], Exposure]) -> None:
+        """`exposure` as it is when the pass begins; nothing it looks at changes while a pass is planned."""
+        self._make = exposure
+        self._made: Exposure | None = None
+        self._decided: list[Action] | None = None
 
-def _price_of(order: Order) -> Decimal | None:
-    return order.price or order.trigger_price
+    def ask(self, symbol: str, qty: Decimal, price: Decimal) -> str:
+        """Why an entry would break a limit; "" when it would not, and its room is reserved."""
+        exposure = self._made = self._made or self._make()
+        if self._decided is not None:
+            exposure.settle(self._decided)
+            self._decided = None
+        refused = exposure.refusal(symbol, qty, price)
+        if not refused:
+            exposure.charge(symbol, qty, price)
+        return refused
 
-
-def _untold(order: Order) -> Decimal:
-    return order.filled_qty * (order.avg_price or _price_of(order) or ZERO)
+    def settle(self, planned: Sequence[Planned]) -> None:
+        """A symbol is planned (Exposure.settle)."""
+        self._decided = (self._decided or []) + [item.action for item in planned]
 
 
 def _money(value: Decimal) -> str:

@@ -138,7 +138,8 @@ def copy_json(copy: MeasuredCopy) -> Document:
         "account": copy.account,
         "symbol": copy.symbol,
         "at": iso(copy.mirror_exec_ms),
-        "latency_ms": copy.mirror_exec_ms - copy.main_exec_ms,
+        "latency_ms": copy.total_ms,
+        "legs_ms": copy.legs_ms(),
         "slippage_bps": text(copy.slippage_bps),
     }
 

@@ -4,11 +4,37 @@ from __future__ import annotations
 
 from mirrorctl.core.domain.scene import Need, NeedKind
 from mirrorctl.core.engine.accounts import Account
-from mirrorctl.core.engine.ports import FindOrder, ReadExecutions, ReadInstrument, ReadPosition, ReadTicker, ReadWallet
-from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
+from mirrorctl.core.engine.ports import (
+    FindOrder,
+    ReadExecutions,
+    ReadInstrument,
+    ReadPosition,
+    ReadTicker,
+    ReadWallet,
+    Relist,
+)
+from mirrorctl.core.engine.state import OVERLAP_MS, READ_RETRY_MS, EngineState
 
 UNSETTLED_WAIT_MS = 250
+_WEEK_MS = 7 * 86_400_000
 _UNSETTLED_LONG_MS = 3_000
+
+
+def ask_due_relists(state: EngineState, now: int) -> None:
+    """Read every account anew whose time has come, with its executions since they were read for good."""
+    for account in state.accounts.values():
+        if now >= account.relist_due_ms and not any(isinstance(query, Relist) for query in account.asked):
+            since = state.known_until_ms(account)
+            if not account.relisted_ms:  # fees of open positions are counted from executions, and not stored
+                since = min([since, *(cycle.started_ms - OVERLAP_MS for cycle in state.keeper.cycles.values())])
+            account.ask(Relist(max(since, state.exchange_now_ms() - _WEEK_MS)), now)
+
+
+def ask_looks(state: EngineState, now: int) -> None:
+    """Ask what became of intents that should long be seen."""
+    for name, query in state.book.looks_due(now):
+        if name in state.accounts:
+            state.accounts[name].ask(query, now)
 
 
 def ask_unsettled(state: EngineState, now: int) -> None:

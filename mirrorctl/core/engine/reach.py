@@ -11,6 +11,7 @@ from mirrorctl.core.engine.ports import BreakerState, Budget
 from mirrorctl.core.engine.records import Severity
 
 _LASTING_MS = 10_000
+_LOOK_MS = 100
 
 
 class ReachWatch:
@@ -18,11 +19,15 @@ class ReachWatch:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
+        self._due_ms = 0
         self._since: dict[str, int] = {}
         self._told: dict[str, bool] = {}  # by account: whether it was its breaker that kept it off
 
     def look(self, accounts: Iterable[Account], now_ms: int) -> None:
-        """Look at every account; a short trouble is nobody's news."""
+        """Look at every account, now and then; a short trouble is nobody's news."""
+        if now_ms < self._due_ms:
+            return
+        self._due_ms = now_ms + _LOOK_MS
         for account in accounts:
             trouble = "" if account.reach is None else account.reach.trouble()
             if trouble:

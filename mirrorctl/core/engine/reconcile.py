@@ -1,33 +1,37 @@
-"""The reconcile pass over one mirror: scenes, plans, brakes, then journal and send.
+"""The reconcile pass over one mirror: scenes, plans, brakes. How they are journaled and sent: departures.py.
 
 A pass looks at the cache, never at the network. Repeating it with nothing changed sends nothing (A36).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from mirrorctl.core.domain.account import Ticker
-from mirrorctl.core.domain.actions import PlaceOrder, Priority
+from mirrorctl.core.domain.actions import Action, PlaceOrder
 from mirrorctl.core.domain.approach import Approach
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.day_limits import Day
+from mirrorctl.core.domain.day_limits import watched as watches_day
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.planner import apply_brake, plan_symbol
 from mirrorctl.core.domain.policy import Limits, MirrorPolicy
 from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, Standing, SymbolPlan
 from mirrorctl.core.domain.twins import lead_of
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import SIDES, PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.brake import Brake
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
-from mirrorctl.core.engine.limits import Exposure
+from mirrorctl.core.engine.limits import Allowance, Exposure
 from mirrorctl.core.engine.main_pass import Terms
 from mirrorctl.core.engine.main_sizes import MainSizes
 from mirrorctl.core.engine.measure import CopyMeter
+from mirrorctl.core.engine.notionals import Notionals
+from mirrorctl.core.engine.records import Intent
 from mirrorctl.core.engine.sights import MirrorSight
 from mirrorctl.core.engine.trades import TradeBook
 
@@ -72,6 +76,7 @@ class MirrorPass:
         self._meter = meter
         self._approach = approach
         self._closes: dict[str, int] = {}
+        self._notionals = Notionals(mirror.view)
 
     def plan(
         self,
@@ -82,23 +87,26 @@ class MirrorPass:
         terms: Terms,
         now_ms: int,
         *,
-        day: Day,
+        day: Callable[[], Day],
         keep: bool = True,
     ) -> list[SymbolPlan]:
         """Decide about every symbol. Nothing is sent; the newest plan of each symbol is kept unless it is a preview."""
-        exposure = self.exposure(tickers, now_ms, day)
+        watched = watches_day(self.policy.limits)
+        allowance = Allowance(lambda: self.exposure(tickers, now_ms, day() if watched else Day()))
         plans = []
-        for symbol in sorted(symbol for symbol in symbols if self._matters(symbol)):
+        for symbol in sorted(symbol for symbol in symbols if self._matters(symbol) or symbol in self.plans):
             instrument = instruments.get(symbol)
-            if instrument is None:
+            if not self._matters(symbol):
+                plan = SymbolPlan(self.mirror.name, symbol)  # what was decided of it before is over
+            elif instrument is None:
                 plan = SymbolPlan(self.mirror.name, symbol, blocked="its trading rules are not read yet")
                 plan.needs.append(Need(NeedKind.INSTRUMENT, self._main.name, symbol))
             else:
                 scene, wake = self._scene(
-                    symbol, instrument, tickers.get(symbol), growth_block, terms, exposure, now_ms
+                    symbol, instrument, tickers.get(symbol), growth_block, terms, partial(allowance.ask, symbol), now_ms
                 )
                 plan = plan_symbol(scene)
-                exposure.settle(item.action for item in plan.actions)
+                allowance.settle(plan.actions)
                 plan.held += self.sight.unfollowed(symbol)
                 self._mark_drift(scene, plan)
                 if wake is not None:
@@ -107,7 +115,8 @@ class MirrorPass:
             plans.append(plan)
             if keep:
                 self.plans[symbol] = plan
-        self._closes = {symbol: at for symbol, at in self._closes.items() if now_ms - at < _BRAKE_WINDOW_MS}
+        if self._closes:
+            self._closes = {symbol: at for symbol, at in self._closes.items() if now_ms - at < _BRAKE_WINDOW_MS}
         apply_brake(plans, self._closes, self._max_closes)
         return plans
 
@@ -115,7 +124,8 @@ class MirrorPass:
         """What stands and what is on its way, for the limits of one pass; `limits` in place of the profile's."""
         on_the_way = self._book.on_the_way(self.mirror.name, self.mirror.view)
         sent = self._book.placements(self.mirror.name, now_ms)
-        return Exposure(self.mirror.view, limits or self.policy.limits, sent, on_the_way, day, tickers)
+        view, chosen = self.mirror.view, limits or self.policy.limits
+        return Exposure(view, chosen, sent, on_the_way, day, tickers, self._notionals)
 
     def named(self, symbol: str) -> set[str]:
         """This mirror's symbols that a trader means by one: the one of that name, and what stands for main's."""
@@ -126,37 +136,32 @@ class MirrorPass:
         idle = self.sight.lens.is_idle(symbol)
         return not idle or symbol in self.mirror.view.symbols() or bool(self.copies(symbol))
 
-    def execute(self, plans: list[SymbolPlan], now_ms: int) -> int:
-        """Journal every action of the plans, then send them in the order of rule 5. Returns how many went out."""
+    def ready(self, plans: list[SymbolPlan], now_ms: int) -> list[Planned]:
+        """What of the plans goes out now; the rest waits for the account's pace."""
         planned = [item for plan in plans for item in self.mirror.pace.sendable(plan, now_ms)]
-        planned.sort(key=lambda item: item.action.priority)
-        if not planned:
-            return 0
-        for item in planned:
-            self._claim(item)
-        intents = self._book.open_all(planned, now_ms)
-        for intent in intents:
-            self.mirror.writer.send(intent.intent_id, intent.action)
+        if planned:
+            self._closes.update({plan.symbol: now_ms for plan in plans if plan.closes_unexplained and plan.actions})
+        return planned
+
+    def claim(self, action: Action) -> None:
+        """Before an entry goes out it is written down that the position it makes is ours."""
+        if isinstance(action, PlaceOrder) and not action.reduce_only:
+            side = PositionSide.grown_by(action.side)
+            self._keeper.mark_opened(self.mirror.name, action.symbol, side)
+
+    def note_sent(self, intents: Sequence[Intent]) -> None:
+        """These went out: what the brake and the measuring of copies have to know of it."""
         self._brake.sent(intents, self._main.view, self.sight.lens, self.mirror.view)
         self._meter.on_planned(intents, self._keeper, self.sight.joins_legs)
-        self._closes.update({plan.symbol: now_ms for plan in plans if plan.closes_unexplained and plan.actions})
-        return len(intents)
 
     def copies(self, symbol: str) -> dict[PositionSide, Copy]:
-        found = {side: self._keeper.copies.get((self.mirror.name, symbol, side)) for side in PositionSide}
-        return {side: copy for side, copy in found.items() if copy is not None}
+        known, name = self._keeper.copies, self.mirror.name
+        return {side: known[(name, symbol, side)] for side in SIDES if (name, symbol, side) in known}
 
     def lead(self, copy: Copy, instrument: Instrument) -> Decimal:
         """What this mirror's twins hold of a copy that main's resting orders have not filled yet."""
         ours = self._book.ours(self.mirror.name, copy.symbol, self.mirror.view)
         return lead_of(self.sight.of(copy.symbol, instrument), copy.symbol, copy, ours)
-
-    def _claim(self, item: Planned) -> None:
-        """Before an entry goes out it is written down that the position it makes is ours."""
-        action = item.action
-        if isinstance(action, PlaceOrder) and action.priority is Priority.ENTRY:
-            side = PositionSide.grown_by(action.side)
-            self._keeper.mark_opened(self.mirror.name, action.symbol, side)
 
     def _scene(
         self,
@@ -165,21 +170,16 @@ class MirrorPass:
         ticker: Ticker | None,
         growth_block: Callable[[str], str],
         terms: Terms,
-        exposure: Exposure,
+        limit: Callable[[Decimal, Decimal], str],
         now_ms: int,
     ) -> tuple[Scene, int | None]:
         busy, wake = self._book.busy(self.mirror.name, symbol, now_ms)
-        copies = self.copies(symbol)
+        copies, misfit = self.copies(symbol), None
+        if self._keeper.misfits:
+            misfit = next((copy for copy in copies.values() if copy.key in self._keeper.misfits), None)
         sight = self.sight
         ladders = {side: sight.ladder(symbol, side, instrument) for side in copies}
         before = self.plans.get(symbol)
-
-        def limit(qty: Decimal, price: Decimal) -> str:
-            refusal = exposure.refusal(symbol, qty, price)
-            if not refusal:
-                exposure.charge(symbol, qty, price)
-            return refusal
-
         scene = Scene(
             now_ms=now_ms,
             account=self.mirror.name,
@@ -195,13 +195,13 @@ class MirrorPass:
             busy=busy,
             refused=self._book.refused(self.mirror.name, symbol),
             growth_block=growth_block(symbol),
-            parked=self._parked(symbol, copies),
-            misfit=self._misfit(copies) is not None,
+            parked=self._parked(symbol, copies, misfit),
+            misfit=misfit is not None,
             growth_fill=sight.growth_fills(symbol),
             exit_fill=sight.exit_fills(symbol),
             explained_closes=sight.explained(symbol, copies),
             ladders=ladders,
-            rungs_sold={side: sight.sold(symbol, side, ladder) for side, ladder in ladders.items()},
+            rungs_sold={side: sight.sold(symbol, side, ladder) for side, ladder in ladders.items() if ladder.rungs},
             rungs_done={side: sight.rungs_done(symbol, side) for side in copies},
             breakevens={side: terms(self.mirror, sight.trade(symbol, side), symbol, side) for side in copies},
             intended_stops=sight.intended_stops(symbol, instrument),
@@ -220,16 +220,15 @@ class MirrorPass:
         )
         return scene, wake
 
-    def _misfit(self, copies: dict[PositionSide, Copy]) -> Copy | None:
-        """A copy that began under another direction or map: it is never traded on (until it is flat)."""
-        return next((copy for copy in copies.values() if copy.key in self._keeper.misfits), None)
+    def _parked(self, symbol: str, copies: dict[PositionSide, Copy], misfit: Copy | None) -> str:
+        """Why no order of ours may touch the symbol: a position that is not ours, or one a new store must not close.
 
-    def _parked(self, symbol: str, copies: dict[PositionSide, Copy]) -> str:
-        """Why no order of ours may touch the symbol: a position that is not ours, or one a new store must not close."""
-        if (misfit := self._misfit(copies)) is not None:
+        `misfit`: a copy that began under another direction or map. It is never traded on (until it is flat).
+        """
+        if misfit is not None:
             followed, main_side = misfit.source
             return f"policy changed: it followed main's {main_side} {followed} as {misfit.side} {misfit.symbol}"
-        for side in PositionSide:
+        for side in SIDES:
             if not self.mirror.view.size(symbol, side):
                 continue
             copy = copies.get(side)
@@ -249,8 +248,8 @@ class MirrorPass:
             off = is_off(plan, standing.side, scene.instrument)
             if off or (name in scene.since and _waits_between_tries(plan, standing)):
                 scene.since_ms(plan, name)
-        for side in {held.side for held in plan.held}:
-            scene.since_ms(plan, f"held {side}")
+        for held in plan.held:
+            scene.since_ms(plan, f"held {held.side}")
 
 
 def _waits_between_tries(plan: SymbolPlan, standing: Standing) -> bool:

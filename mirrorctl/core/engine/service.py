@@ -12,6 +12,7 @@ from mirrorctl.core.domain.lens import PLAIN
 from mirrorctl.core.domain.scene import NeedKind, Planned, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.adoption import add_monitor, list_monitors, remove_monitor
+from mirrorctl.core.engine.copy_latency import by_mirror
 from mirrorctl.core.engine.doubts import doubts_json
 from mirrorctl.core.engine.engine import Engine
 from mirrorctl.core.engine.flatten import flatten, plan_flatten
@@ -70,7 +71,9 @@ def _plans(engine: Engine, symbol: str | None) -> list[SymbolPlan]:
 
 def _status(engine: Engine, _args: Args, _progress: Progress) -> Steps:
     yield from ()
-    return {**snapshot(engine), "wants": wants(engine), "phases": phases(engine)}
+    names = [mirror.name for mirror in engine.policy.mirrors if mirror.enabled]
+    latency = by_mirror(engine.meter.newest, names)
+    return {**snapshot(engine), "latency": latency, "wants": wants(engine), "phases": phases(engine)}
 
 
 def _published(engine: Engine, args: Args, _progress: Progress) -> Steps:

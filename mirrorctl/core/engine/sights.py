@@ -21,7 +21,7 @@ from mirrorctl.core.domain.scene import Held, MainFill
 from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.standing_trade import ladder_on_book
 from mirrorctl.core.domain.trade import Trade
-from mirrorctl.core.domain.values import PositionMode, PositionSide, StopKind, TriggerBy
+from mirrorctl.core.domain.values import SIDES, PositionMode, PositionSide, StopKind, TriggerBy
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.intents import IntentBook
@@ -79,13 +79,15 @@ class MirrorSight:
         there = self.lens.symbol_there(symbol)
         if self._trivial or not self.lens.joins_legs(self._main.view, there, one_way=self.is_one_way(symbol)):
             return None
-        return {side: self.size(symbol, side) for side in PositionSide}
+        return {side: self.size(symbol, side) for side in SIDES}
 
     def is_one_way(self, symbol: str) -> bool:
         return self._mirror.view.mode(symbol) is PositionMode.ONE_WAY
 
     def trade(self, symbol: str, side: PositionSide) -> Trade | None:
         """The managed trade on main that a side follows."""
+        if self._trivial:
+            return self._trades.get(symbol, side)
         return self._trades.get(*self.lens.there((symbol, side)))
 
     def unfollowed(self, symbol: str) -> list[Held]:
@@ -98,7 +100,7 @@ class MirrorSight:
             reason = f"map: {symbol} stands for main's {there} on this mirror"
             found = [
                 Held(self._mirror.name, symbol, lens.side(side), size, ZERO, reason)
-                for side in PositionSide
+                for side in SIDES
                 if (size := view.size(symbol, side))
             ]
         left = None if lens.favoured is None else lens.favoured.opposite
@@ -113,7 +115,7 @@ class MirrorSight:
         """What protects main and has no counterpart on a reverse mirror, in words."""
         if not self.lens.reverse:
             return []
-        rows = (self._main.view.position(self.lens.symbol_there(symbol), side) for side in PositionSide)
+        rows = (self._main.view.position(self.lens.symbol_there(symbol), side) for side in SIDES)
         trailing = [row.trailing_stop for row in rows if row is not None and row.trailing_stop is not None]
         return [f"main's trailing stop of {plain(distance)}: none on a reverse mirror" for distance in trailing]
 
@@ -152,9 +154,8 @@ class MirrorSight:
         there, main_side = self.lens.there((symbol, side))
         multiplier = self.lens.multiplier(there)
         sold: dict[str, Decimal] = {}
-        for ours in self._book.ours(self._main.name, there, self._main.view):
-            if ours.link.role is Role.TARGET and ours.side is main_side.exit:
-                sold[ours.link.step] = sold.get(ours.link.step, ZERO) + ours.filled
+        for ours in self._book.ours(self._main.name, there, self._main.view).of(Role.TARGET, main_side.exit):
+            sold[ours.link.step] = sold.get(ours.link.step, ZERO) + ours.filled
         for rung in ladder.rungs:
             order = self._main.view.order(rung.order_id)
             if rung.key not in sold and order is not None:
@@ -185,7 +186,7 @@ class MirrorSight:
             return frozenset(PositionSide)
         return frozenset(
             side
-            for side in PositionSide
+            for side in SIDES
             if self.lens.there((symbol, side)) in self._keeper.exit_fill or (side in copies and copies[side].explained)
         )
 
@@ -194,10 +195,12 @@ class MirrorSight:
     def intended_stops(self, symbol: str, instrument: Instrument) -> dict[PositionSide, Decimal]:
         """What main's managed trades say a stop shall be, for as long as main's book does not show it."""
         found: dict[PositionSide, Decimal] = {}
-        for side in PositionSide:
+        for side in SIDES:
             trade = self.trade(symbol, side)
-            price = None if trade is None else trade.stop
-            if trade is not None and self.lens.reverse:
+            if trade is None:
+                continue
+            price = trade.stop
+            if self.lens.reverse:
                 aim = _furthest(self._rung_aims(trade.key), trade.side) if trade.targets else None
                 price = None if aim is None else aim.price
             if price is not None:
@@ -211,18 +214,18 @@ class MirrorSight:
     def _both_legs(self, symbol: str) -> bool:
         """Whether both legs of main stand and this mirror has one position for them."""
         there = self.lens.symbol_there(symbol)
-        return self.is_one_way(symbol) and all(self._main.view.size(there, side) for side in PositionSide)
+        return self.is_one_way(symbol) and all(self._main.view.size(there, side) for side in SIDES)
 
     def _fills(
         self, symbol: str, own: Mapping[CycleKey, MainFill], other: Mapping[CycleKey, MainFill]
     ) -> dict[PositionSide, MainFill]:
         if self._trivial:
-            return {side: own[(symbol, side)] for side in PositionSide if (symbol, side) in own}
+            return {side: own[(symbol, side)] for side in SIDES if (symbol, side) in own}
         lens, there = self.lens, self.lens.symbol_there(symbol)
         joined = self.joins_legs(symbol)
         multiplier = lens.multiplier(there)
         found = {}
-        for side in PositionSide:
+        for side in SIDES:
             main_side = lens.side(side)
             fills = [own.get((there, main_side)), other.get((there, main_side.opposite)) if joined else None]
             known = [fill for fill in fills if fill is not None]
@@ -234,7 +237,7 @@ class MirrorSight:
     def _aims(self, symbol: str) -> dict[PositionSide, Aim]:
         """Main's furthest target of each side: a rung, or the take-profit of the whole position."""
         found = {}
-        for side in PositionSide:
+        for side in SIDES:
             aims = self._rung_aims((symbol, side))
             row = self._main.view.position(symbol, side)
             if row is not None and row.take_profit is not None:

@@ -59,6 +59,10 @@ class Sizer:
         self._state = state
         self._began: dict[tuple[str, str], int] = {}
 
+    def due(self) -> set[str]:
+        """Mirrors that have a copy without a ratio, or had one when they were looked at last."""
+        return {name for name, *_ in self._state.keeper.unsized} | {name for name, _ in self._began}
+
     def size(self, mirror: Account, policy: MirrorPolicy, now_ms: int) -> None:
         """Make what can be made now, ask for what is missing. Main and the mirror are known when this is called."""
         state = self._state

@@ -10,11 +10,11 @@ from mirrorctl.core.engine.state import EngineState
 
 def note_main_exit(state: EngineState, execution: Execution, *, live: bool) -> None:
     """Take a closing execution on main into the copies of every mirror with an approach of its own."""
-    if not execution.closed_qty:
+    if not execution.closed_qty or not state.own_approaches:
         return
     symbol, side = execution.symbol, PositionSide.shrunk_by(execution.side)
     for copy in state.keeper.copies_of((symbol, side)):
-        own = state.policy.approach_of(copy.account) is not None
+        own = copy.account in state.own_approaches
         if not own or not state.keeper.is_uncounted(copy, execution, live=live):
             continue
         coins = state.keeper.lens(copy.account).multiplier(symbol)

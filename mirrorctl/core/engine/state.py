@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.approach import CONSERVATIVE
@@ -12,6 +12,7 @@ from mirrorctl.core.domain.lens import lens_of
 from mirrorctl.core.domain.policy import MAIN, Limits, Policy
 from mirrorctl.core.domain.values import Freshness
 from mirrorctl.core.engine.accounts import DAY_MS, Account
+from mirrorctl.core.engine.agenda import Agenda
 from mirrorctl.core.engine.brake import Brake
 from mirrorctl.core.engine.day_book import DayBook
 from mirrorctl.core.engine.entry_fees import EntryFees
@@ -39,6 +40,8 @@ OVERLAP_MS = 60_000
 class EngineState:
     """All state of one profile at run time. Every method is called on the engine's thread.
 
+    `now_ms` is the local clock.     `own_approaches` by mirror: of those that do not keep main's ladder.
+
     `absent` holds mirrors whose keys could not be read since the start, with why. `attributing` holds, per account and
     symbol, the row seq whose fill is being looked for and the orders still to read.
     """
@@ -63,6 +66,9 @@ class EngineState:
         self.holds = HoldMeter(store)
         self.day_book = DayBook(store)
         self.tasks = Tasks()
+        self.own_approaches = {
+            mirror.name: own for mirror in policy.mirrors if (own := policy.approach_of(mirror.name)) is not None
+        }
         self.absent: dict[str, str] = {}
         self.instruments: dict[str, Instrument] = {}
         self.tickers: dict[str, Ticker] = {}
@@ -72,20 +78,17 @@ class EngineState:
         self.main_pass = MainPass(self.main, self.trades, self.keeper, self.book, self.brake, usual)
         self.attributing: dict[tuple[str, str], tuple[int, set[str]]] = {}
         self.relist_ms = int(policy.relist_s * 1000)
+        self.agenda = Agenda()
         self.dirty: dict[str, set[str]] = {}
         self.dirty_main: set[str] = set()
         self.doubted: set[tuple[str, str]] = set()
         self.stale_cycles: set[str] = set()
-        self._clock = clock
+        self.now_ms: Callable[[], int] = clock.now_ms
 
     def mark_main_taken(self) -> None:
         """Main's positions were looked through once with this store: what our own entries opened is managed again."""
         self.store.set_fact(_TAKEN, str(self.now_ms()))
         self.main_taken = True
-
-    def now_ms(self) -> int:
-        """The local clock."""
-        return self._clock.now_ms()
 
     def exchange_now_ms(self) -> int:
         """The exchange's clock, as far as main's offset is known."""
@@ -102,7 +105,7 @@ class EngineState:
 
     def limits_of(self, account: Account) -> Limits:
         """The limits that the profile sets an account."""
-        return self.policy.main_limits if account.is_main else self.policy.mirror(account.name).limits
+        return self.policy.main_limits if account.is_main else self.passes[account.name].policy.limits
 
     def day_of(self, account: Account) -> Day:
         """What is known of an account's day, for its limits."""

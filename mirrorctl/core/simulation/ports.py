@@ -145,13 +145,18 @@ class CountedStore:
     def __init__(self, store: Store, world: World) -> None:
         self._store = store
         self._world = world
+        self._depth = 0
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """The store's own, which a full disk may refuse at its end as well."""
-        with self._store.batch():
-            yield
-            self._refuse(self._world.store_full or self._world.store_full_at_commit)
+        self._depth += 1
+        try:
+            with self._store.batch():
+                yield
+                self._refuse(self._world.store_full or self._world.store_full_at_commit)
+        finally:
+            self._depth -= 1
 
     def _refuse(self, full: bool) -> None:
         if full:
@@ -165,7 +170,8 @@ class CountedStore:
         def counted(*args: Any, **kwargs: Any) -> Any:
             result = None
             for _ in self._world.port_call(f"store {name}"):
-                self._refuse(self._world.store_full)
+                alone = not self._depth  # a transaction of its own, which ends with it
+                self._refuse(self._world.store_full or (alone and self._world.store_full_at_commit))
                 result = target(*args, **kwargs)
             return result
 

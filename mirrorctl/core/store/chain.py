@@ -47,8 +47,14 @@ class Ends:
 
 def row_hash(before: bytes, values: Sequence[Column]) -> bytes:
     """The hash of a row, its values in the order of COLUMNS, behind the row with the hash `before`."""
-    texts = ["" if value is None else str(value) for value in values]
-    lengths = ["-" if value is None else str(len(text)) for value, text in zip(values, texts, strict=True)]
+    lengths, texts = [], []
+    for value in values:
+        if value is None:
+            lengths.append("-")
+            continue
+        text = str(value)
+        lengths.append(str(len(text)))
+        texts.append(text)
     # All lengths first, so that no two rows read alike; NULL has none.
     return sha256(before + f"{' '.join(lengths)}|{''.join(texts)}".encode()).digest()
 
@@ -70,6 +76,8 @@ class Chain:
         self._database = database
         self._tip: tuple[int, bytes] | None = None
         self._undone = -1
+        self._head_is_old = False
+        database.before_commit = self._write_head
 
     def tip(self) -> tuple[int, bytes]:
         """(number, hash) of the newest row; (0, GENESIS) for none.
@@ -96,10 +104,10 @@ class Chain:
             self._tip = (number + 1, made)
 
     def append_said(self, intent_id: int, at_ms: int, said: Sequence[Column]) -> None:
-        """Add a row of what became of an intent, and write down that the chain goes up to here."""
+        """Add a row of what became of an intent; with it, that the chain goes up to here: once for a transaction."""
         with self._database.together():
             self.append((intent_id, at_ms, *_NO_FIXED, *said))
-            self._database.run("UPDATE chain SET head = ?, head_hash = ? WHERE id = 1", self.tip())
+            self._head_is_old = True
 
     def let_go(self, last: int, now_ms: int) -> None:
         """Delete the rows up to `last`, which becomes the anchor, and say so in the chain."""
@@ -107,6 +115,11 @@ class Chain:
         self._database.run("DELETE FROM journal WHERE seq <= ?", (last,))
         self._database.run("UPDATE chain SET anchor = ?, anchor_hash = ? WHERE id = 1", (last, hash_))
         self.append_said(ABOUT_CHAIN, now_ms, (PRUNED, now_ms, "0", 0, 0, pruned_text(last, hash_), ""))
+
+    def _write_head(self) -> None:
+        if self._head_is_old:
+            self._database.run("UPDATE chain SET head = ?, head_hash = ? WHERE id = 1", self.tip())
+            self._head_is_old = False
 
 
 def pruned_text(anchor: int, anchor_hash: bytes) -> str:

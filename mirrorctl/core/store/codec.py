@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -42,12 +43,19 @@ _TYPES: dict[str, type[Action]] = {
     "set-leverage": SetLeverage,
 }
 _TAGS = {type_: tag for tag, type_ in _TYPES.items()}
+_AMOUNTS = {kind: [each.name for each in fields(kind) if "Decimal" in str(each.type)] for kind in _TAGS}
 _ENCODER = msgspec.json.Encoder()
 
 
 def encode_action(action: Action) -> str:
     """One JSON object with the kind of action in its member `action`."""
-    return _ENCODER.encode({_TAG: _TAGS[type(action)], **_members(action)}).decode()
+    members: dict[str, Any] = msgspec.to_builtins(action, builtin_types=(Decimal,))
+    kind = type(action)
+    for name in _AMOUNTS[kind]:  # and nothing else: this is on the way to the exchange
+        amount = members[name]
+        if amount is not None:
+            members[name] = plain(amount)
+    return _ENCODER.encode({_TAG: _TAGS[kind], **members}).decode()
 
 
 def decode_action(text: str) -> Action:
@@ -61,7 +69,7 @@ def decode_action(text: str) -> Action:
 
 def encode_trade(trade: Trade) -> str:
     """One JSON object of the trade's fields."""
-    return _ENCODER.encode(_members(trade)).decode()
+    return _ENCODER.encode(_plain_inside(msgspec.to_builtins(trade, builtin_types=(Decimal,)))).decode()
 
 
 def decode_trade(text: str) -> Trade:
@@ -70,16 +78,6 @@ def decode_trade(text: str) -> Trade:
         return msgspec.json.decode(text, type=Trade)
     except msgspec.MsgspecError as error:
         raise ValueError(f"not a trade: {error}") from error
-
-
-def _members(value: Action | Trade) -> dict[str, Any]:
-    members: dict[str, Any] = msgspec.to_builtins(value, builtin_types=(Decimal,))
-    for name, member in members.items():  # most members are plain already: this is on the way to the exchange
-        if isinstance(member, Decimal):
-            members[name] = plain(member)
-        elif isinstance(member, dict | list | tuple):
-            members[name] = _plain_inside(member)
-    return members
 
 
 def _plain_inside(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,13 +33,14 @@ class Database:
 
     Outside `batch`, each statement is its own transaction, durable against SIGKILL when the call returns: the page is
     in the kernel by then (WAL, synchronous=NORMAL). `undone` counts what failed: what was remembered of the content
-    from before may not be so.
+    from before may not be so. `before_commit` has the last word in each transaction.
     """
 
     def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
         self.undone = 0
+        self.before_commit: Callable[[], None] = _nothing
         self._closed = False
         self._identities: tuple[_Identity, _Identity] = (None, None)
         self._depth = 0
@@ -121,6 +122,8 @@ class Database:
         self._depth += 1
         try:
             yield
+            if outermost:
+                self.before_commit()
             self.run("COMMIT" if outermost else "RELEASE inner_batch")
         except BaseException:
             self._undo(outermost=outermost)
@@ -239,6 +242,10 @@ class Database:
         if found is None:
             raise error
         raise found from error
+
+
+def _nothing() -> None:
+    return None
 
 
 def _identities(path: Path) -> tuple[_Identity, _Identity]:

@@ -14,7 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mirrorctl.core.bybit.failures import Malformed
+from mirrorctl.core.bybit.failures import CallFailed, FailureKind, Malformed
+from mirrorctl.core.bybit.session import Session
 from mirrorctl.core.domain.actions import NotSent, RejectedOutcome
 from mirrorctl.core.domain.errors import Rejected, Unavailable
 from mirrorctl.core.engine.ports import StreamDown, StreamUp
@@ -106,6 +107,10 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
         with pytest.raises(Unavailable, match="the certificate is not trusted"):
             rest.open_orders()
         assert isinstance(rest.execute(PLACE), NotSent)
+        first = Session(rest.link, 2.0, 5_000)  # whose first call is a write
+        with pytest.raises(CallFailed) as refused:
+            first.call("place_order", category="linear", symbol="BTCUSDT", side="Buy", orderType="Market", qty="1")
+        assert refused.value.failure.kind is FailureKind.NOT_CONNECTED
         assert server.requests == []
 
 

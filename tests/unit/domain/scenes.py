@@ -15,7 +15,7 @@ from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder, S
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.ids import LinkId, Role, account_tag, step_tag, trade_tag
 from mirrorctl.core.domain.instruments import ZERO, Instrument
-from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.ours import IntentState, OurOrder, Ours
 from mirrorctl.core.domain.planner import plan_symbol
 from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill, Scene, SymbolPlan
@@ -221,7 +221,7 @@ class Desk:
             main=self.main.view,
             mirror=self.mirror.view,
             copies=self.copies,
-            ours=list(self.ours),
+            ours=Ours(self.ours),
             since=self.since,
             busy=self.busy,
             growth_block=self.growth_block,

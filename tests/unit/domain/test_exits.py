@@ -11,7 +11,7 @@ from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder
 from mirrorctl.core.domain.exits import Holding, plan_targets, rested
 from mirrorctl.core.domain.ids import LinkId, Role, trade_tag
 from mirrorctl.core.domain.ladder import RungOrder
-from mirrorctl.core.domain.ours import IntentState, OurOrder
+from mirrorctl.core.domain.ours import IntentState, OurOrder, Ours
 from mirrorctl.core.domain.scene import SymbolPlan
 from mirrorctl.core.domain.values import Side
 from tests.unit.domain.scenes import BTC, LONG, NOW, SYMBOL, TAG, Book, books, order
@@ -30,7 +30,7 @@ def holding(size: str, *resting: str, filled: dict[int, str] | None = None) -> H
     book, _ = books()
     book.hold(LONG, size)
     ours = [_rest(book, leg, qty, (filled or {}).get(leg, "0")) for leg, qty in enumerate(resting) if qty]
-    return Holding(NOW, "main", TAG, TRADE, SYMBOL, LONG, 0, BTC, book.view, ours, frozenset())
+    return Holding(NOW, "main", TAG, TRADE, SYMBOL, LONG, 0, BTC, book.view, Ours(ours), frozenset())
 
 
 def _rest(book: Book, leg: int, qty: str, filled: str) -> OurOrder:

@@ -43,8 +43,9 @@ LIFE = (
 def test_fees_of_all_entries_whatever_came_first(order: tuple[int, ...]) -> None:
     fees = noted(*(LIFE[at] for at in order))
     assert fees.of("main", SYMBOL, LONG, Decimal("0.35")) == (Decimal(12), Decimal("0.4"))
-    assert fees.began_ms("main", SYMBOL, LONG, Decimal("0.35")) == 1_000
-    assert fees.opened_again("main", SYMBOL, LONG, Decimal("0.35")) is None
+    entered = fees.proven("main", SYMBOL, LONG, Decimal("0.35"))
+    assert entered is not None
+    assert (entered.began_ms, entered.flat_ms) == (1_000, 0)
 
 
 @pytest.mark.proves("A35", "A85")
@@ -68,16 +69,18 @@ def test_a_position_that_was_flat_in_between_is_another_one(order: tuple[int, ..
     """Executions prove it: all of what was held was closed, and what is held now came after."""
     fills = (fill(1, "0.1", "3"), fill(2, "0.1", closed="0.1", side=Side.SELL), fill(5, "0.2", "4"))
     fees = noted(*(fills[at] for at in order))
-    again = fees.opened_again("main", SYMBOL, LONG, Decimal("0.2"))
+    again = fees.proven("main", SYMBOL, LONG, Decimal("0.2"))
     assert again is not None
     assert (again.flat_ms, again.began_ms, again.origin) == (2_000, 5_000, "o5")
     assert fees.of("main", SYMBOL, LONG, Decimal("0.2")) == (Decimal(4), Decimal("0.2"))
-    assert fees.opened_again("main", SYMBOL, LONG, Decimal("0.3")) is None, "not all of it was seen"
+    assert fees.proven("main", SYMBOL, LONG, Decimal("0.3")) is None, "not all of it was seen"
 
 
 def test_a_close_of_more_than_was_seen_proves_nothing() -> None:
     fees = noted(fill(1, "0.1"), fill(2, "0.3", closed="0.3", side=Side.SELL), fill(3, "0.2", "4"))
-    assert fees.opened_again("main", SYMBOL, LONG, Decimal("0.2")) is None
+    found = fees.proven("main", SYMBOL, LONG, Decimal("0.2"))
+    assert found is not None
+    assert not found.flat_ms
 
 
 @pytest.mark.parametrize(("live", "first"), [(True, 1_000), (False, None)])
@@ -95,7 +98,9 @@ def test_positions_that_closed_long_ago_are_let_go_and_what_stands_is_known() ->
     fees.note("main", fill(1, "0.1", "1"), live=False)  # read again after it was let go
     assert len(fees.sizes("main", SYMBOL, LONG)) <= 400 + 100
     assert fees.of("main", SYMBOL, LONG, Decimal(40)) == (Decimal(400), Decimal(40))
-    assert fees.began_ms("main", SYMBOL, LONG, Decimal(40)) == 1_001_000
+    entered = fees.proven("main", SYMBOL, LONG, Decimal(40))
+    assert entered is not None
+    assert entered.began_ms == 1_001_000
 
 
 def test_what_is_counted_on_from_the_newest_is_what_counting_anew_gives() -> None:
@@ -106,11 +111,9 @@ def test_what_is_counted_on_from_the_newest_is_what_counting_anew_gives() -> Non
     asked, fees = [], EntryFees()
     for each in life:
         fees.note("main", each, live=True)
-        asked.append(
-            fees.opened_again("main", SYMBOL, LONG, Decimal("1.3"))
-        )  # so that there is something to go on from
+        asked.append(fees.proven("main", SYMBOL, LONG, Decimal("1.3")))  # so that there is something to go on from
     assert asked[-1] is not None
-    assert asked[-1] == noted(*reversed(life)).opened_again("main", SYMBOL, LONG, Decimal("1.3"))
+    assert asked[-1] == noted(*reversed(life)).proven("main", SYMBOL, LONG, Decimal("1.3"))
 
 
 def test_a_fill_is_counted_once_however_many_came_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -232,3 +232,67 @@ def test_alerts_that_wait_to_be_written_wait_to_be_delivered_too(disk: Disk, gua
     assert disk.store.undelivered() == [second]
     disk.gone = True
     assert guarded.undelivered() == []
+
+
+def test_records_of_a_round_wait_for_its_end_and_are_seen_meanwhile(disk: Disk, guarded: GuardedStore) -> None:
+    made = guarded.record_intent(CANCEL, 1)
+    known = disk.store.open_intents()[0]
+    guarded.begin_round()
+    guarded.update_intent(replace(known, state=IntentState.DONE, updated_ms=2))
+    assert guarded.add_alert(ALERT)
+    assert not guarded.add_alert(ALERT)
+    guarded.add_closed(CLOSED)
+    assert (disk.store.alerts(5), [row.intent_id for row in disk.store.open_intents()]) == ([], [made])
+    assert (guarded.alerts(5), guarded.undelivered(), guarded.closed_positions(0)) == ([ALERT], [ALERT], [CLOSED])
+    assert (guarded.has_alert(ALERT.key), guarded.error, guarded.waiting) == (True, "", 0)
+    guarded.end_round()
+    assert (disk.store.alerts(5), disk.store.open_intents(), disk.store.closed_positions(0)) == ([ALERT], [], [CLOSED])
+    assert guarded.add_alert(replace(ALERT, key="held:2"))
+    assert len(disk.store.alerts(5)) == 2, "no round, nothing waits"
+
+
+@pytest.mark.parametrize("what", ["intent", "decision", "fact", "batch"])
+def test_what_something_depends_on_never_waits_and_takes_along_what_came_before(
+    disk: Disk, guarded: GuardedStore, what: str
+) -> None:
+    guarded.begin_round()
+    guarded.add_alert(ALERT)
+    if what == "intent":
+        guarded.record_intent(CANCEL, 1)
+        assert len(disk.store.open_intents()) == 1
+    elif what == "decision":
+        guarded.save_cycle(CYCLE)
+        assert disk.store.cycles() == [CYCLE]
+    elif what == "fact":
+        guarded.set_fact("a", "1")
+        assert disk.store.fact("a") == "1"
+    else:
+        with guarded.batch():
+            guarded.add_closed(CLOSED)
+            guarded.save_cycle(CYCLE)
+        assert (disk.store.cycles(), disk.store.closed_positions(0)) == ([CYCLE], [CLOSED])
+    assert disk.store.alerts(5) == [ALERT]
+
+
+def test_that_an_order_ends_by_our_will_is_written_with_the_cancel(disk: Disk, guarded: GuardedStore) -> None:
+    book = IntentBook(guarded)
+    guarded.begin_round()
+    [placed] = book.open_all([Planned(ENTRY)], 1)
+    book.open_all([Planned(replace(CANCEL, link_id=ENTRY.link_id))], 2)
+    [found] = [row for row in disk.store.open_intents() if row.intent_id == placed.intent_id]
+    assert found.by_us
+
+
+@pytest.mark.parametrize("trouble", ["full", "full_at_commit", "gone"])
+def test_a_round_that_cannot_be_written_down_waits_for_the_file(
+    disk: Disk, guarded: GuardedStore, trouble: str
+) -> None:
+    guarded.begin_round()
+    guarded.add_alert(ALERT)
+    guarded.add_closed(CLOSED)
+    setattr(disk, trouble, True)
+    guarded.end_round()
+    assert (guarded.error, guarded.waiting) == ("the disk is full", 2)
+    setattr(disk, trouble, False)
+    assert guarded.catch_up(1)
+    assert (disk.store.alerts(5), disk.store.closed_positions(0)) == ([ALERT], [CLOSED])

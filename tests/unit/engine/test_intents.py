@@ -123,7 +123,7 @@ def test_a_refusal_keeps_its_code_and_when_it_came(desk: Desk) -> None:
 def test_what_was_never_sent_keeps_its_id_free(desk: Desk) -> None:
     desk.send()
     desk.answer(1, NotSent("not connected"))
-    assert desk.book.ours("mirror", SYMBOL, desk.view) == []
+    assert list(desk.book.ours("mirror", SYMBOL, desk.view)) == []
     assert desk.book.by_link("mirror", str(LINK)) is None
     desk.send()
     desk.answer(2, Accepted())
@@ -161,7 +161,7 @@ def test_an_order_that_is_seen_says_how_its_intent_stands(
     assert desk.state() is state
     desk.answer(1, REFUSED)
     assert desk.state() is state, "what was seen stands against a late answer"
-    assert desk.book.ours("mirror", SYMBOL, desk.view)[0].filled == Decimal(filled)
+    assert next(iter(desk.book.ours("mirror", SYMBOL, desk.view))).filled == Decimal(filled)
     assert desk.book.next_look_ms() is None
 
 
@@ -283,7 +283,7 @@ def test_a_fill_after_a_restart_counts_before_its_order_row_comes(desk: Desk) ->
     desk.view.apply_relist([replace(SHOWN, **partly)], [row(LONG, "0.02", 4)], wallet, NOW, NOW)
     desk.view.apply_execution(execution("x", SHOWN.order_id, "0.01", 5, link_id=str(LINK)), NOW)
     assert desk.view.size(SYMBOL, LONG) == Decimal("0.03")
-    assert desk.book.ours("mirror", SYMBOL, desk.view)[0].filled == Decimal("0.03")
+    assert next(iter(desk.book.ours("mirror", SYMBOL, desk.view))).filled == Decimal("0.03")
 
 
 @pytest.mark.proves("A44")
@@ -376,19 +376,19 @@ def test_a_twin_that_we_cancel_is_marked_as_ended_by_us(desk: Desk) -> None:
     desk.show()
     desk.send(CANCEL)
     desk.show(status=OrderStatus.CANCELLED)
-    assert desk.book.ours("mirror", SYMBOL, desk.view)[0].by_us
+    assert next(iter(desk.book.ours("mirror", SYMBOL, desk.view))).by_us
     desk.restart()
-    assert desk.book.ours("mirror", SYMBOL, desk.view)[0].by_us
+    assert next(iter(desk.book.ours("mirror", SYMBOL, desk.view))).by_us
 
 
 def test_accounts_do_not_see_each_others_intents(desk: Desk) -> None:
     desk.send()
-    assert desk.book.ours("other", SYMBOL, AccountView("other")) == []
+    assert list(desk.book.ours("other", SYMBOL, AccountView("other"))) == []
     assert desk.book.on_order("other", SHOWN, NOW) is None
     assert desk.book.by_link("other", str(LINK)) is None
     assert desk.book.on_outcome(99, Accepted(), NOW, NOW) is None
     assert desk.state() is IntentState.PENDING
-    assert desk.book.ours("mirror", SYMBOL, desk.view)[0].filled == ZERO
+    assert next(iter(desk.book.ours("mirror", SYMBOL, desk.view))).filled == ZERO
 
 
 def test_an_amended_twin_is_as_large_and_at_the_price_that_its_row_shows(desk: Desk) -> None:
@@ -398,7 +398,7 @@ def test_an_amended_twin_is_as_large_and_at_the_price_that_its_row_shows(desk: D
     [ours] = desk.book.ours("mirror", SYMBOL, desk.view)
     assert (ours.qty, ours.open_qty, ours.price) == (Decimal("0.15"), Decimal("0.15"), Decimal(58_500))
     desk.show(qty=Decimal("0.15"), price=Decimal(58_500), status=OrderStatus.CANCELLED)
-    assert desk.book.ours("mirror", SYMBOL, desk.view)[0].price == Decimal(58_500)
+    assert next(iter(desk.book.ours("mirror", SYMBOL, desk.view))).price == Decimal(58_500)
 
 
 def test_what_was_written_down_by_a_clock_that_is_set_back_since_waits_for_nothing(desk: Desk) -> None:

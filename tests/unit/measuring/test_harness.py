@@ -13,12 +13,15 @@ import pytest
 
 from benchmarks import wire
 from benchmarks.books import FRAME_BYTES, Book, execution_push, steps, text
-from benchmarks.docs import BEGIN, END, write_docs
+from benchmarks.copiers.profiler import Row
+from benchmarks.docs import write_docs
 from benchmarks.exchange import Reaction, Remote, Sustained
-from benchmarks.figures import FLOOR, Figure, figures, percentile
-from benchmarks.fleet import BY_NAME, MIRRORCTL, Fleet
-from benchmarks.gates import Gate, gates
-from benchmarks.measures import Effort, reactions
+from benchmarks.figures import FLOOR, Figure, figures, middle, percentile
+from benchmarks.fleet import BY_NAME, MIRRORCTL, MIRRORCTL_HTTP, Fleet
+from benchmarks.gates import STOCK, Gate, gates
+from benchmarks.ladder import rebuilt
+from benchmarks.measures import Effort, Relisted, grown, reactions
+from benchmarks.profile import Stage, staged, summed
 from benchmarks.results import Results
 from mirrorctl.core.bybit.frames import decode_frame
 
@@ -96,13 +99,92 @@ def test_beside_a_disturbed_floor_nothing_is_met_and_each_scenario_has_its_own()
         assert verdicts["fan-out to 10, last order p50, ws"] == "not judged"
 
 
+def test_the_cost_of_what_is_open_is_a_gate_of_its_own() -> None:
+    def figure(p50: float, cpu: float) -> Figure:
+        return Figure(MIRRORCTL, p50, p50, None, cpu, 1, 0)
+
+    results = Results(
+        {},
+        reaction=[figure(100, 50)],
+        fan_out_acked={100: [figure(900, 60)]},
+        growth={1: figure(100, 50), 200: figure(150, 60)},
+        growth_fills={40: 100.0, 400: 120.0},
+        relists=[Relisted(n, 2, 0.1, requests, 2, 1.0) for n, requests in ((1, 16), (200, 20))],
+    )
+    found = {gate.name: gate for gate in gates(results)}
+    values = {name: round(gate.value, 2) for name, gate in found.items() if gate.value is not None}
+    assert values["CPU of an event, 200 positions ÷ 1"] == 1.2
+    assert values["p50 of an event, 200 positions ÷ 1"] == 1.5
+    assert values["CPU of an order, 100 mirrors ÷ 1"] == 1.2
+    assert values["p50 of an event, 400 fills before ÷ 40"] == 1.2
+    assert values["requests of a relist, 200 positions ÷ 1"] == 1.25
+    assert found["CPU of an event, 200 positions ÷ 1"].verdict == "met"
+
+
+def test_of_several_rounds_the_middle_of_each_number_counts() -> None:
+    rounds = [Figure("a", float(n), float(2 * n), None, None if n == 9 else float(n), 5, n % 2) for n in (1, 9, 4)]
+    assert middle(rounds) == Figure("a", 4.0, 8.0, None, 2.5, 15, 2)
+
+
+def test_a_profile_is_summed_by_part_without_the_time_of_waiting() -> None:
+    rows = [
+        Row("/x/mirrorctl/core/engine/loop.py", "Loop._take", 10, 5.0, 5.0),
+        Row("/x/mirrorctl/core/engine/engine.py", "Engine.process", 20, 0.75, 1.0),
+        Row("/x/site-packages/websocket/_core.py", "send", 10, 0.25, 0.25),
+    ]
+    found = summed(rows, events=10)
+    assert found.event_us == 100_000
+    assert [(part.name, part.share, part.calls) for part in found.parts] == [
+        ("engine", 0.75, 2.0),
+        ("websocket-client", 0.25, 1.0),
+    ]
+    assert [part.name for part in found.functions] == ["engine/engine.py: Engine.process", "websocket/_core.py: send"]
+
+
+def test_stages_are_medians_and_the_rest_of_the_reaction_is_beside_them() -> None:
+    rows = [tuple(range(0, 7_000 * pace, 1_000 * pace)) for pace in (1, 2, 9)]
+    found = {stage.name: stage.us for stage in staged(rows, [20_000, 15_000, 40_000])}
+    assert list(found.values()) == [2.0] * 6 + [8.0, 20.0]
+    assert list(staged([], [])[-1:]) == [Stage("in all", 0.0)]
+
+
+PAGE = "before\n<!-- measured: begin -->\nold\n<!-- measured: end -->\nafter\n"
+PROFILE = "<!-- profile: begin -->\nolder\n<!-- profile: end -->\n"
+README = "# r\n<!-- headline: begin -->\nold\n<!-- headline: end -->\n"
+
+
 def test_the_tables_of_a_run_replace_those_of_the_run_before(tmp_path: Path) -> None:
-    page = tmp_path / "performance.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write_docs(Results({"cores": "2"}), page)
+    page, readme = tmp_path / "performance.md", tmp_path / "README.md"
+    page.write_text(PAGE + PROFILE)
+    readme.write_text(README)
+    ratios = dict(zip((FLOOR, MIRRORCTL, MIRRORCTL_HTTP, *STOCK), (1.0, 4.2, 9.5, 3.1, 11.0), strict=True))
+    reaction = [Figure(name, 30 * ratio, 60 * ratio, ratio, 1.0, 1, 0) for name, ratio in ratios.items()]
+    profile = summed([Row("/x/mirrorctl/core/domain/view.py", "AccountView.size", 30, 0.1, 0.1)], events=10)
+    write_docs(Results({"cores": "2", "processor": "P"}, reaction=reaction, profile=profile), page, readme)
     written = page.read_text()
-    assert written.startswith(f"before\n{BEGIN}") and written.endswith(f"{END}\nafter\n")
-    assert "| cores | 2 |" in written and "old" not in written
+    assert written.startswith("before\n<!-- measured: begin -->")
+    assert "| cores | 2 |" in written
+    assert "old" not in written
+    assert "| `domain/view.py: AccountView.size` | 100.0% | 100.0% | 3.0 |" in written
+    assert "(P, 2 cores)" in readme.read_text()
+    assert "4.2 × over WebSocket and 9.5 × over HTTP with everything on; bare pybit copiers 3.1 × and 11.0 ×" in (
+        readme.read_text()
+    )
+
+
+def test_what_a_run_did_not_measure_stays(tmp_path: Path) -> None:
+    page, readme = tmp_path / "performance.md", tmp_path / "README.md"
+    page.write_text(PAGE + PROFILE)
+    readme.write_text(README)
+    write_docs(Results({"cores": "2"}), page, readme)
+    assert (page.read_text(), readme.read_text()) == (PAGE + PROFILE, README)
+
+
+def test_the_docs_have_a_place_for_everything_that_is_written() -> None:
+    root = Path(__file__).parents[3]
+    page, readme = (root / "docs" / "performance.md").read_text(), (root / "README.md").read_text()
+    for name, found in (("measured", page), ("profile", page), ("headline", readme)):
+        assert found.index(f"<!-- {name}: begin -->") < found.index(f"<!-- {name}: end -->")
 
 
 @pytest.fixture
@@ -131,3 +213,38 @@ def test_an_order_that_never_comes_is_counted_as_lost(exchange: Remote) -> None:
 def test_what_goes_wrong_in_the_exchange_is_told(exchange: Remote) -> None:
     with pytest.raises(RuntimeError, match="KeyError"):
         exchange.call("react", "nobody", [0.0])
+
+
+def test_a_copied_order_is_one_request_over_the_socket_or_one_over_http(exchange: Remote) -> None:
+    """mirrorctl itself, as a process, over real sockets: nothing else is asked of the exchange for a fill of main."""
+    variants = [BY_NAME[MIRRORCTL], BY_NAME[MIRRORCTL_HTTP]]
+    with Fleet(exchange, variants, None) as fleet:
+        exchange.call("linger", 1.0)  # what is read once after the start
+        for name, expected in ((MIRRORCTL, {}), (MIRRORCTL_HTTP, {"/v5/order/create": 5})):
+            tries = [asked_for_five(exchange, fleet.venue(name)) for _ in range(2)]
+            assert expected in tries, "a relist by the clock may fall into one of them"
+
+
+def asked_for_five(exchange: Remote, venue: str) -> dict[str, int]:
+    """HTTP requests, by path, while five fills were copied."""
+    before = exchange.call("requests", venue)
+    found: list[Reaction] = exchange.call("react", venue, [0.03] * 5)
+    after = exchange.call("requests", venue)
+    assert [len(one.orders_ns) for one in found] == [1] * 5
+    return {path: more for path, number in after.items() if (more := number - before.get(path, 0))}
+
+
+def test_three_ladders_of_five_fit_in_a_seconds_budget_because_what_is_over_goes_in_batches() -> None:
+    """Fifteen orders of each kind, where the exchange takes ten singly and ten in batches a second."""
+    one, three = rebuilt(1), rebuilt(3)
+    assert (one.single, one.batches, one.refused) == (15, 0, 0)
+    assert three.refused == 0
+    assert three.batches
+    assert three.single + three.batches < 45
+
+
+def test_what_is_open_is_measured_in_turns(exchange: Remote) -> None:
+    with Fleet(exchange, [BY_NAME[FLOOR]], None) as few, Fleet(exchange, [BY_NAME[FLOOR]], None, 1, 3) as many:
+        found = grown({1: few, 3: many}, FLOOR, Effort(rounds=2, events=2, pause_s=0.001), Random(1))
+        assert [(size, figure.events, figure.lost) for size, figure in found.items()] == [(1, 4, 0), (3, 4, 0)]
+        assert exchange.call("positions", many.venue(FLOOR))["main"] == 3

@@ -1,0 +1,207 @@
+"""The queue of writes to the store, in their order.
+
+While the file cannot be written (the disk is full, read-only, or the file is gone) what is to be written waits in
+memory and is written down in one transaction once the file takes it. So nothing in a pass ever fails on the store:
+stops, reductions and cancels go on, for their ids are functions of the decision and a restart finds them on the
+exchange. Entries do not: whoever plans or journals them looks at `error`.
+
+Within a round of the engine records of what happened wait as well, for the next write that something depends on or for
+the end of the round, and are one transaction with it. A process that dies before that has lost what the exchange tells
+again. What is about to be sent, a decision and a fact never wait, and all that came before goes with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mirrorctl.core.domain.errors import StoreError
+from mirrorctl.core.engine.records import Store
+
+WRITTEN = "store.written"
+"""The fact that a write is tried with."""
+_DECISIONS = frozenset(
+    (
+        "save_standing",
+        "drop_standing",
+        "save_trade",
+        "drop_trade",
+        "save_copy",
+        "drop_copy",
+        "save_cycle",
+        "end_cycle",
+    )
+)
+"""What a restart cannot find on the exchange, as it finds the orders of the journal."""
+_RECORDS = frozenset(
+    (
+        "update_intent",
+        "add_alert",
+        "mark_delivered",
+        "add_measured_copy",
+        "add_hold",
+        "save_open",
+        "drop_open",
+        "add_closed",
+        "add_naked",
+    )
+)
+"""What nothing outside depends on before the round is over."""
+_Read = TypeVar("_Read")
+
+
+@dataclass(slots=True)
+class _Write:
+    method: str
+    args: tuple[Any, ...]
+    named: dict[str, Any]
+
+    def do(self, store: Store) -> None:
+        getattr(store, self.method)(*self.args, **self.named)
+
+
+class WriteQueue:
+    """What is to be written to a store.
+
+    `error` is why writes wait, "" while each is durable when it returns (records of a round: when the round is over);
+    `hint` says what to do about it. `failures` counts how often they began to wait.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.error = store.error
+        self.hint = store.hint
+        self.failures = 0
+        self._store = store
+        self._queue: list[_Write] = []
+        self._batch: list[_Write] | None = None
+        self._in_round = self._decides = self._marked = False
+        self._row = store.newest_row()
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for the file."""
+        return len(self._queue) if self.error else 0
+
+    def begin_round(self) -> None:
+        """From now on records wait until `end_round`, or until something is written that does not wait."""
+        self._in_round = True
+
+    def end_round(self) -> None:
+        """Write down what waits: all that was decided and seen is durable, as far as the file can be written."""
+        self._in_round = False
+        self._write_down()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """One transaction, now or later; an exception undoes it all, and no part of it is written later."""
+        if self._batch is not None:
+            mark, row = len(self._batch), self._row
+            try:
+                yield
+            except BaseException:
+                del self._batch[mark:]
+                self._row = row
+                raise
+            return
+        self._batch, row = [], self._row
+        try:
+            yield
+        except BaseException:
+            self._batch, self._row = None, row
+            raise
+        staged, self._batch = self._batch, None
+        self._put(staged)
+
+    def catch_up(self, now_ms: int) -> bool:
+        """Try to write down what waits. Whether every write is durable again."""
+        if not self.error:
+            return True
+        try:
+            self._store.keep_file()
+            with self._store.batch():
+                for write in self._queue:
+                    write.do(self._store)
+                self._store.set_fact(WRITTEN, str(now_ms))  # a transaction of nothing proves nothing
+        except StoreError as error:
+            self._fail(error)
+            return False
+        self._queue.clear()
+        self._decides = False
+        self.error = self.hint = ""
+        if self._marked:
+            self._marked = False
+            self._store.note_waiting(False)
+        self._row = self._known(self._store.newest_row, self._row)
+        return True
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _write(self, method: str, *args: Any, **named: Any) -> None:
+        write = _Write(method, args, named)
+        if self._batch is not None:
+            self._batch.append(write)
+        else:
+            self._put((write,))
+
+    def _put(self, writes: Sequence[_Write]) -> None:
+        """Queue writes that belong together, and write down what waits unless all of it may wait."""
+        self._queue += writes
+        may_wait = self._in_round
+        for write in writes:
+            may_wait = may_wait and write.method in _RECORDS
+            self._decides = self._decides or write.method in _DECISIONS
+        if self.error:
+            self._mark()
+        elif not may_wait:
+            self._write_down()
+
+    def _write_down(self) -> None:
+        """Write what waits, in its order and in one transaction. It goes on waiting where that fails."""
+        if self.error or not self._queue:
+            return
+        writes, self._queue = self._queue, []
+        try:
+            if len(writes) == 1:
+                writes[0].do(self._store)
+            else:
+                with self._store.batch():
+                    for write in writes:
+                        write.do(self._store)
+        except StoreError as error:
+            self._queue = writes
+            self._fail(error)
+            self._mark()
+        else:
+            self._decides = False
+
+    def _mark(self) -> None:
+        """Where a decision waits for the file, a kill must not make it forgotten unnoticed."""
+        if self._decides and not self._marked:
+            self._marked = True
+            self._store.note_waiting(True)
+
+    def _tried(self, what: Callable[[], _Read]) -> _Read | None:
+        try:
+            return what()
+        except StoreError as error:
+            self._fail(error)
+            return None
+
+    def _known(self, read: Callable[[], _Read], otherwise: _Read) -> _Read:
+        """What a read gives, or what is known without the file."""
+        try:
+            return read()
+        except StoreError as error:
+            self._fail(error)
+            return otherwise
+
+    def _fail(self, error: StoreError) -> None:
+        if not self.error:
+            self.failures += 1
+        self.error, self.hint = error.message, error.hint
+
+    def _of(self, method: str) -> list[Any]:
+        """The values that wait to be written by a method, in their order."""
+        return [write.args[0] for write in [*self._queue, *(self._batch or ())] if write.method == method]
