@@ -9,6 +9,7 @@ all at log level debug.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -210,7 +211,11 @@ class Life:
 
     def _files(self) -> dict[str, bytes]:
         paths = [path for path in self.home.rglob("*") if path.is_file() and path.parent != self.home]
-        return {str(path.relative_to(self.home)): path.read_bytes() for path in paths}
+        found = {}
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):  # a file that was written aside has its own name by now
+                found[str(path.relative_to(self.home))] = path.read_bytes()
+        return found
 
     def everything(self) -> dict[str, bytes]:
         """All that was said, and every file but the profiles themselves."""

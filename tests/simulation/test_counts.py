@@ -12,6 +12,7 @@ from decimal import Decimal
 import pytest
 
 from mirrorctl.core.domain.policy import Limits
+from mirrorctl.core.paper.faults import FaultKind
 from mirrorctl.core.simulation.stage import Stage, copying
 from tests.simulation.counting import Counts, counted
 from tests.simulation.test_scale import CONTRACTS
@@ -88,6 +89,27 @@ def after_fills(count: int) -> Counts:
         stage.run(130)
     stage.settle()
     return one_copy(stage, "BTCUSDT")
+
+
+def test_an_execution_costs_the_same_in_a_long_burst() -> None:
+    """Nothing but executions comes, as fast as a book is swept: none of them is added up with all before it."""
+    short, long = in_a_burst(40), in_a_burst(400)
+    assert long.at_send[0] <= 10 * 1.2 * short.at_send[0]
+
+
+def in_a_burst(count: int) -> Counts:
+    """So many executions of main together, of which no row of an order or a position tells."""
+    stage = Stage(copying("half", "0.5", limits=WIDE))
+    stage.main.buy("0.002")
+    stage.settle()
+    for topic in ("order", "position"):
+        stage.world.fault(FaultKind.PUSH_DROP, "main", topic, count=None)
+    with counted(stage) as counts:
+        for _ in range(count):
+            stage.main.buy("0.002")
+        stage.run(ONE_COPY_MS)
+    assert counts.events > count
+    return counts
 
 
 def test_a_round_costs_what_changed_and_not_what_is_open(single: Counts) -> None:

@@ -45,9 +45,13 @@ class Changes:
             self._done = {k: done for k, done in self._done.items() if now_ms - done.at_ms < _FORGOTTEN_MS}
         return min(_FIRST_MS << min(times - 1, 8), _LONGEST_MS) if times else 0
 
-    def forget(self, account: str, symbol: str, kind: str) -> bool:
-        """What the change was about is gone; the same for what comes after it is a new one. Whether it was known."""
-        return self._done.pop((account, symbol, kind), None) is not None
+    def knows(self, account: str, symbol: str, kind: str) -> bool:
+        """Whether such a change was done lately."""
+        return (account, symbol, kind) in self._done
+
+    def forget(self, account: str, symbol: str, kind: str) -> None:
+        """What the change was about is gone; the same for what comes after it is a new one."""
+        self._done.pop((account, symbol, kind), None)
 
 
 class Refusals:
@@ -66,6 +70,10 @@ class Refusals:
         """How often in a row so far."""
         return self._times.get((action.account, action.symbol, busy_key(action)), 0)
 
-    def forget(self, account: str, symbol: str, kind: str) -> bool:
-        """It was done, or what it was about is gone. Whether any was known."""
-        return self._times.pop((account, symbol, kind), None) is not None
+    def knows(self, account: str, symbol: str, kind: str) -> bool:
+        """Whether such a change was refused last."""
+        return (account, symbol, kind) in self._times
+
+    def forget(self, account: str, symbol: str, kind: str) -> None:
+        """It was done, or what it was about is gone."""
+        self._times.pop((account, symbol, kind), None)

@@ -59,6 +59,7 @@ class EntryFees:
         self._fills: dict[Key, dict[str, _Fill]] = {}
         self._entered: dict[Key, Entered] = {}
         self._newest: dict[Key, _Fill] = {}
+        self._in_order: dict[Key, list[_Fill]] = {}
         self._since: dict[Key, _Fill] = {}
 
     def note(self, account: str, execution: Execution, *, live: bool) -> None:
@@ -85,7 +86,7 @@ class EntryFees:
     def sizes(self, account: str, symbol: str, side: PositionSide) -> list[tuple[int, Decimal]]:
         """(when, size) of one side after each of its executions that were seen, oldest first, exchange clock."""
         found, size = [], ZERO
-        for fill in sorted(self._fills.get((account, symbol, side), {}).values()):
+        for fill in self._ordered((account, symbol, side)):
             size = max(size + fill.opened - fill.closed, ZERO)
             found.append((fill.time_ms, size))
         return found
@@ -101,7 +102,7 @@ class EntryFees:
         may have been more before the first of them that was seen.
         """
         found, opener, left = {}, "", ZERO
-        for fill in sorted(self._fills.get((account, symbol, side), {}).values()):
+        for fill in self._ordered((account, symbol, side)):
             if fill.opened and not left:
                 opener = fill.order_id
                 found[opener] = False
@@ -138,11 +139,16 @@ class EntryFees:
         entered, newest = self._entered.pop(key, None), self._newest.get(key)
         if newest is None or newest < fill:
             self._newest[key] = fill
+            if key in self._in_order:
+                self._in_order[key].append(fill)
             if entered is not None:  # nearly always: what came before need not be counted anew
                 self._entered[key] = _after(entered, fill)
+        else:
+            self._in_order.pop(key, None)
         if len(fills) > _KEPT:
             del fills[next(iter(fills))]
             self._entered.pop(key, None)
+            self._in_order.pop(key, None)
 
     def _let_go(self, key: Key) -> None:
         """Forget the fills of positions that closed long ago."""
@@ -150,12 +156,20 @@ class EntryFees:
         if len(recent) < len(self._fills[key]):
             self._since[key] = next(iter(recent.values()))
             self._fills[key] = recent
+            self._in_order.pop(key, None)
 
     def _of_key(self, key: Key) -> Entered:
         entered = self._entered.get(key)
         if entered is None:
-            entered = self._entered[key] = _replayed(sorted(self._fills.get(key, {}).values()))
+            entered = self._entered[key] = _replayed(self._ordered(key))
         return entered
+
+    def _ordered(self, key: Key) -> list[_Fill]:
+        """The fills of a side, oldest first: nearly always they come in that order."""
+        known = self._in_order.get(key)
+        if known is None:
+            known = self._in_order[key] = sorted(self._fills.get(key, {}).values())
+        return known
 
 
 def _recent(fills: dict[str, _Fill]) -> dict[str, _Fill]:

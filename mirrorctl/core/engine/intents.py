@@ -28,7 +28,7 @@ from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.ours import IntentState, Ours
 from mirrorctl.core.domain.refusals import FORGIVEN
 from mirrorctl.core.domain.scene import Planned
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import SIDES
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.changes import Changes, Refusals
 from mirrorctl.core.engine.effects import BOUND, busy_key, effect_seen
@@ -167,7 +167,7 @@ class IntentBook:
 
     def confirm(self, account: str, symbol: str, view: AccountView, now_ms: int, read_ms: int = 0) -> None:
         """End what has no link id: its effect is seen, or its state was read at `read_ms`, after the answer."""
-        if view.proven(symbol) and not any(view.size(symbol, side) for side in PositionSide):
+        if self._is_paced(account, symbol) and view.proven(symbol) and not any(view.size(symbol, s) for s in SIDES):
             self._forget_bound(account, symbol)
         for tracked in list(self._open(account, symbol)):
             action = tracked.intent.action
@@ -363,12 +363,16 @@ class IntentBook:
         self._symbols[(tracked.intent.account, tracked.intent.action.symbol)].look_at(tracked)
         self._store.update_intent(tracked.intent)
 
+    def _is_paced(self, account: str, symbol: str) -> bool:
+        """Whether what is bound to a position has a pace: of one without, no event asks whether it is gone."""
+        known = (self._changes.knows, self.refusals.knows)
+        return any(knows(account, symbol, kind) for knows in known for kind in BOUND)
+
     def _forget_bound(self, account: str, symbol: str) -> None:
         """The position is gone: the pace of what was bound to it does not hold back the stop of the next one."""
-        known = [self._changes.forget(account, symbol, kind) for kind in BOUND]
-        known += [self.refusals.forget(account, symbol, kind) for kind in BOUND]
-        if not any(known):
-            return
+        for kind in BOUND:
+            self._changes.forget(account, symbol, kind)
+            self.refusals.forget(account, symbol, kind)
         for tracked in self._symbols[(account, symbol)].waiting() if (account, symbol) in self._symbols else ():
             if isinstance(tracked.intent.action, SetTradingStop):
                 tracked.busy_until_ms = 0
