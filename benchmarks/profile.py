@@ -1,4 +1,4 @@
-"""Where mirrorctl's time goes: its main thread under cProfile, from the first of some events to the end of the last."""
+"""Where mirrorctl's time goes: whoever decides under cProfile, from the first of some events to the end of the last."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ _PARTS = (
     ("/websocket/", "websocket-client"),
     ("/pybit/", "pybit"),
 )
-_WAITS = "core/engine/loop.py"  # where the thread waits for the next event
 _STAGES = (
-    "socket's thread to the engine's",
+    "frame read, to the engine",
     "frame into the views",
     "views to plan (cycles, limits)",
     "plan",
@@ -43,7 +42,7 @@ _ELSE = "Python's own library and others"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the code: its share of the time that the thread does not wait, and calls for each event.
+    """A part of the code: its share of the time, and calls for each event.
 
     `whole`: the share with everything that it called.
     """
@@ -119,7 +118,6 @@ def staged(rows: Sequence[Sequence[int]], reactions_ns: Sequence[int]) -> list[S
 
 def summed(rows: Sequence[Row], events: int) -> Profiled:
     """Rows by part of the code, and the functions of most time of their own."""
-    rows = [row for row in rows if not row.file.endswith(_WAITS)]
     total = sum(row.own_s for row in rows) or 1.0
     by_part: dict[str, list[Row]] = {}
     for row in rows:

@@ -20,13 +20,14 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).parent.parent
-_LATE = ("pybit.unified_trading", "mirrorctl.bootstrap.runtime", "mirrorctl.core.paper.server")
+_LATE = ("pybit.unified_trading", "typer._adapters")  # loaded when a client is made, when an option is read
 
 
 class TimedOutError(AssertionError):
@@ -167,9 +168,9 @@ def serve() -> None:
 
 
 def _modules() -> list[str]:
-    commands = importlib.import_module("mirrorctl.commands")
-    found = [f"mirrorctl.commands.{each.name}" for each in pkgutil.iter_modules(commands.__path__)]
-    return ["mirrorctl.cli", *found, *_LATE]
+    package = importlib.import_module("mirrorctl")
+    found = [each.name for each in pkgutil.walk_packages(package.__path__, "mirrorctl.")]
+    return [*(name for name in found if not name.endswith("__main__")), *_LATE]
 
 
 def _tell_ends() -> None:
@@ -199,7 +200,22 @@ def _become(order: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(order["env"])
     sys.argv = [order["module"], *order["args"]]
-    sys.exit(importlib.import_module(order["module"]).main())
+    try:
+        code = importlib.import_module(order["module"]).main()
+    except SystemExit as told:
+        code = told.code
+    _end(code if isinstance(code, int) else int(code is not None))
+
+
+def _end(code: int) -> NoReturn:
+    """End as the interpreter ends: its threads, what was registered for the end, what is not yet written. Only the
+    memory is left to the system: to give back each object of all modules takes longer than most commands.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter itself calls
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

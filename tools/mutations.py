@@ -55,6 +55,10 @@ _IMPORT_CANCEL = Edit(
     "from mirrorctl.core.domain.scene import Planned\n",
 )
 
+_STOP_STANDS = (
+    "if wanted is None or (wanted == row.stop_loss and (stop_by is None or _triggers_by(scene, row, stop_by))):"
+)
+
 NAMED = (
     Mutation(
         "journal",
@@ -62,9 +66,8 @@ NAMED = (
         (
             Edit(
                 f"{ENGINE}/intents.py",
-                "self._store.record_intent(item.action, now_ms, item.main_order_id, item.main_filled) "
-                "for item in planned",
-                "-(now_ms << 8) - n for n, item in enumerate(planned)",
+                "(record(it.action, now_ms, it.main_order_id, it.main_filled), it) for it in planned",
+                "(-(now_ms << 8) - n, it) for n, it in enumerate(planned)",
             ),
             Edit(
                 f"{ENGINE}/guarded_store.py",
@@ -118,12 +121,12 @@ NAMED = (
         "skip the relist after a reconnect and on the timer",
         (
             Edit(
-                f"{ENGINE}/intake.py",
-                """        account.relist_due_ms = now
-        account.asked =""",
-                """        account.relist_due_ms = now if not account.relisted_ms else now + 10**9
-        account.relisted_ms = now if account.relisted_ms else 0
-        account.asked =""",
+                f"{ENGINE}/stream_changes.py",
+                """    account.relist_due_ms = now
+    account.asked =""",
+                """    account.relist_due_ms = now if not account.relisted_ms else now + 10**9
+    account.relisted_ms = now if account.relisted_ms else 0
+    account.asked =""",
             ),
             Edit(
                 f"{ENGINE}/intake.py",
@@ -154,8 +157,8 @@ NAMED = (
         (
             Edit(
                 f"{DOMAIN}/view.py",
-                "if self._leg(e, mode) == row.idx and e.seq <= row.seq]:",
-                "if self._leg(e, mode) == row.idx and e.seq < row.seq]:",
+                "if each.seq <= row.seq and self._leg(each) == row.idx]:",
+                "if each.seq < row.seq and self._leg(each) == row.idx]:",
             ),
             Edit(
                 f"{DOMAIN}/view.py",
@@ -219,17 +222,15 @@ FURTHER = (
         "unknown-main",
         "decide while main is unknown",
         f"{ENGINE}/engine.py",
-        "if self.is_known(self.main):",
+        "if self.main.freshness(now, self.relist_ms) is Freshness.FRESH:",
         "if self.main.relisted_ms:",
     ),
     _one(
         "unsettled",
         "decide while a fill is not accounted for",
         f"{DOMAIN}/planner.py",
-        """    if unsettled:
-        plan.blocked""",
-        """    if unsettled and scene.now_ms < 0:
-        plan.blocked""",
+        "if not (main.is_settled(symbol) and mirror.is_settled(symbol)):",
+        "if scene.now_ms < 0:",
     ),
     _one(
         "ahead",
@@ -265,14 +266,14 @@ FURTHER = (
         "flip",
         "open the other side before the first is closed",
         f"{DOMAIN}/corrections.py",
-        "scene.mirror.mode(scene.symbol) is PositionMode.ONE_WAY and scene.mirror.size(scene.symbol, side.opposite):",
+        "scene.mode is PositionMode.ONE_WAY and scene.have[side.opposite]:",
         "scene.now_ms < 0:",
     ),
     _one(
         "one-at-a-time",
         "send a correction beside another one",
         f"{DOMAIN}/corrections.py",
-        "if any(_is_in_the_way(scene, side, order) for order in scene.ours.live):",
+        "if scene.ours.live and any(_is_in_the_way(scene, side, order) for order in scene.ours.live):",
         "if scene.now_ms < 0:",
     ),
     _one(
@@ -293,7 +294,7 @@ FURTHER = (
         "no-stop",
         "never set a mirror's stop",
         f"{DOMAIN}/protection.py",
-        "if wanted is None or (wanted == row.stop_loss and _triggers_by(scene, row, stop_by)):",
+        _STOP_STANDS,
         "if wanted is None or scene.now_ms > 0:",
     ),
     _one(
@@ -316,9 +317,9 @@ FURTHER = (
         """        if execution.exec_id in self._seen:
             return False
         self._remember_seen(execution.exec_id)
-        self._explained""",
+        symbol""",
         """        self._remember_seen(execution.exec_id)
-        self._explained""",
+        symbol""",
     ),
     _one(
         "older-row",
@@ -331,21 +332,21 @@ FURTHER = (
         "older-order",
         "let an older order row overwrite a newer one",
         f"{DOMAIN}/view.py",
-        "if known is not None and _rank(order) < _rank(known):",
-        "if known is not None and order.updated_ms < 0:",
+        "if known is not None and (_rank(order) < _rank(known) or known == order):",
+        "if known is not None and known == order:",
     ),
     _one(
         "funding",
         "count a funding row as a trade",
         f"{DOMAIN}/values.py",
-        "return self in (ExecutionKind.TRADE, ExecutionKind.LIQUIDATION, ExecutionKind.ADL)",
-        "return self is not ExecutionKind.OTHER",
+        'self.moves_position = value in ("trade", "liquidation", "adl")',
+        'self.moves_position = value != "other"',
     ),
     _one(
         "quiet",
         "set a stop that stands already",
         f"{DOMAIN}/protection.py",
-        "if wanted is None or (wanted == row.stop_loss and _triggers_by(scene, row, stop_by)):",
+        _STOP_STANDS,
         "if wanted is None or (wanted == row.stop_loss and scene.now_ms % 7):",
     ),
 )

@@ -1,6 +1,6 @@
 """Inside a measured process: when a fill of main passed each stage on its way to the order, without a profiler.
 
-delivered (by the socket's thread) -> taken (by the engine's) -> viewed -> planning -> planned -> handed (journaled, at
+delivered (the frame is there) -> taken -> viewed -> planning -> planned -> handed (journaled, at
 the writer) -> written
 """
 
@@ -25,7 +25,7 @@ class Stamps:
     def __init__(self) -> None:
         self.rows: list[tuple[int, ...]] = []
         self._at = dict.fromkeys(STAMPS, 0)
-        self._around(Loop, "deliver", before="delivered")
+        self._around(Loop, "leave", before="delivered")
         self._around(Engine, "handle", before="taken", after="viewed")
         self._around(Engine, "plan_mirror", before="planning", after="planned")
         self._around(AccountWriter, "send", before="handed", after="written", then=self._order)

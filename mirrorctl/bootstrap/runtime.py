@@ -242,7 +242,7 @@ class Runtime:
         if self._command == "run":
             collector = Collector()
             self._exit.callback(collector.release)
-            self.loop.at_rest = collector.rest
+            self.loop.at_rest = partial(_rest, collector, self.engine)
         self._deliver_alerts()
         self._exit.callback(self.engine.conclude)  # while the store is open, and alerts are still delivered
         self.engine.start()
@@ -312,7 +312,9 @@ class Runtime:
         return Account.create(MAIN, int(store.fact(pin_key(MAIN)) or 0), reader, NoWriter())
 
     def _stream(self, connected: Connected) -> None:
-        stream = PrivateStream(connected.rest, self.loop.deliver)
+        # main's news is what an order waits for; a mirror's only confirms what was sent
+        decider = self.loop if connected.name == MAIN else None
+        stream = PrivateStream(connected.rest, self.loop.deliver, decider=decider)
         stream.start()
         self._exit.callback(stream.stop)
 
@@ -370,6 +372,11 @@ class Runtime:
             request.fail(error)
             return
         self.engine.tasks.start(steps, done)
+
+
+def _rest(collector: Collector, engine: Engine) -> None:
+    collector.rest()
+    engine.housekeeping.rest()
 
 
 def _setter(target: dict[str, str], key: str, value: str) -> Callable[[], None]:

@@ -19,7 +19,8 @@ from mirrorctl.core.profile.catalogue import find_home
 from mirrorctl.core.profile.load import load_profile
 from mirrorctl.core.store.sqlite import SqliteStore
 
-STORE_WRITES = ("set_fact", "save_cycle", "end_cycle", "save_copy", "drop_copy", "record_intent", "update_intent")
+CYCLE_WRITES = ("set_fact", "save_cycle", "end_cycle", "save_copy", "drop_copy")
+STORE_WRITES = (*CYCLE_WRITES, "record_ahead", "record_intent", "update_intent")
 
 
 class Doom:

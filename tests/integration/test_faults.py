@@ -85,8 +85,11 @@ def test_streams_that_are_refused_cut_or_lying_change_neither_the_end_nor_the_or
         assert eventually(lambda: not listening())
         trade("Buy", "0.04")  # nobody pushes it; the next relist by time is 20 s away
         assert eventually(listening)
-    told = re.findall(r"(\w+): stream is back after [\d.]+ s blind", (stage.home / "stderr-0").read_text())
-    assert set(told) == {"main", "half"}
+
+    def told() -> set[str]:
+        return set(re.findall(r"(\w+): stream is back after [\d.]+ s blind", (stage.home / "stderr-0").read_text()))
+
+    assert eventually(lambda: told() == {"main", "half"}), told()
     for kind in ("push-double", "push-reorder", "push-stale"):
         fault(stage, kind, count=9)
     trade("Sell", "0.04")

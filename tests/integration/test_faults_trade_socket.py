@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -90,8 +89,8 @@ def test_while_the_socket_is_refused_orders_go_over_http_and_come_back(stage: St
     stage.server.run(lambda gateway, _: gateway.calm())
     assert eventually(lambda: entries(stage)["half"] == "ws", 40)
     stage.order("main", "Buy", "0.02")
-    assert eventually(lambda: stage.size("half") == Decimal("0.02")), judge.sent()
-    assert over_socket(stage) == before + 3
+    assert eventually(lambda: over_socket(stage) == before + 3), "both mirrors' orders go over the socket again"
+    assert eventually(judge.in_step), judge.sent()
 
 
 def test_doctor_tries_the_trade_socket_of_every_account(stage: Stage) -> None:

@@ -53,8 +53,8 @@ def single() -> Counts:
 def test_a_copied_order_is_one_request_and_one_row_before_it(single: Counts) -> None:
     assert (single.sends, single.asks) == (1, 0)
     words = list(single.port)
-    assert words.index("store record_intent") < words.index("m0 send PlaceOrder")
-    assert single.port["store record_intent"] == 1
+    assert words.index("store record_ahead") < words.index("m0 send PlaceOrder")
+    assert single.port["store record_ahead"] == single.port["store record_intent"] == 1
     assert single.port["store update_intent"] <= 2
     assert single.port["store add_measured_copy"] == 1
     assert single.transactions <= 4
@@ -122,7 +122,8 @@ def test_a_round_costs_what_changed_and_not_what_is_open(single: Counts) -> None
     many = one_copy(stage)
     assert many.at_send[0] <= 1.2 * single.at_send[0]
     assert many.total <= 1.2 * single.total
-    assert alike(single, many, lambda found: (found.sends, found.asks, found.passes, found.planned))
+    assert alike(single, many, lambda found: (found.sends, found.asks, found.planned))
+    assert many.passes <= single.passes + 1  # which of a fill's messages comes first is drawn anew
 
 
 @pytest.mark.parametrize(

@@ -23,17 +23,17 @@ def stage_of_many() -> Stage:
 
 
 def written_and_sent(stage: Stage) -> list[str]:
-    """Rows of the journal for what is about to be sent, and sends, in their order: "row" and the name of a mirror."""
-    calls = [call for call in stage.world.calls if call == "store record_intent" or " send PlaceOrder" in call]
-    return ["row" if call.startswith("store") else call.split()[0] for call in calls]
+    """What makes orders durable, and sends, in their order: "rows" and the name of a mirror."""
+    calls = [call for call in stage.world.calls if call == "store record_ahead" or " send PlaceOrder" in call]
+    return ["rows" if call.startswith("store") else call.split()[0] for call in calls]
 
 
-def test_rows_are_written_in_groups_that_grow_and_each_stands_before_its_order_leaves() -> None:
+def test_orders_are_journaled_in_groups_that_grow_and_each_stands_before_it_leaves() -> None:
     stage = stage_of_many()
     stage.main.buy("0.1")
     stage.run(20)
     done, names = written_and_sent(stage), iter(NAMES)
-    expected = [[*["row"] * size, *(next(names) for _ in range(size))] for size in (1, 2, 4, 8, 5)]
+    expected = [["rows", *(next(names) for _ in range(size))] for size in (1, 2, 4, 8, 5)]
     assert done == [each for group in expected for each in group]
 
 
@@ -53,7 +53,7 @@ def test_a_mirror_that_cannot_be_planned_for_keeps_no_other_back(monkeypatch: py
         for _ in range(20):
             with suppress(ZeroDivisionError):  # the daemon's loop logs it and goes on
                 stage.run(1)
-    assert sorted(each for each in written_and_sent(stage) if each != "row") == [n for n in NAMES if n != "m05"]
+    assert sorted(each for each in written_and_sent(stage) if each != "rows") == [n for n in NAMES if n != "m05"]
     stage.main.buy("0.1")
     stage.settle()
     assert {trader.position() for trader in stage.mirrors.values()} == {Decimal("0.15")}

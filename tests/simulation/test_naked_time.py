@@ -63,3 +63,45 @@ def test_the_stop_of_a_copy_that_is_parked_at_once_was_seen_all_the_same() -> No
     stage.main.buy("0.06", idx=2, reduceOnly=True)
     stage.run(5_000)
     assert [(ms < 100, ended) for ms, ended in measured(stage, "half")] == [(True, True)]
+
+
+@pytest.mark.proves("A21")
+@pytest.mark.parametrize("seed", range(4))
+def test_a_stop_set_in_the_moment_of_the_fill_is_followed_whichever_of_mains_rows_comes_last(seed: int) -> None:
+    stage = Stage(copying("half", "0.5"), seed=seed)
+    stage.main.buy("0.1")
+    stage.main.protect(stop="58000")  # a row without and one with the stop, alike in seq and time
+    stage.run(1_000)
+    assert stage.of("half").bound() == (Decimal(58_000), None)
+
+
+@pytest.mark.proves("A54")
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("topic", ["position", "order"])
+def test_a_stop_that_one_of_two_topics_tells_is_followed_at_once(topic: str, seed: int) -> None:
+    """And so is one that is moved: the row and the order behind the stop tell the same, and either may be lost."""
+    stage = Stage(copying("half", "0.5"), seed=seed)
+    stage.main.buy("0.1")
+    stage.settle()
+    stage.world.fault(FaultKind.PUSH_DROP, "main", topic, count=None)
+    for stop in ("58000", "58500"):
+        stage.main.protect(stop=stop)
+        stage.run(1_000)
+        assert stage.of("half").stop() == Decimal(stop)
+
+
+@pytest.mark.proves("A84")
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_entry_carries_the_stop_that_was_set_in_the_moment_it_was_placed(seed: int, lost: bool) -> None:
+    """Whichever of main's rows comes last, and also where the one with the stop is lost: the order behind it tells."""
+    stage = Stage(copying("half", "0.5"), seed=seed)
+    stage.main.buy("0.1")
+    stage.settle()
+    stage.main.bid("0.1", "59000")
+    if lost:
+        stage.world.fault(FaultKind.PUSH_DROP, "main", "position", count=None)
+    stage.main.protect(stop="58000")
+    stage.run(1_000)
+    (twin,) = stage.of("half").orders()
+    assert Decimal(twin["stopLoss"]) == 58_000

@@ -32,6 +32,23 @@ def test_a_flip_that_is_seen_before_what_it_closed_is_not_followed_twice(seed: i
     assert min(accumulate(moved)) == Decimal("-0.57")
 
 
+@pytest.mark.proves("A20", "A85")
+@pytest.mark.parametrize("seed", range(5, 8))
+def test_a_fill_that_mains_position_shows_first_is_not_twinned_as_if_it_were_open(seed: int) -> None:
+    """An entry rests, another fills at once, and the resting one fills in part before a twin of it stands."""
+    stage = Stage(copying("half", "0.5"), seed=seed)
+    stage.main.buy("0.010")
+    stage.settle()  # the contract's rules and the cycle's ratio are known from here on
+    resting = stage.main.bid("0.060", "59500")
+    stage.main.buy("0.080")
+    stage.main.fill(resting, "0.040")
+    half, seen = stage.of("half"), []
+    for _ in range(300):
+        stage.run(1)
+        seen.append(half.position() + sum((qty for _, qty, _ in half.book()), Decimal(0)))
+    assert max(seen) == Decimal("0.075")
+
+
 def fill(seq: int, side: Side, qty: str, closed: str = "0") -> Execution:
     return Execution(
         f"x{seq}", f"o{seq}", "", "ETHUSDT", side, Decimal(3000), Decimal(qty), ExecutionKind.TRADE, seq, seq,

@@ -264,6 +264,18 @@ def test_nothing_is_done_while_main_is_unknown(watched: Watched) -> None:
     assert watched.rules == {Rule.ACTED_ON_UNKNOWN}
 
 
+def test_while_main_is_unknown_a_stop_is_put_where_none_stands_and_moved_nowhere(watched: Watched) -> None:
+    watched.world.go_down("main")
+    watched.stage.run(30_000)
+    watched.half.protect(stop="0")
+    watched.stage.run(1_000)
+    assert watched.half.stop() == Decimal(58_000)
+    assert not watched.rules
+    moved = SetTradingStop("half", BTC, 0, "", stop_loss=Decimal(57_000))
+    watched.send(STOP, moved, tpslMode="Full", positionIdx=0, stopLoss="57000")
+    assert watched.rules == {Rule.ACTED_ON_UNKNOWN}
+
+
 def test_orders_of_other_hands_are_not_touched(watched: Watched) -> None:
     theirs = watched.half.bid("0.01", "50000")
     watched.stage.settle()

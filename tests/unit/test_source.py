@@ -134,7 +134,8 @@ UNCHECKED = re.compile(
     r"verify\s*=\s*False|CERT_NONE|check_hostname\s*=\s*False|_unverified_context|disable_warnings|\bsslopt\b"
 )
 UNGUARDED = re.compile(
-    r"\brequests\.(get|post|put|delete|head|request)\(|\burllib\.request\b|(?<!\.)\burlopen\(|\bhttp\.client\b"
+    r"\brequests\.(get|post|put|delete|head|request)\(|\burllib\.request\b|(?<!\.)\burlopen\("
+    r"|\bhttp\.client\b(?! import HTTPException, HTTPResponse\n)"  # those only read what came over a connection
 )
 
 

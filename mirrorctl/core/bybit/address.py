@@ -52,7 +52,7 @@ class Address:
         self._lock = threading.Lock()
         self._level: float = burst
         self._at = -inf
-        self._silence = silence or Silence()
+        self.silence = silence or Silence()
         self._written: float = _WRITTEN_BURST
         self._written_at = -inf
         self._sent: deque[float] = deque()
@@ -99,12 +99,12 @@ class Address:
     def block(self, now: float) -> None:
         """HTTP 403: be silent for `stop_s`."""
         with self._lock:
-            self._silence.begin(now, self.stop_s)
+            self.silence.begin(now, self.stop_s)
 
-    def silent_s(self, now: float, *, look: bool = True) -> float:
-        """Seconds of silence that are left; 0 when requests may flow. Without `look` as far as is known."""
+    def silent_s(self, now: float) -> float:
+        """Seconds of silence that are left; 0 when requests may flow."""
         with self._lock:
-            return self._silence.left_s(now, look=look)
+            return self.silence.left_s(now)
 
     def _fill(self, now: float) -> None:
         if now > self._at:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
@@ -18,6 +18,11 @@ from mirrorctl.core.bybit.fields import Row, integer, maybe_integer
 from mirrorctl.core.bybit.link import AccountLink
 from mirrorctl.core.bybit.quotas import Quota, Urgency, urgency_of_read
 from mirrorctl.core.bybit.traffic import Held, Ticket
+
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection
+
+    from mirrorctl.core.bybit.session import Session
 
 _MAX_PAGES = 200
 _CLOCK_SAMPLES = 3
@@ -36,6 +41,13 @@ class CallSession(Protocol):
     def call(self, method: str, **params: Any) -> dict[str, Any]: ...
 
     def close(self) -> None: ...
+
+
+class Posted(NamedTuple):
+    """A write that left, and waits for its answer."""
+
+    ticket: Ticket
+    connection: HTTPConnection
 
 
 OpenSession = Callable[[AccountLink], CallSession]
@@ -66,6 +78,7 @@ class Caller:
         self._patience_s = patience_s
         self._jitter = jitter
         self._session: CallSession | None = None
+        self._kept: Session | None = None
         self.answered_ms = 0
         self._closing = threading.Event()
         self._retrying = Retrying(
@@ -138,6 +151,34 @@ class Caller:
                 self._try_measure()
             raise
 
+    def post(self, call: Call, urgency: Urgency) -> Posted | None:
+        """The first half of `send`, which waits for nothing; `answer` is the other.
+
+        None where nothing was written: no connection stands open, there is no room, or the clock was never measured.
+        """
+        session = self._kept
+        connection = session.take() if session is not None and self.link.clock.offset_ms is not None else None
+        if session is None or connection is None:
+            return None
+        admitted = self.link.traffic.admit(call.method, urgency, writes=True)
+        if isinstance(admitted, Held):
+            session.put_back(connection)
+            return None
+        session.post(connection, call.method, call.params)
+        return Posted(admitted, connection)
+
+    def answer(self, posted: Posted) -> dict[str, Any]:
+        """What `send` returns and raises, for what was posted."""
+        session = self._kept
+        if session is None:
+            raise RuntimeError("nothing was posted")
+        try:
+            return self._told(posted.ticket, session, lambda: session.answer(posted.connection))
+        except CallFailed as error:
+            if error.failure.is_clock:
+                self._try_measure()
+            raise
+
     # --- clock ---
 
     def measure_clock(self) -> int:
@@ -201,10 +242,15 @@ class Caller:
         return admitted
 
     def _carry(self, call: Call, ticket: Ticket) -> dict[str, Any]:
-        """Make an admitted call and tell how it ended."""
-        traffic, session = self.link.traffic, self._opened()
+        """Make an admitted call."""
+        session = self._opened()
+        return self._told(ticket, session, lambda: session.call(call.method, **call.params))
+
+    def _told(self, ticket: Ticket, session: CallSession, carry: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What carrying it out brings, and tell how it ended."""
+        traffic = self.link.traffic
         try:
-            envelope = session.call(call.method, **call.params)
+            envelope = carry()
         except CallFailed as error:
             traffic.failed(ticket, error.failure, session.quota, self.link.clock.now_ms())
             raise
@@ -242,7 +288,8 @@ class Caller:
     def _open_http(self, link: AccountLink) -> CallSession:
         from mirrorctl.core.bybit.session import Session  # late: pybit costs 140 ms
 
-        return Session(link, self._timeout_s, self._recv_window_ms)
+        self._kept = Session(link, self._timeout_s, self._recv_window_ms)
+        return self._kept
 
 
 def _failure_of(state: RetryCallState) -> Failure | None:

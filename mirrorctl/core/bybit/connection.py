@@ -8,6 +8,7 @@ what follows.
 from __future__ import annotations
 
 import json
+import select
 import socket
 import ssl
 import threading
@@ -24,6 +25,7 @@ from pybit._websocket_stream import generate_signature
 from mirrorctl.core.bybit.environments import is_loopback
 from mirrorctl.core.bybit.link import AccountLink
 from mirrorctl.core.bybit.quiet import silence
+from mirrorctl.core.bybit.reading import App
 
 _AUTH_VALID_MS = 10_000
 _ANSWER_LIMIT = 120
@@ -61,6 +63,7 @@ class Connection:
         self._link = link
         self._on_end = on_end
         self._end_lock = threading.Lock()
+        self._poll = select.poll()
         self._ended = False
         self._shut = False
         self.phase = Phase.CONNECTING
@@ -74,6 +77,17 @@ class Connection:
     def is_over(self) -> bool:
         """Whether it has ended, as far as anyone knows."""
         return self._ended or self._shut
+
+    def has_more(self) -> bool:
+        """Whether something can be read already: the next message, or the end."""
+        connection = self.ws.sock
+        raw = connection.sock if connection is not None else None
+        if self.ws.has_unread or raw is None or raw.fileno() < 0:
+            return True
+        if isinstance(raw, ssl.SSLSocket) and raw.pending():
+            return True
+        self._poll.register(raw, select.POLLIN)
+        return bool(self._poll.poll(0))
 
     def ping(self) -> bool:
         """Ask for a sign of life (websocket/wss-authentication). False when it could not be sent."""
@@ -98,10 +112,10 @@ class Connection:
     # --- pybit's hooks ---
 
     def _connect(self, url: str) -> None:  # noqa: ARG002 - pybit's template; the address is the link's
-        self.ws = websocket.WebSocketApp(
+        self.ws = App(
             self.endpoint,
+            self._on_message,
             on_open=lambda *_: self._on_open(),
-            on_message=lambda _, message: self._on_message(message),
             on_error=lambda _, error: self._on_error(error),
             on_close=lambda *_: self._finish("closed by the exchange"),
         )

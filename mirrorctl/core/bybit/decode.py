@@ -14,21 +14,25 @@ from decimal import Decimal
 
 from mirrorctl.core.bybit.failures import Malformed
 from mirrorctl.core.bybit.fields import (
+    ORDER_SIDES,
     Row,
     flag,
     integer,
+    integers,
     malformed,
-    maybe_integer,
+    maybe_integers,
     maybe_number,
+    maybe_numbers,
     maybe_price,
     maybe_text,
+    maybe_texts,
     number,
-    order_side,
-    price,
     size,
+    sizes,
     text,
-    trigger_by,
+    texts,
 )
+from mirrorctl.core.bybit.fields import price as price_of
 from mirrorctl.core.domain.account import Execution, Identity, Order, Position, Ticker, Wallet
 from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.values import (
@@ -39,6 +43,7 @@ from mirrorctl.core.domain.values import (
     PositionSide,
     StopKind,
     TimeInForce,
+    TriggerBy,
 )
 
 _log = logging.getLogger(__name__)
@@ -51,86 +56,107 @@ def order(row: Row) -> Order:
 
     A market order shows the worst price it was bounded with, never that of a fill: it is left out (order/create-order).
     """
-    status = _STATUSES.get(text(row, "orderStatus"))
-    if status is None:
-        raise malformed(row, "orderStatus", row["orderStatus"])
-    reject_reason = maybe_text(row, "rejectReason")
-    order_type = _ORDER_TYPES.get(maybe_text(row, "orderType"), OrderType.UNKNOWN)
+    order_id, symbol, side_name, status_name = texts(row, ("orderId", "symbol", "side", "orderStatus"))
+    side, status = ORDER_SIDES.get(side_name), _STATUSES.get(status_name)
+    if side is None or status is None:
+        raise malformed(row, "side", side_name) if side is None else malformed(row, "orderStatus", status_name)
+    link_id, type_name, in_force, stop_type, triggered_by, stopped_by, create_type, cancel_type, reject_reason = (
+        maybe_texts(row, _ORDER_TEXTS)
+    )
+    order_type = _ORDER_TYPES.get(type_name, OrderType.UNKNOWN)
+    qty, filled_qty = sizes(row, ("qty", "cumExecQty"))
+    avg_price, trigger_price, stop_loss, take_profit = maybe_numbers(row, _ORDER_PRICES)
+    idx, direction, created_ms = maybe_integers(row, ("positionIdx", "triggerDirection", "createdTime"))
     return Order(
-        order_id=text(row, "orderId"),
-        link_id=maybe_text(row, "orderLinkId"),
-        symbol=text(row, "symbol"),
-        side=order_side(row),
+        order_id=order_id,
+        link_id=link_id,
+        symbol=symbol,
+        side=side,
         order_type=order_type,
-        qty=size(row, "qty"),
+        qty=qty,
         status=status,
         price=None if order_type is OrderType.MARKET else maybe_price(row, "price"),
-        filled_qty=size(row, "cumExecQty"),
-        avg_price=maybe_price(row, "avgPrice"),
-        time_in_force=_TIMES_IN_FORCE.get(maybe_text(row, "timeInForce"), TimeInForce.GTC),
+        filled_qty=filled_qty,
+        avg_price=avg_price or None,
+        time_in_force=_TIMES_IN_FORCE.get(in_force, TimeInForce.GTC),
         reduce_only=flag(row, "reduceOnly"),
         close_on_trigger=flag(row, "closeOnTrigger"),
-        position_idx=maybe_integer(row, "positionIdx"),
-        stop_kind=_stop_kind(row),
-        trigger_price=maybe_price(row, "triggerPrice"),
-        trigger_direction=maybe_integer(row, "triggerDirection"),
-        trigger_by=trigger_by(row, "triggerBy"),
-        stop_loss=maybe_price(row, "stopLoss"),
-        stop_loss_by=trigger_by(row, "slTriggerBy"),
-        take_profit=maybe_price(row, "takeProfit"),
-        create_type=maybe_text(row, "createType"),
-        cancel_type=maybe_text(row, "cancelType"),
+        position_idx=idx,
+        stop_kind=_STOP_KINDS.get(stop_type, StopKind.OTHER) if stop_type else StopKind.NONE,
+        trigger_price=trigger_price or None,
+        trigger_direction=direction,
+        trigger_by=_TRIGGERS.get(triggered_by, TriggerBy.LAST),
+        stop_loss=stop_loss or None,
+        stop_loss_by=_TRIGGERS.get(stopped_by, TriggerBy.LAST),
+        take_profit=take_profit or None,
+        create_type=create_type,
+        cancel_type=cancel_type,
         reject_reason="" if reject_reason == "EC_NoError" else reject_reason,
-        created_ms=maybe_integer(row, "createdTime"),
+        created_ms=created_ms,
         updated_ms=integer(row, "updatedTime"),
     )
 
 
-def position(row: Row) -> Position:
-    """One row of position/list (avgPrice) or of the `position` topic (entryPrice)."""
+def position(row: Row, told_ms: int = 0) -> Position:
+    """One row of position/list (avgPrice) or of the `position` topic (entryPrice). `told_ms`: when it was told."""
     held = size(row, "size")
     side = _POSITION_SIDES.get(maybe_text(row, "side"))
     if held and side is None:
         raise malformed(row, "side", row.get("side"))
+    entry, average, mark, leverage, liquidation, stop_loss, take_profit, trailing_stop, unrealised = maybe_numbers(
+        row, _POSITION_NUMBERS
+    )
+    updated_ms, opened_ms = maybe_integers(row, ("updatedTime", "openTime"))
     return Position(
         symbol=text(row, "symbol"),
         idx=integer(row, "positionIdx"),
         side=side if held else None,
         size=held,
         seq=integer(row, "seq"),
-        updated_ms=maybe_integer(row, "updatedTime"),
-        entry_price=maybe_price(row, "entryPrice") or maybe_price(row, "avgPrice"),
-        mark_price=maybe_price(row, "markPrice"),
-        leverage=maybe_price(row, "leverage"),
-        unrealised_pnl=maybe_number(row, "unrealisedPnl"),
-        liq_price=maybe_price(row, "liqPrice"),
-        stop_loss=maybe_price(row, "stopLoss"),
-        take_profit=maybe_price(row, "takeProfit"),
-        trailing_stop=maybe_price(row, "trailingStop"),
-        opened_ms=maybe_integer(row, "openTime"),
+        updated_ms=updated_ms,
+        entry_price=entry or average or None,
+        mark_price=mark or None,
+        leverage=leverage or None,
+        unrealised_pnl=unrealised,
+        liq_price=liquidation or None,
+        stop_loss=stop_loss or None,
+        take_profit=take_profit or None,
+        trailing_stop=trailing_stop or None,
+        opened_ms=opened_ms,
+        told_ms=told_ms,
     )
 
 
 def execution(row: Row) -> Execution:
     """One row of execution/list or of the `execution` topic; funding and settlement rows included (A19)."""
-    create_type = maybe_text(row, "createType")
+    exec_id, order_id, symbol, side_name = texts(row, ("execId", "orderId", "symbol", "side"))
+    side = ORDER_SIDES.get(side_name)
+    if side is None:
+        raise malformed(row, "side", side_name)
+    link_id, exec_type, create_type, stop_type = maybe_texts(row, _EXECUTION_TEXTS)
+    price, qty, closed_qty, fee, fee_rate = maybe_numbers(row, _EXECUTION_NUMBERS)
+    seq, time_ms = integers(row, ("seq", "execTime"))
+    if price is None:
+        raise malformed(row, "execPrice", row.get("execPrice"))
+    if qty is None or qty < ZERO:
+        raise malformed(row, "execQty", row.get("execQty"))
     return Execution(
-        exec_id=text(row, "execId"),
-        order_id=text(row, "orderId"),
-        link_id=maybe_text(row, "orderLinkId"),
-        symbol=text(row, "symbol"),
-        side=order_side(row),
-        price=number(row, "execPrice"),
-        qty=size(row, "execQty"),
-        kind=execution_kind(maybe_text(row, "execType"), create_type),
-        seq=integer(row, "seq"),
-        time_ms=integer(row, "execTime"),
-        closed_qty=maybe_number(row, "closedSize") or ZERO,
-        fee=maybe_number(row, "execFee") or ZERO,
-        fee_rate=maybe_number(row, "feeRate"),
+        exec_id=exec_id,
+        order_id=order_id,
+        link_id=link_id,
+        symbol=symbol,
+        side=side,
+        price=price,
+        qty=qty,
+        kind=execution_kind(exec_type, create_type),
+        seq=seq,
+        time_ms=time_ms,
+        closed_qty=closed_qty or ZERO,
+        fee=fee or ZERO,
+        fee_rate=fee_rate,
         is_maker=flag(row, "isMaker"),
         create_type=create_type,
-        stop_kind=_stop_kind(row),
+        stop_kind=_STOP_KINDS.get(stop_type, StopKind.OTHER) if stop_type else StopKind.NONE,
     )
 
 
@@ -186,9 +212,9 @@ def ticker(row: Row, at_ms: int) -> Ticker:
     """One row of market/tickers. An empty side of the book is None."""
     return Ticker(
         symbol=text(row, "symbol"),
-        last=price(row, "lastPrice"),
-        mark=price(row, "markPrice"),
-        index=price(row, "indexPrice"),
+        last=price_of(row, "lastPrice"),
+        mark=price_of(row, "markPrice"),
+        index=price_of(row, "indexPrice"),
         bid=maybe_price(row, "bid1Price"),
         ask=maybe_price(row, "ask1Price"),
         at_ms=at_ms,
@@ -200,15 +226,15 @@ def instrument(row: Row) -> Instrument:
     prices, lots, leverage = _part(row, "priceFilter"), _part(row, "lotSizeFilter"), _part(row, "leverageFilter")
     return Instrument(
         symbol=text(row, "symbol"),
-        tick_size=price(prices, "tickSize"),
-        qty_step=price(lots, "qtyStep"),
+        tick_size=price_of(prices, "tickSize"),
+        qty_step=price_of(lots, "qtyStep"),
         min_qty=size(lots, "minOrderQty"),
         min_notional=maybe_number(lots, "minNotionalValue") or ZERO,
-        max_limit_qty=price(lots, "maxOrderQty"),
-        max_market_qty=price(lots, "maxMktOrderQty"),
-        min_leverage=price(leverage, "minLeverage"),
-        max_leverage=price(leverage, "maxLeverage"),
-        leverage_step=price(leverage, "leverageStep"),
+        max_limit_qty=price_of(lots, "maxOrderQty"),
+        max_market_qty=price_of(lots, "maxMktOrderQty"),
+        min_leverage=price_of(leverage, "minLeverage"),
+        max_leverage=price_of(leverage, "maxLeverage"),
+        leverage_step=price_of(leverage, "leverageStep"),
         trading=text(row, "status") == "Trading",
     )
 
@@ -235,11 +261,6 @@ def identity(key: Row, account: Row) -> Identity:
         expires_in_days=None if days < 0 else days,
         margin_mode=_MARGIN_MODES.get(maybe_text(account, "marginMode")),
     )
-
-
-def _stop_kind(row: Row) -> StopKind:
-    name = maybe_text(row, "stopOrderType")
-    return _STOP_KINDS.get(name, StopKind.OTHER) if name else StopKind.NONE
 
 
 def _part(row: Row, field: str) -> Row:
@@ -275,6 +296,32 @@ _MARGIN_MODES = {
     "ISOLATED_MARGIN": MarginMode.ISOLATED,
     "PORTFOLIO_MARGIN": MarginMode.PORTFOLIO,
 }
+_ORDER_TEXTS = (
+    "orderLinkId",
+    "orderType",
+    "timeInForce",
+    "stopOrderType",
+    "triggerBy",
+    "slTriggerBy",
+    "createType",
+    "cancelType",
+    "rejectReason",
+)
+_ORDER_PRICES = ("avgPrice", "triggerPrice", "stopLoss", "takeProfit")
+_POSITION_NUMBERS = (
+    "entryPrice",
+    "avgPrice",
+    "markPrice",
+    "leverage",
+    "liqPrice",
+    "stopLoss",
+    "takeProfit",
+    "trailingStop",
+    "unrealisedPnl",
+)
+_EXECUTION_TEXTS = ("orderLinkId", "execType", "createType", "stopOrderType")
+_EXECUTION_NUMBERS = ("execPrice", "execQty", "closedSize", "execFee", "feeRate")
+_TRIGGERS = {"LastPrice": TriggerBy.LAST, "IndexPrice": TriggerBy.INDEX, "MarkPrice": TriggerBy.MARK}  # or none: last
 _POSITION_SIDES = {"Buy": PositionSide.LONG, "Sell": PositionSide.SHORT}
 _ORDER_TYPES = {"Limit": OrderType.LIMIT, "Market": OrderType.MARKET}
 _TIMES_IN_FORCE = {

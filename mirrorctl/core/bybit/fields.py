@@ -2,17 +2,20 @@
 
 Bybit spells nothing as "", "0", "0.00", "UNKNOWN" or null, depending on the endpoint. Which of these mean nothing is a
 matter of the field, so the caller chooses the reader. No message here repeats more of a row than one field's value.
+
+The readers of several fields give them in the order in which they are named: a row of an order has thirty fields, and
+its message is news that somebody waits for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from mirrorctl.core.bybit.failures import Malformed
 from mirrorctl.core.domain.instruments import ZERO
-from mirrorctl.core.domain.values import Side, TriggerBy
+from mirrorctl.core.domain.values import Side
 
 Row = Mapping[str, Any]
 
@@ -43,6 +46,30 @@ def maybe_text(row: Row, field: str) -> str:
     return "" if value == "UNKNOWN" else value
 
 
+def texts(row: Row, fields: Iterable[str]) -> list[str]:
+    """Texts that must be there and not be empty."""
+    found = []
+    for field in fields:
+        value = row.get(field)
+        if not isinstance(value, str) or not value:
+            raise malformed(row, field, value)
+        found.append(value)
+    return found
+
+
+def maybe_texts(row: Row, fields: Iterable[str]) -> list[str]:
+    """Texts; "" for null, a missing field and "UNKNOWN"."""
+    found = []
+    for field in fields:
+        value = row.get(field)
+        if value is None or value == "UNKNOWN":
+            value = ""
+        elif not isinstance(value, str):
+            raise malformed(row, field, value)
+        found.append(value)
+    return found
+
+
 def number(row: Row, field: str) -> Decimal:
     """A decimal that must be there."""
     value = maybe_number(row, field)
@@ -69,18 +96,37 @@ def price(row: Row, field: str) -> Decimal:
 
 def maybe_number(row: Row, field: str) -> Decimal | None:
     """A decimal; None for null, a missing field and ""."""
-    value = row.get(field)
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise malformed(row, field, value)
-    try:
-        parsed = Decimal(value)
-    except InvalidOperation:
-        raise malformed(row, field, value) from None
-    if not parsed.is_finite():
-        raise malformed(row, field, value)
-    return parsed
+    return maybe_numbers(row, (field,))[0]
+
+
+def maybe_numbers(row: Row, fields: Iterable[str]) -> list[Decimal | None]:
+    """Decimals; None for null, a missing field and ""."""
+    found: list[Decimal | None] = []
+    for field in fields:
+        value = row.get(field)
+        if value is None or value == "":
+            found.append(None)
+            continue
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise malformed(row, field, value)
+        try:
+            parsed = Decimal(value)
+        except InvalidOperation:
+            raise malformed(row, field, value) from None
+        if not parsed.is_finite():
+            raise malformed(row, field, value)
+        found.append(parsed)
+    return found
+
+
+def sizes(row: Row, fields: Sequence[str]) -> list[Decimal]:
+    """Decimals that must be there and not be negative."""
+    found = []
+    for field, value in zip(fields, maybe_numbers(row, fields), strict=True):
+        if value is None or value < ZERO:
+            raise malformed(row, field, row.get(field))
+        found.append(value)
+    return found
 
 
 def maybe_price(row: Row, field: str) -> Decimal | None:
@@ -90,20 +136,41 @@ def maybe_price(row: Row, field: str) -> Decimal | None:
 
 def integer(row: Row, field: str) -> int:
     """A whole number that must be there, as JSON number or text."""
-    value = row.get(field)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            raise malformed(row, field, value) from None
-    raise malformed(row, field, value)
+    return integers(row, (field,))[0]
+
+
+def integers(row: Row, fields: Iterable[str]) -> list[int]:
+    """Whole numbers that must be there, as JSON numbers or texts."""
+    found = []
+    for field in fields:
+        value = row.get(field)
+        if isinstance(value, str):
+            try:
+                value = int(value)
+            except ValueError:
+                raise malformed(row, field, value) from None
+        elif isinstance(value, bool) or not isinstance(value, int):
+            raise malformed(row, field, value)
+        found.append(value)
+    return found
 
 
 def maybe_integer(row: Row, field: str) -> int:
     """A whole number; 0 for null, a missing field and ""."""
     return 0 if row.get(field) in (None, "") else integer(row, field)
+
+
+def maybe_integers(row: Row, fields: Iterable[str]) -> list[int]:
+    """Whole numbers, as JSON numbers or texts; 0 for null, a missing field and ""."""
+    found = []
+    for field in fields:
+        value = row.get(field)
+        if value is None or value == "":
+            value = 0
+        elif isinstance(value, (str, bool)) or not isinstance(value, int):
+            value = integer(row, field)
+        found.append(value)
+    return found
 
 
 def flag(row: Row, field: str) -> bool:
@@ -118,16 +185,11 @@ def flag(row: Row, field: str) -> bool:
 
 def order_side(row: Row) -> Side:
     """`side` of an order or an execution."""
-    side = _SIDES.get(text(row, "side"))
+    side = ORDER_SIDES.get(text(row, "side"))
     if side is None:
         raise malformed(row, "side", row["side"])
     return side
 
 
-def trigger_by(row: Row, field: str) -> TriggerBy:
-    """A trigger type; Bybit's default, the last price, when none is named."""
-    return _TRIGGERS.get(maybe_text(row, field), TriggerBy.LAST)
-
-
-_SIDES = {"Buy": Side.BUY, "Sell": Side.SELL}
-_TRIGGERS = {"LastPrice": TriggerBy.LAST, "IndexPrice": TriggerBy.INDEX, "MarkPrice": TriggerBy.MARK}
+ORDER_SIDES = {"Buy": Side.BUY, "Sell": Side.SELL}
+"""The sides of orders and executions by Bybit's names."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from mirrorctl.core.bybit import decode
@@ -34,24 +33,24 @@ def decode_frame(payload: Any) -> Sequence[Value]:
     if read is None or topic == "execution.fast":
         return ()
     rows = payload.get("data")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list):
         raise Malformed(f"a message of topic {topic} has no rows", "the state is unknown")
-    linear = [row for row in rows if row.get("category", "linear") in ("linear", "") and _is_ours(row)]
+    linear: list[Row] = []
+    for row in rows:
+        if not isinstance(row, dict):
+            raise Malformed(f"a message of topic {topic} has no rows", "the state is unknown")
+        symbol = row.get("symbol")
+        # Linear is USDT and USDC together and no row names its settle coin; the symbol does: BTCPERP (enum, symbol).
+        # Relists are by settle coin, so what they never name must not come in by the stream.
+        settles = not isinstance(symbol, str) or symbol.partition("-")[0].endswith(decode.SETTLE_COIN)
+        if settles and row.get("category", "linear") in ("linear", ""):
+            linear.append(row)
     if read is decode.execution:
         return decode.executions(linear)
     if read is decode.position:
         told_ms = maybe_integer(payload, "creationTime")
-        return [replace(decode.position(row), told_ms=told_ms) for row in linear]
+        return [decode.position(row, told_ms) for row in linear]
     return [read(row) for row in linear]
-
-
-def _is_ours(row: Row) -> bool:
-    """Linear is USDT and USDC together and no row names its settle coin; the symbol does: BTCPERP (enum, symbol).
-
-    Relists are by settle coin, so what they never name must not come in by the stream.
-    """
-    symbol = row.get("symbol")
-    return not isinstance(symbol, str) or symbol.partition("-")[0].endswith(decode.SETTLE_COIN)
 
 
 _READERS: dict[str, Callable[[Row], Value]] = {

@@ -140,8 +140,9 @@ class OrderEntry(Supervisor):
         self._link.socket_trouble = ""
 
     def _went_down(self, attempt: Attempt, final: bool) -> None:
-        self._socket, self._draining = None, False
-        self._link.socket_trouble = attempt.reason or "not connected"
+        with self._lock:
+            self._socket, self._draining = None, False
+            self._link.socket_trouble = attempt.reason or "not connected"
         if attempt.live_since is not None or final:
             _log.warning("%s: the trade socket is down: %s; orders go over HTTP", self.account, attempt.reason)
         self._fail_all("the trade socket was lost before the answer")

@@ -18,8 +18,8 @@ _REQUEST = "mirrorctl"
 class PrivateSocket(Connection, WebSocket):  # type: ignore[misc]  # pybit ships no types
     """A `pybit.unified_trading.WebSocket` of one account.
 
-    `on_ready()` once the subscription is acknowledged, and `on_frame(message)` for each message after that; `on_end`
-    as for every Connection.
+    `on_ready()` once the subscription is acknowledged, and `on_frame(message, more)` for each message after that,
+    `more` where the next can be read already; `on_end` as for every Connection.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class PrivateSocket(Connection, WebSocket):  # type: ignore[misc]  # pybit ships
         link: AccountLink,
         *,
         on_ready: Callable[[], None],
-        on_frame: Callable[[dict[str, Any]], None],
+        on_frame: Callable[[dict[str, Any], bool], None],
         on_end: Callable[[str, bool], None],
     ) -> None:
         self._on_ready = on_ready
@@ -35,6 +35,12 @@ class PrivateSocket(Connection, WebSocket):  # type: ignore[misc]  # pybit ships
         super().__init__("private", **self._born(link, link.endpoints.private_ws, on_end))
 
     # --- pybit's hooks ---
+
+    def _handle_incoming_message(self, message: dict[str, Any]) -> None:
+        if "topic" in message:
+            self._process_normal_message(message)
+        else:
+            super()._handle_incoming_message(message)
 
     def _process_auth_message(self, message: dict[str, Any]) -> None:
         if message.get("success") is not True:
@@ -59,4 +65,4 @@ class PrivateSocket(Connection, WebSocket):  # type: ignore[misc]  # pybit ships
     def _process_normal_message(self, message: dict[str, Any]) -> None:
         callback = self.callback_directory.get(message.get("topic"))
         if callback is not None and self.phase is Phase.LIVE:
-            callback(message)
+            callback(message, self.has_more())

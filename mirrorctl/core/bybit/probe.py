@@ -30,7 +30,7 @@ class Probe:
 def probe_private(link: AccountLink, timeout_s: float) -> Probe:
     """Connect, authenticate and subscribe as the daemon does (websocket/wss-authentication), then close."""
     return _probe(
-        lambda up, end: PrivateSocket(link, on_ready=up, on_frame=lambda _message: None, on_end=end), timeout_s
+        lambda up, end: PrivateSocket(link, on_ready=up, on_frame=lambda _message, _more: None, on_end=end), timeout_s
     )
 
 

@@ -120,7 +120,9 @@ class Bucket:
         """Seconds until a call of this urgency, a batch of so many orders, may go; 0 for now."""
         if now < self._empty_until:
             return self._empty_until - now
-        missing = self.reserve(urgency) + orders - self.left(now)
+        used = len(self._sent) - bisect_right(self._sent, now - _WINDOW_S)
+        others = self._others if now < self._others_until else 0
+        missing = self.reserve(urgency) + orders - max(self.limit - used - others, 0)
         if missing <= 0:
             return 0.0
         ends = [sent + _WINDOW_S for sent in self._sent[bisect_right(self._sent, now - _WINDOW_S) :]]

@@ -15,7 +15,7 @@ from decimal import Decimal
 from mirrorctl.core.bybit import decode, records
 from mirrorctl.core.bybit.address import Address
 from mirrorctl.core.bybit.breaker import Breaker
-from mirrorctl.core.bybit.caller import Caller, OpenSession
+from mirrorctl.core.bybit.caller import Caller, OpenSession, Posted
 from mirrorctl.core.bybit.encode import CATEGORY, encode, encode_batch
 from mirrorctl.core.bybit.environments import Endpoints
 from mirrorctl.core.bybit.failures import CallFailed, FailureKind, Malformed
@@ -164,7 +164,7 @@ class BybitRest:
 
     def _dated(self, rows: Iterable[Row]) -> Iterator[Position]:
         """Position rows as of the answer that brought them: a push made before it is not newer."""
-        return (replace(decode.position(row), told_ms=self._caller.answered_ms) for row in rows)
+        return (decode.position(row, self._caller.answered_ms) for row in rows)
 
     def wallet(self) -> Wallet:
         """The unified wallet."""
@@ -270,7 +270,26 @@ class BybitRest:
             result = self._caller.send(call, urgency_of(action)).get("result")
         except CallFailed as error:
             return outcome_of(error.failure, action)
-        return Accepted(str(result.get("orderId") or "") if isinstance(result, dict) else "")
+        return _accepted(result)
+
+    def post(self, action: Action) -> Posted | None:
+        """Write `action` at once over a connection that stands open; `answer` has to follow, on whatever thread.
+
+        None where that is not possible now: nothing was written, and `execute` says why.
+        """
+        if action.account != self.account:
+            raise ValueError(f"an action of {action.account} was handed to the connection of {self.account}")
+        try:
+            return self._caller.post(encode(action), urgency_of(action))
+        except ValueError:
+            return None
+
+    def answer(self, action: Action, posted: Posted) -> Outcome:
+        """What `execute` returns, for what was posted."""
+        try:
+            return _accepted(self._caller.answer(posted).get("result"))
+        except CallFailed as error:
+            return outcome_of(error.failure, action)
 
     def execute_batch(self, actions: Sequence[Action]) -> list[Outcome] | None:
         """Send actions of one kind in one request; the outcome of each. None: not in a batch now, nothing was sent.
@@ -322,6 +341,10 @@ class BybitRest:
 def urgency_of(action: Action) -> Urgency:
     """Stops, reductions and cancels go first everywhere (rule 5)."""
     return Urgency.PROTECTIVE if action.priority <= Priority.CANCEL else Urgency.ORDINARY
+
+
+def _accepted(result: object) -> Accepted:
+    return Accepted(str(result.get("orderId") or "") if isinstance(result, dict) else "")
 
 
 def _is_of(row: Row, named: dict[str, str]) -> bool:

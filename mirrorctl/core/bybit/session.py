@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
+from urllib.parse import urlsplit
 
+import msgspec
 import requests
 from pybit._http_manager import generate_signature
+from pybit.position import Position
+from pybit.trade import Trade
 from pybit.unified_trading import HTTP
 from requests.adapters import HTTPAdapter
 from urllib3 import Timeout
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -27,12 +32,23 @@ from urllib3.exceptions import (
 
 from mirrorctl.core.bybit.failures import CallFailed, Failure, FailureKind
 from mirrorctl.core.bybit.link import AccountLink
+from mirrorctl.core.bybit.posting import LOST, Posting
 from mirrorctl.core.bybit.quiet import silence
 from mirrorctl.core.bybit.quotas import Quota, quota_of, reset_s
 
 _NO_CODE = frozenset((-987654321,))  # an empty set would bring pybit's own retry codes back
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _REDIRECTED = "redirected to another address"
 _BEFORE_SENDING = (NewConnectionError, NameResolutionError, ConnectTimeoutError)
+
+PATHS = {
+    "place_order": str(Trade.PLACE_ORDER),
+    "amend_order": str(Trade.AMEND_ORDER),
+    "cancel_order": str(Trade.CANCEL_ORDER),
+    "set_trading_stop": str(Position.SET_TRADING_STOP),
+    "set_leverage": str(Position.SET_LEVERAGE),
+}
+"""Where pybit sends each write that carries one action out."""
 
 
 class _OneHost(HTTPAdapter):
@@ -90,6 +106,8 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
         self.client.mount(self.endpoint, self._transport)
         self._fixed_headers = {name: str(value) for name, value in self.client.headers.items()}
         self._patience = Timeout(connect=min(timeout_s, 3.0), read=timeout_s)
+        self._timeout_s = timeout_s
+        self._posting: Posting | None = None
 
     def __repr__(self) -> str:
         return f"Session({self._link.account})"
@@ -105,7 +123,44 @@ class Session(HTTP):  # type: ignore[misc]  # pybit ships no types
 
     def close(self) -> None:
         """Close the kept connections."""
+        self._posting = None
         self.client.close()
+
+    # --- a write in two halves ---
+
+    def take(self) -> HTTPConnection | None:
+        """A connection that stands open, for `post` or `put_back`; None for none."""
+        if self._posting is None:
+            pool = self._transport.opened(self.endpoint)
+            self._posting = Posting(pool, urlsplit(self.endpoint).netloc, self._fixed_headers, self._timeout_s)
+        return self._posting.take()
+
+    def put_back(self, connection: HTTPConnection) -> None:
+        if self._posting is not None:
+            self._posting.put_back(connection)
+
+    def post(self, connection: HTTPConnection, method: str, params: dict[str, Any]) -> None:
+        """Write a call of PATHS. `answer` has to follow, on whatever thread."""
+        if self._posting is not None:
+            payload = msgspec.json.encode(params)
+            headers = self._prepare_headers(payload.decode(), self.recv_window)
+            self._posting.write(connection, PATHS[method], headers, payload)
+
+    def answer(self, connection: HTTPConnection) -> dict[str, Any]:
+        """What `call` returns and raises, for what was posted on it."""
+        self.quota = None
+        try:
+            if self._posting is None:
+                raise ConnectionAbortedError
+            found = self._posting.read(connection)
+        except TimeoutError:
+            raise CallFailed(Failure(FailureKind.INTERRUPTED, "no answer in time")) from None
+        except LOST as error:
+            raise CallFailed(_failure(error)) from None
+        if found.status in _REDIRECTS and any(name.lower() == "location" for name in found.headers):
+            raise CallFailed(Failure(FailureKind.UNREADABLE, _REDIRECTED))
+        self._check_status(found.status)
+        return self._envelope(found.headers, lambda: msgspec.json.decode(found.body))
 
     # --- pybit's hooks ---
 

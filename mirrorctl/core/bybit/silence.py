@@ -19,15 +19,15 @@ class Silence:
     """In memory alone. All times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
-        self._until = -inf
+        self.until = -inf  # as far as is known
 
     def begin(self, now: float, seconds: float) -> None:
         """Be silent from now on for so long, or as long as was asked before."""
-        self._until = max(self._until, now + seconds)
+        self.until = max(self.until, now + seconds)
 
-    def left_s(self, now: float, *, look: bool = True) -> float:  # noqa: ARG002 - there is nothing to look at
-        """Seconds of silence that are left; 0 when requests may flow. Without `look` as far as is known."""
-        return max(0.0, self._until - now)
+    def left_s(self, now: float) -> float:
+        """Seconds of silence that are left; 0 when requests may flow."""
+        return max(0.0, self.until - now)
 
 
 class SilenceFile(Silence):
@@ -51,10 +51,10 @@ class SilenceFile(Silence):
         except OSError:
             self._shared = False
 
-    def left_s(self, now: float, *, look: bool = True) -> float:
-        if look and self._shared and now - self._looked >= _LOOK_EVERY_S:
+    def left_s(self, now: float) -> float:
+        if self._shared and now - self._looked >= _LOOK_EVERY_S:
             self._looked = now
-            self._until = now + self._told_s()
+            self.until = now + self._told_s()
         return super().left_s(now)
 
     def clear(self) -> None:

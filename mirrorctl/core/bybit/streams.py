@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.bybit.supervisor import Attempt, StreamTiming, Supervisor
-from mirrorctl.core.engine.ports import Deliver, Frame, StreamDown, StreamUp
+from mirrorctl.core.engine.ports import Decider, Deliver, Frame, StreamDown, StreamUp
 
 if TYPE_CHECKING:
     from mirrorctl.core.bybit.private_socket import PrivateSocket
@@ -21,6 +21,9 @@ class PrivateStream(Supervisor):
 
     An attempt that never came up delivers a StreamDown alone. Nothing of a connection is delivered after its
     StreamDown, and nothing before its StreamUp. `stop` delivers nothing.
+
+    With a `decider` what a message leads to is decided on the thread that read it, unless the next one is there
+    already: a burst is left to the decider's own thread, which makes one decision of it.
     """
 
     def __init__(
@@ -28,12 +31,14 @@ class PrivateStream(Supervisor):
         rest: BybitRest,
         deliver: Deliver,
         *,
+        decider: Decider | None = None,
         timing: StreamTiming | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         """Shares keys, addresses and clock with `rest`. Nothing is opened before `start`."""
         super().__init__(rest, "supervisor", timing=timing, jitter=jitter)
         self._deliver = deliver
+        self._decider = decider
 
     def _open(self, attempt: Attempt) -> PrivateSocket:
         from mirrorctl.core.bybit.private_socket import PrivateSocket  # late: pybit costs 140 ms
@@ -41,7 +46,7 @@ class PrivateStream(Supervisor):
         return PrivateSocket(
             self._link,
             on_ready=lambda: self._is_up(attempt),
-            on_frame=lambda message: self._on_frame(attempt, message),
+            on_frame=lambda message, more: self._on_frame(attempt, message, more),
             on_end=attempt.end,
         )
 
@@ -51,7 +56,17 @@ class PrivateStream(Supervisor):
     def _went_down(self, attempt: Attempt, final: bool) -> None:
         self._deliver(StreamDown(self.account, attempt.epoch, attempt.reason, final))
 
-    def _on_frame(self, attempt: Attempt, message: dict[str, Any]) -> None:
+    def _on_frame(self, attempt: Attempt, message: dict[str, Any], more: bool) -> None:
+        """`more`: another message can be read already."""
+        decider = self._decider
         with self._lock:
-            if self._current is attempt:
-                self._deliver(Frame(self.account, message, self._link.clock.local_ms()))
+            if self._current is not attempt:
+                return
+            frame = Frame(self.account, message, self._link.clock.local_ms())
+            (self._deliver if decider is None else decider.leave)(frame)
+        if decider is None:
+            return
+        if more:
+            decider.wake()
+        else:
+            decider.drive()

@@ -102,7 +102,10 @@ class Supervisor:
         """It is live; called with the lock held."""
 
     def _went_down(self, attempt: Attempt, final: bool) -> None:
-        """It is over; called with the lock held. `final`: no retry can help."""
+        """It is over, and nothing of it is told any more. `final`: no retry can help.
+
+        Called without the lock: whom it is told may send something there and then.
+        """
 
     def _look(self, attempt: Attempt, connection: Connection, now: float) -> float:  # noqa: ARG002 - for subclasses
         """What else there is to see to; seconds until the next look."""
@@ -172,7 +175,7 @@ class Supervisor:
             if self._current is not attempt:
                 return 0.0
             self._current = None
-            self._went_down(attempt, final)
+        self._went_down(attempt, final)
         if refused:
             self._measure_clock()
         if attempt.live_since is not None and time.monotonic() - attempt.live_since >= self._timing.stable_s:

@@ -10,7 +10,7 @@ import itertools
 import os
 import secrets
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from mirrorctl.core.bybit.link import AccountLink
 from mirrorctl.core.bybit.retcodes import Reaction, lookup
 
 _RECV_WINDOW_MS = "5000"
+_KEYS = 1024
 _LATER = (Reaction.QUERY, Reaction.AGAIN)
 
 
@@ -43,6 +44,7 @@ class TradeSocket(Connection, WebSocketTrading):  # type: ignore[misc]  # pybit 
         self._on_answer = on_answer
         self._prefix = secrets.token_hex(8)  # the exchange refuses an id that it has seen, on which connection ever
         self._numbers = itertools.count(1)
+        self._keys = MaskKeys()
         super().__init__(**self._born(link, link.endpoints.trade_ws or "", on_end))
 
     def next_id(self) -> str:
@@ -52,7 +54,8 @@ class TradeSocket(Connection, WebSocketTrading):  # type: ignore[misc]  # pybit 
     def write(self, req_id: str, operation: str, order: dict[str, Any]) -> bool:
         """Send one request; whoever waits for its answer has to be known before. False: perhaps not all of it went."""
         header = {"X-BAPI-TIMESTAMP": str(self._link.clock.now_ms()), "X-BAPI-RECV-WINDOW": _RECV_WINDOW_MS}
-        frame = text_frame(msgspec.json.encode({"reqId": req_id, "header": header, "op": operation, "args": [order]}))
+        body = msgspec.json.encode({"reqId": req_id, "header": header, "op": operation, "args": [order]})
+        frame = text_frame(body, self._keys.take())
         connection = self.ws.sock
         raw = connection.sock if connection is not None else None
         if connection is None or raw is None:
@@ -83,12 +86,27 @@ class TradeSocket(Connection, WebSocketTrading):  # type: ignore[misc]  # pybit 
             self._on_ready(self)
 
 
-def text_frame(payload: bytes, key: bytes | None = None) -> bytes:
-    """One whole text message of a client (RFC 6455, 5.2 and 5.3), masked with four random bytes.
+class MaskKeys:
+    """Four random bytes for each frame. The system is asked for many at once, not on the way of each order."""
+
+    def __init__(self) -> None:
+        self._left: Iterator[tuple[bytes]] = iter(())
+
+    def take(self) -> bytes:
+        """One that was not taken before; from any thread."""
+        found = next(self._left, None)
+        while found is None:
+            self._left = left = struct.iter_unpack("4s", os.urandom(4 * _KEYS))
+            found = next(left, None)
+        return found[0]
+
+
+def text_frame(payload: bytes, key: bytes) -> bytes:
+    """One whole text message of a client (RFC 6455, 5.2 and 5.3), masked with the four bytes of `key`.
 
     The library takes several times as long: an order is written by whoever decides.
     """
-    length, key = len(payload), key or os.urandom(4)
+    length = len(payload)
     if length < 126:
         head = struct.pack("!BB", 0x81, 0x80 | length)
     elif length < 1 << 16:

@@ -73,7 +73,8 @@ class Traffic:
         counts for each of its `orders` with the account, and once with the address.
         """
         now = self._monotonic()
-        silent_s = self.address.silent_s(now, look=not by_socket)  # no file is read on the way of an order
+        known = by_socket and now >= self.address.silence.until  # no file is read on the way of an order
+        silent_s = 0.0 if known else self.address.silent_s(now)
         if silent_s:
             return Held(FailureKind.BLOCKED, f"{_BLOCKED}; silent for {silent_s:.0f} s more", silent_s)
         with self._lock:

@@ -1,6 +1,6 @@
-"""The writer port: over the trade socket at once, where there is one, and over HTTP on a thread of each account.
+"""The writer port: over the trade socket at once, where there is one, and over HTTP on threads of each account's own.
 
-So a slow or dead account delays no other (rule 10).
+So a slow or dead account delays no other (rule 10), and a slow answer about one symbol no other symbol.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mirrorctl.core.bybit.caller import Posted
 from mirrorctl.core.bybit.order_entry import OrderEntry
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.domain.actions import (
@@ -32,6 +33,9 @@ PATIENCE_S = 2.0
 
 MOST_IN_BATCH = 8
 """Orders in one request: what leaves the account's reserve for stops alone (order/batch-place allows 20, or 10)."""
+
+MOST_CONNECTIONS = 3
+"""Of one account; each is opened when something would have to wait for an answer about another symbol."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +61,8 @@ class _Job:
     intent_id: int = field(compare=False)
     action: Action = field(compare=False)
     asked: float = field(compare=False)
+    began_ms: int = field(default=0, compare=False)
+    posted: Posted | None = field(default=None, compare=False)
 
     @property
     def kind(self) -> tuple[str, int]:
@@ -64,12 +70,23 @@ class _Job:
         return type(self.action).__name__, self.priority
 
 
+@dataclass(eq=False, slots=True)
+class _Hand:
+    """A thread with a connection of its own. `job`: what was written on that by whoever sent it, to be answered."""
+
+    rest: BybitRest
+    thread: threading.Thread | None = None
+    waits: bool = False
+    job: _Job | None = None
+
+
 class AccountWriter:
     """Sends actions in the order of their priority, those of one priority in the order they came (rule 5).
 
-    Exactly one SendDone follows each `send`, whatever happens. What a rate limit holds back waits in the queue for a
-    moment, with everything of its kind behind it, and other kinds pass. While the account does not answer its queue is
-    answered with NotSent at once; protective writes are let through every two seconds (A29).
+    Of one symbol one is under way at a time, so none overtakes another; of several symbols as many as there may be
+    connections. Exactly one SendDone follows each `send`, whatever happens. What a rate limit holds back waits in the
+    queue for a moment, with everything of its kind behind it, and other kinds pass. While the account does not answer
+    its queue is answered with NotSent at once; protective writes are let through every two seconds (A29).
 
     Ladders that find no room in the budget of single orders go on in batches, which have one of their own: cancels, and
     the orders of take-profits, that wait go together in one request (order/batch-place), each with its own outcome.
@@ -79,20 +96,21 @@ class AccountWriter:
     """
 
     def __init__(self, rest: BybitRest, deliver: Deliver, entry: OrderEntry | None = None) -> None:
-        """Takes a sibling of `rest` for its own thread, which starts here, as does `entry`."""
+        """Takes siblings of `rest` for threads of its own; the first starts here, as does `entry`."""
         self.account = rest.account
         self._entry = entry
-        self._rest = rest.sibling()
+        self._rest = rest
         self._deliver = deliver
         self._clock = rest.link.clock
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._jobs: list[_Job] = []
         self._full_until: dict[tuple[str, int], float] = {}
         self._order = itertools.count()
-        self._busy: int | None = None  # the priority of the call under way
+        self._busy: dict[str, _Job] = {}  # by symbol, the job under way, or the one that it goes with
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"writer-{self.account}", daemon=True)
-        self._thread.start()
+        self._hands: list[_Hand] = []
+        self._add_hand()
         if entry is not None:
             entry.start()
 
@@ -100,60 +118,119 @@ class AccountWriter:
         """Queue a journaled action; never blocks. ValueError when it is another account's (rule 4)."""
         if action.account != self.account:
             raise ValueError(f"an action of {action.account} was handed to the writer of {self.account}")
-        with self._changed:
+        with self._lock:
             if not self._closing:
                 priority = action.priority
-                if self._is_next(priority) and self._taken(intent_id, action):
+                is_next = self._is_next(action.symbol, priority)
+                if is_next and self._taken(intent_id, action):
                     return
-                insort(self._jobs, _Job(int(priority), next(self._order), intent_id, action, time.monotonic()))
+                job = _Job(int(priority), next(self._order), intent_id, action, time.monotonic())
+                if is_next and self._posted(job):
+                    return
+                insort(self._jobs, job)
+                if self._needs_hand():
+                    self._add_hand()
                 self._changed.notify()
                 return
         self._report(intent_id, NotSent("stopping"), self._clock.local_ms())
 
     def close(self, timeout_s: float = 2.0) -> bool:
-        """Finish the call in flight, answer the rest with NotSent. False when the call did not end in time."""
+        """Finish the calls in flight, answer the rest with NotSent. False when one did not end in time."""
+        ends = time.monotonic() + timeout_s
         with self._changed:
             self._closing = True
-            self._changed.notify()
-        self._thread.join(timeout_s)
+            self._changed.notify_all()
+        threads = [hand.thread for hand in self._hands if hand.thread is not None]
+        for thread in threads:
+            thread.join(max(ends - time.monotonic(), 0.0))
         entry_ended = self._entry is None or self._entry.stop(timeout_s)
-        self._rest.close()
-        return entry_ended and not self._thread.is_alive()
+        for hand in self._hands:
+            hand.rest.close()
+        return entry_ended and not any(thread.is_alive() for thread in threads)
 
-    def _is_next(self, priority: int) -> bool:
-        """Whether nothing that was sent before it, and is as urgent, waits or is under way."""
-        if self._busy is not None and self._busy <= priority:
+    def _needs_hand(self) -> bool:
+        """Whether something waits for nothing but an answer about another symbol."""
+        if len(self._hands) >= MOST_CONNECTIONS:
+            return False
+        idle = len(self._hands) - len({job.number for job in self._busy.values()})
+        return len({job.action.symbol for job in self._jobs} - self._busy.keys()) > idle
+
+    def _add_hand(self) -> None:
+        """Another thread with a connection of its own."""
+        hand = _Hand(self._rest.sibling())
+        name = f"writer-{self.account}" + (f"-{len(self._hands)}" if self._hands else "")
+        hand.thread = threading.Thread(target=self._run, args=(hand,), name=name, daemon=True)
+        self._hands.append(hand)
+        hand.thread.start()
+
+    def _is_next(self, symbol: str, priority: int) -> bool:
+        """Whether nothing that was sent before it, and is as urgent, waits, or is under way for its symbol."""
+        busy = self._busy.get(symbol)
+        if busy is not None and busy.priority <= priority:
             return False
         return not self._jobs or self._jobs[0].priority > priority
 
     def _taken(self, intent_id: int, action: Action) -> bool:
         return self._entry is not None and self._entry.take(intent_id, action)
 
-    def _run(self) -> None:
-        while (job := self._next()) is not None:
-            if self._taken(job.intent_id, job.action):
+    def _posted(self, job: _Job) -> bool:
+        """Write it at once, where a connection stands open and nobody uses it; whose it is waits for the answer."""
+        if job.action.symbol in self._busy or self._full_until.get(job.kind, 0.0) > job.asked:
+            return False
+        for hand in self._hands:
+            if not hand.waits or hand.job is not None:
                 continue
-            began_ms = self._clock.local_ms()
-            for sent, outcome in self._carry_out(job):
-                if not self._keep(sent, outcome):
-                    self._report(sent.intent_id, outcome, began_ms)
-        for job in self._jobs:
+            job.began_ms = self._clock.local_ms()
+            job.posted = hand.rest.post(job.action)
+            if job.posted is not None:
+                hand.job = self._busy[job.action.symbol] = job
+                self._changed.notify_all()
+                return True
+        return False
+
+    def _run(self, hand: _Hand) -> None:
+        while (job := self._next(hand)) is not None:
+            if job.posted is not None or not self._taken(job.intent_id, job.action):
+                self._send(hand.rest, job)
+            self._done_with(job)
+        with self._changed:
+            left, self._jobs = self._jobs, []
+        for job in left:
             self._report(job.intent_id, NotSent("stopping"), self._clock.local_ms())
 
-    def _next(self) -> _Job | None:
-        """The first job whose kind has room, or may have by now; waits for one. None when the writer closes."""
+    def _send(self, rest: BybitRest, job: _Job) -> None:
+        began_ms = job.began_ms if job.posted is not None else self._clock.local_ms()
+        for sent, outcome in self._carry_out(rest, job):
+            if not self._keep(sent, outcome):
+                self._report(sent.intent_id, outcome, began_ms)
+
+    def _next(self, hand: _Hand) -> _Job | None:
+        """What is to be answered, else the first job whose kind has room, or may have by now; waits for one.
+
+        None when the writer closes.
+        """
         with self._changed:
-            self._busy = None
-            while not self._closing:
+            while hand.job is not None or not self._closing:
+                if hand.job is not None:
+                    job, hand.job = hand.job, None
+                    return job
                 now = time.monotonic()
                 self._full_until = {kind: until for kind, until in self._full_until.items() if until > now}
                 for index, job in enumerate(self._jobs):
-                    if job.kind not in self._full_until:
-                        self._busy = job.priority
+                    if job.kind not in self._full_until and job.action.symbol not in self._busy:
+                        self._busy[job.action.symbol] = job
                         return self._jobs.pop(index)
                 ends = min(self._full_until.values(), default=None)
+                hand.waits = True
                 self._changed.wait(None if ends is None or not self._jobs else ends - now)
+                hand.waits = False
             return None
+
+    def _done_with(self, job: _Job) -> None:
+        """What waits for its symbol, and for those of what went with it, may go: by whoever looks first."""
+        with self._changed:
+            self._busy = {symbol: busy for symbol, busy in self._busy.items() if busy is not job}
+            self._changed.notify_all()
 
     def _keep(self, job: _Job, outcome: Outcome) -> bool:
         """Put a job back that has to wait for room; False when its outcome is to be told."""
@@ -166,18 +243,19 @@ class AccountWriter:
             insort(self._jobs, job)
         return True
 
-    def _carry_out(self, job: _Job) -> Sequence[tuple[_Job, Outcome]]:
+    def _carry_out(self, rest: BybitRest, job: _Job) -> Sequence[tuple[_Job, Outcome]]:
         """The outcome of a job, and of those that went with it.
 
         Batches have budgets of their own: what has no room by itself may have it there, with what waits for the same.
         """
         jobs = [job]
+        posted, job.posted = job.posted, None
         try:
-            outcome = self._rest.execute(job.action)
+            outcome = rest.execute(job.action) if posted is None else rest.answer(job.action, posted)
             if kept(outcome, 0.0) is None or not _batches(job.action):
                 return [(job, outcome)]
             jobs += self._companions(job)
-            outcomes = self._rest.execute_batch([each.action for each in jobs])
+            outcomes = rest.execute_batch([each.action for each in jobs])
             if outcomes is None:
                 self._put_back(jobs[1:])
                 return [(job, outcome)]
@@ -189,8 +267,10 @@ class AccountWriter:
     def _companions(self, job: _Job) -> list[_Job]:
         """What waits, is of the same kind, and may go in one request with it; taken out of the queue."""
         with self._changed:
+            others = {symbol for symbol, busy in self._busy.items() if busy is not job}
             found = [each for each in self._jobs if each.kind == job.kind and _batches(each.action)]
-            found = found[: MOST_IN_BATCH - 1]
+            found = [each for each in found if each.action.symbol not in others][: MOST_IN_BATCH - 1]
+            self._busy |= {each.action.symbol: job for each in found}
             self._jobs = [each for each in self._jobs if each not in found]
             return found
 

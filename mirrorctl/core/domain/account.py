@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -56,9 +55,14 @@ class Position:
         return (self.symbol, self.idx)
 
     @property
-    def moment(self) -> tuple[int, int, int]:
-        """How new the row is among those of its key: by trades, then by settings, then by when it was told."""
-        return (self.seq, self.updated_ms, self.told_ms)
+    def moment(self) -> tuple[int, int, int, bool, bool, bool]:
+        """How new the row is among those of its key: by trades, then by settings, then by when it was told.
+
+        Of rows of one moment those that show more of what is bound count: pushes may come in any order (A54), and what
+        a trader sets in the moment of a fill must not be taken for removed (A21).
+        """
+        bound = (self.stop_loss is not None, self.take_profit is not None, self.trailing_stop is not None)
+        return (self.seq, self.updated_ms, self.told_ms, *bound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +150,6 @@ class Execution:
         """positionIdx it belongs to in hedge mode: an opening buy or a closing sell is the long leg."""
         closing = self.closed_qty > 0
         return 1 if (self.side is Side.BUY) != closing else 2
-
-
-def size_after(row: Position | None, executions: Sequence[Execution], side: PositionSide) -> Decimal:
-    """What is held on `side`: a row of its leg and executions that are newer. Never negative.
-
-    What one of them closed was held, so where it is not known an execution is still on its way, and what this one
-    opened counts alone (A85).
-    """
-    signed = row.signed if row is not None else ZERO
-    opened = row.size if row is not None and row.side is side else ZERO
-    for execution in executions:
-        signed += execution.signed
-        opened += execution.adds_to(side)
-    return max(min(signed * side.sign, opened), ZERO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,11 +63,13 @@ def plan_side(
     scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy | None, twins: TwinBalance, exit_lag: Decimal = ZERO
 ) -> None:
     """Bring one side to its target, or say why it stays. `exit_lag`: what its rungs are still to sell."""
-    main_size = scene.main.size(scene.symbol, side)
-    have = scene.mirror.size(scene.symbol, side)
-    raw = copy.raw_want(main_size) if copy else ZERO
-    want = wanted(scene, side, copy) if copy else ZERO
-    resting = tend_resting(scene, plan, side, copy, have, want, twins.lag) if copy is not None else ZERO
+    main_size, have = scene.main_size[side], scene.have[side]
+    raw = want = resting = ZERO
+    if copy is not None:
+        raw = copy.raw_want(main_size)
+        want = wanted(scene, side, copy, raw)
+        if scene.ours.live:
+            resting = tend_resting(scene, plan, side, copy, have, want, twins.lag)
     if not have and not want and not raw:
         return
     plan.standings.append(
@@ -122,10 +124,11 @@ def _reduce(
     reference, source = _exit_reference(scene, plan, side)
     deadline = began + int(scene.policy.follow.exit_deadline_s * 1000)
     closes = not want
-    reason = f"main holds {plain(scene.main.size(scene.symbol, side))}: want {plain(want)}, have {plain(have)}"
+    reason = f"main holds {plain(scene.main_size[side])}: want {plain(want)}, have {plain(have)}"
     if closes:
         reason = f"main is flat: close {plain(have)}" if copy.ended else f"want 0, have {plain(have)}"
-        plan.closes_unexplained |= side not in scene.explained_closes and not copy.out
+        explained = copy.out or copy.explained or scene.background.explains_close(side)
+        plan.closes_unexplained |= not explained
     if reference is None and scene.now_ms < began + _PRICE_WAIT_MS:
         plan.wake_at(began + _PRICE_WAIT_MS)
         return
@@ -187,21 +190,22 @@ def _exit_retry_ms(attempts: list[OurOrder]) -> int:
 def _grow(
     scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, have: Decimal, want: Decimal, lag: Decimal
 ) -> None:
-    main_size = scene.main.size(scene.symbol, side)
+    main_size = scene.main_size[side]
 
     def hold(reason: str, *, waiting: bool = False) -> None:
+        plan.raised.pop(side, None)
         plan.held.append(Held(scene.account, scene.symbol, side, copy.raw_want(main_size), have, reason, waiting))
 
     block = entry_block(scene, copy)
     if block:
         hold(block)
         return
-    if lack := stop_wait(scene, plan, side):
+    if scene.needs_stop and (lack := stop_wait(scene, plan, side)):
         hold(lack, waiting=lack != NO_STOP)
         return
-    if any(_is_in_the_way(scene, side, order) for order in scene.ours.live):
+    if scene.ours.live and any(_is_in_the_way(scene, side, order) for order in scene.ours.live):
         return
-    if scene.mirror.mode(scene.symbol) is PositionMode.ONE_WAY and scene.mirror.size(scene.symbol, side.opposite):
+    if scene.mode is PositionMode.ONE_WAY and scene.have[side.opposite]:
         return  # a flip is two orders: the close comes first
     growth = _growth(scene, plan, side, copy, have, want, lag, hold)
     if growth is None:
@@ -216,21 +220,19 @@ def _grow(
     bound = scene.policy.follow.max_slippage_bps
     price = scene.instrument.bounded_price(reference, side.entry, bound)
     lowest, highest = min(price, reference), max(price, reference)
-    qty = _raised(scene, plan, side, copy, qty, have + lag, lowest)
+    if scene.policy.sizing.below_minimum is BelowMinimum.ROUND_UP:
+        qty = _raised(scene, plan, side, copy, qty, have + lag, lowest)
     block = _attempts_block(scene, plan, attempts, side, price) if attempts else ""
     block = block or quantity_block(scene, qty, lowest, highest)
     if block:
-        plan.raised.pop(side, None)
         hold(block)
         return
     if wait := entry_wait(scene, plan, side):
-        plan.raised.pop(side, None)
         hold(wait, waiting=True)
         return
-    stop = scene.main_stop(side)[0] or scene.intended_stops.get(side)
-    stop = own_stop.of_correction(scene, side, stop, reference)
+    stop = scene.main_stop(side)[0] or scene.background.intended_stop(side)
+    stop = own_stop.of_correction(scene, side, copy, stop, reference)
     if stop is not None and (price - stop) * side.sign <= 0:
-        plan.raised.pop(side, None)
         hold("main's stop is passed: an entry would stand naked")
         return
     plan.actions.append(
@@ -251,7 +253,7 @@ def _grow(
                 price=price,
                 time_in_force=TimeInForce.GTC if scene.policy.follow.catch_up is CatchUp.LIMIT else TimeInForce.IOC,
                 stop_loss=stop,
-                stop_loss_by=main_trigger(scene, side, StopKind.STOP_LOSS) or TriggerBy.LAST,
+                stop_loss_by=(main_trigger(scene, side, StopKind.STOP_LOSS) if stop else None) or TriggerBy.LAST,
             )
         )
     )
@@ -261,7 +263,7 @@ def _is_in_the_way(scene: Scene, side: PositionSide, order: OurOrder) -> bool:
     """Whether a live order must be over before a side is grown: but what rests for the other leg may rest."""
     if not (order.is_growth_correction or order.is_reduction):
         return False
-    hedged = scene.mirror.mode(scene.symbol) is PositionMode.HEDGE
+    hedged = scene.mode is PositionMode.HEDGE
     return not (hedged and order.side is not side.entry and is_resting(scene, order))
 
 
@@ -276,11 +278,11 @@ def _growth(
     hold: Callable[[str], None],
 ) -> tuple[Decimal, Decimal] | None:
     """(what is lacking, the size it leads to) as far as it may be followed now; None for nothing."""
-    main_size = scene.main.size(scene.symbol, side)
+    main_size = scene.main_size[side]
     qty = min(scene.instrument.floor_qty(want - have - lag), scene.instrument.max_limit_qty)
     if qty <= 0 and (have or lag):
         return None
-    ripe, delay = ripe_part(scene, plan, copy, main_size)
+    ripe, delay = ripe_part(scene, plan, copy, main_size) if scene.ripening else (want, "")
     if delay and (not qty or ripe - have < qty):
         hold(delay)
         want, qty = ripe, ripe - have
@@ -298,9 +300,8 @@ def _growth(
 def _raised(
     scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, qty: Decimal, base: Decimal, price: Decimal
 ) -> Decimal:
-    """`qty`, or with `round-up` the minimum in its place, once in a cycle; written down before it is sent (A9)."""
-    mode = scene.policy.sizing.below_minimum
-    if mode is not BelowMinimum.ROUND_UP or copy.raised or scene.instrument.meets_minimum(qty, price):
+    """With `round-up`: `qty`, or the minimum in its place, once in a cycle; written down before it is sent (A9)."""
+    if copy.raised or scene.instrument.meets_minimum(qty, price):
         return qty
     minimum = scene.instrument.minimum(price)
     plan.raised[side] = base + minimum
@@ -366,7 +367,7 @@ def _entry_reference(scene: Scene, plan: SymbolPlan, side: PositionSide) -> tupl
 
     A row that is read before the first execution comes tells it too: the entry of a young position.
     """
-    fill = scene.growth_fill.get(side)
+    fill = scene.background.growth_fill(side)
     if fill is not None and _is_young(scene, fill.at_ms, scene.now_ms):
         return fill.price, "main's fill"
     row = scene.main.position(scene.symbol, side)
@@ -384,7 +385,7 @@ def _is_young(scene: Scene, at_ms: int, now_ms: int) -> bool:
 
 
 def _exit_reference(scene: Scene, plan: SymbolPlan, side: PositionSide) -> tuple[Decimal | None, str]:
-    return _reference(scene, plan, scene.exit_fill.get(side))
+    return _reference(scene, plan, scene.background.exit_fill(side))
 
 
 def _reference(scene: Scene, plan: SymbolPlan, fill: MainFill | None) -> tuple[Decimal | None, str]:

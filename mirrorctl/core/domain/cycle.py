@@ -104,7 +104,8 @@ class Copy:
 
     def want(self, main_size: Decimal, instrument: Instrument) -> Decimal:
         """floor_to_step(min(r × main size, cap)): from the whole position, so rounding never accumulates (rule 9)."""
-        return instrument.floor_qty(self.asked(main_size))
+        raw = self.raw_want(main_size)
+        return instrument.floor_qty(raw if self.cap is None else min(raw, self.cap))
 
     def asked(self, main_size: Decimal) -> Decimal:
         """min(r × main size, cap), before the step."""
@@ -172,7 +173,8 @@ def entry_orders(main: Sight, symbol: str, side: PositionSide) -> list[Order]:
     On a one-way main an order against the position is an exit up to its size; what goes beyond is followed after main
     has flipped, so it is no entry while the position stands.
     """
-    found = [order for order in main.orders(symbol) if order.side is side.entry and not order.is_exit]
+    orders = main.orders(symbol)
+    found = [order for order in orders if order.side is side.entry and not order.is_exit] if orders else []
     if not found:
         return found
     mode = main.mode(symbol)

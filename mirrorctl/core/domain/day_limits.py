@@ -35,6 +35,10 @@ class Day:
         return (self.high - self.equity) * 100 / self.high
 
 
+NO_DAY = Day()
+"""Nothing is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """A limit of the day that is reached. `limit` is its key in the profile; `text` names it with its figures."""
@@ -74,7 +78,9 @@ def refusal(limits: Limits, day: Day) -> str:
         return missing
     if limits.on_breach is OnBreach.WARN:
         return ""
-    return next((f"limit {found.text}" for found in reached(limits, day)), "")
+    for found in reached(limits, day):
+        return f"limit {found.text}"
+    return ""
 
 
 def _shown(value: Decimal) -> str:

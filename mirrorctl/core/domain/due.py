@@ -79,7 +79,8 @@ def undecided_reductions(scene: Scene, plan: SymbolPlan) -> None:
     for side, copy in scene.copies.items():
         if copy.unsized or not (copy.ended or scene.main.proven(scene.symbol, side)):
             continue
-        have, want = scene.mirror.size(scene.symbol, side), wanted(scene, side, copy)
+        have, raw = scene.have[side], copy.raw_want(scene.main_size[side])
+        want = wanted(scene, side, copy, raw)
         if have > want:
             known = f"excess {side}"
             reduction_due(scene, plan, side, have, want, known if known in scene.since else f"undecided {known}")

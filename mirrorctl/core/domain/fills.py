@@ -75,13 +75,16 @@ class OrderFills:
 
     def take(self, execution: Execution) -> None:
         """Account for one execution that was not seen before and moves a position."""
-        news = execution.qty - self._take_told(execution)
-        self._accounted[execution.order_id] = self.of(execution.order_id) + news
-        if execution.link_id:
-            self._by_link[execution.link_id] = self.of_link(execution.link_id) + execution.qty
-        for fills in (self._accounted, self._by_link):
-            if len(fills) > _KEPT:
-                fills.popitem(last=False)
+        order_id, link_id, news = execution.order_id, execution.link_id, execution.qty
+        if order_id in self._told:
+            news -= self._take_told(execution)
+        self._accounted[order_id] = self._accounted.get(order_id, ZERO) + news
+        if len(self._accounted) > _KEPT:
+            self._accounted.popitem(last=False)
+        if link_id:
+            self._by_link[link_id] = self._by_link.get(link_id, ZERO) + execution.qty
+            if len(self._by_link) > _KEPT:
+                self._by_link.popitem(last=False)
 
     def read(self, order_id: str, total: Decimal) -> None:
         """All executions of the order were read: they sum up to `total`."""

@@ -40,11 +40,12 @@ def standing_block(scene: Scene, copy: Copy) -> str:
         return f"own exit: {copy.out}"
     if copy.held:
         return copy.held
-    if unchosen := selection_block(scene.policy.filter, *copy.source, scene.exchange_ms):
+    chosen = scene.policy.filter
+    if not chosen.takes_all and (unchosen := selection_block(chosen, *copy.source, scene.exchange_ms)):
         return unchosen
     if not scene.instrument.trading:
         return f"{scene.symbol} is not trading"
-    return mode_block(scene.policy, scene.mirror, scene.symbol)
+    return mode_block(scene.policy, scene.mirror, scene.symbol) if scene.policy.position_mode is not None else ""
 
 
 def mode_block(policy: MirrorPolicy, mirror: AccountView, symbol: str) -> str:
@@ -72,7 +73,7 @@ def stop_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
 
     `NO_STOP` when main's row shows that it has no target: the trader's to change. Else the row is on its way.
     """
-    if not scene.needs_stop or side in scene.intended_stops:
+    if not scene.needs_stop or scene.background.intended_stop(side) is not None:
         return ""
     if scene.main_stop(side)[0] is not None:
         return ""
@@ -88,11 +89,11 @@ def stop_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
 
 def other_side_block(scene: Scene, side: PositionSide) -> str:
     """Why no entry of `side` may rest on a one-way mirror: it would fill against the side that is followed."""
-    if scene.mirror.mode(scene.symbol) is PositionMode.HEDGE:
+    if scene.mode is PositionMode.HEDGE:
         return ""
-    if scene.main.size(scene.symbol, side.opposite):
+    if scene.main_size[side.opposite]:
         return f"hedge: main holds a {side.opposite}, and the mirror is one-way"
-    if scene.mirror.size(scene.symbol, side.opposite):
+    if scene.have[side.opposite]:
         return f"the mirror holds a {side.opposite}"
     return ""
 
@@ -114,7 +115,7 @@ def entry_wait(scene: Scene, plan: SymbolPlan, side: PositionSide) -> str:
     if not scene.mirror.proven(scene.symbol, side):
         plan.needs.append(Need(NeedKind.POSITION, scene.account, scene.symbol))
         return "the mirror's position and leverage are not read yet"
-    if _is_mapped(scene) and _hourly_ticker(scene) is None:
+    if scene.mapped and _hourly_ticker(scene) is None:
         plan.needs.append(Need(NeedKind.TICKER, scene.account, scene.symbol))
         return f"the price of {scene.symbol} is not known yet"
     return _leverage_wait(scene, plan)
@@ -158,19 +159,16 @@ def quantity_block(scene: Scene, qty: Decimal, lowest: Decimal, highest: Decimal
     """Why an entry may not go that fills between two prices: the contract's minimum, or a limit of the profile."""
     if not scene.instrument.meets_minimum(qty, lowest):
         return f"below minimum: {plain(qty)} at {plain(lowest)}"
-    return _map_block(scene, highest) or scene.limit(qty, highest)
+    foreign = _map_block(scene, highest) if scene.mapped else ""
+    return foreign or scene.limit(qty, highest)
 
 
 def _map_block(scene: Scene, price: Decimal) -> str:
     """A price of main's that is another one altogether here: quantity and notional would be wrong by as much."""
     ticker = _hourly_ticker(scene)
-    if ticker is None or not _is_mapped(scene) or ticker.last / _MAP_APART <= price <= ticker.last * _MAP_APART:
+    if ticker is None or ticker.last / _MAP_APART <= price <= ticker.last * _MAP_APART:
         return ""
     return f"map: main's price is {plain(price)} here and {scene.symbol} trades at {plain(ticker.last)}: multiplier?"
-
-
-def _is_mapped(scene: Scene) -> bool:
-    return any(copy.source[0] != scene.symbol for copy in scene.copies.values())
 
 
 def _hourly_ticker(scene: Scene) -> Ticker | None:

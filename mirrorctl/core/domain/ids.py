@@ -20,6 +20,8 @@ _PATTERN = re.compile(
     r"-(?P<step>[a-z2-7]{8})-(?P<attempt>\d{1,5})"
 )
 _REMEMBERED = 4096  # a pass asks for the same few ids again and again
+_PAIRS = tuple(low + high for high in _ALPHABET for low in _ALPHABET)
+"""Two characters for ten bits, the lowest first."""
 
 
 OUT_LEG = 1
@@ -95,7 +97,9 @@ def step_tag(*parts: str) -> str:
 @lru_cache(_REMEMBERED)
 def _digest(*parts: str, length: int) -> str:
     number = int.from_bytes(blake2b("\0".join(parts).encode(), digest_size=8).digest())
-    return "".join(_ALPHABET[number >> shift & 31] for shift in range(0, length * 5, 5))
+    first, second = _PAIRS[number & 1023], _PAIRS[number >> 10 & 1023]
+    third, fourth = _PAIRS[number >> 20 & 1023], _PAIRS[number >> 30 & 1023]
+    return (first + second + third + fourth)[:length]
 
 
 _ROLES = frozenset(role.value for role in Role)

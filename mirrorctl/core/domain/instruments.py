@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decim
 from mirrorctl.core.domain.values import OrderType, PositionSide, Side
 
 ZERO = Decimal(0)
+_ONE = Decimal(1)
 _BPS = Decimal(10_000)
 
 
@@ -55,7 +56,8 @@ class Instrument:
     def bounded_price(self, reference: Decimal, side: Side, bps: Decimal) -> Decimal:
         """The worst price that stays within `bps` basis points of `reference` for an order on `side`."""
         worst = reference * (1 + side.sign * bps / _BPS)
-        return max(self.price_not_worse(worst, side), self.tick_size)
+        rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
+        return max(_to_multiple(worst, self.tick_size, rounding), self.tick_size)
 
     def leverage(self, leverage: Decimal) -> Decimal:
         """`leverage` on its step, within the contract's bounds."""
@@ -77,15 +79,17 @@ class Instrument:
 
 def plain(value: Decimal) -> str:
     """`value` as the wire wants it: no exponent, no padding, never "-0" (A58)."""
-    text = format(value, "f")
-    if "." in text:
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
+    if text[-1] == "0" and "." in text:
         text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
+    return "0" if text == "-0" else text
 
 
 def _to_multiple(value: Decimal, unit: Decimal, rounding: str) -> Decimal:
     """`value` as a multiple of `unit`. Keeps the unit's exponent, so 60000 never turns into 6E+4."""
-    if unit < 1 and not value % unit:  # nearly always so: what is held and asked for is on the step already
+    if unit < _ONE and not value % unit:  # nearly always so: what is held and asked for is on the step already
         return value.quantize(unit)
     multiple = (value / unit).to_integral_value(rounding=rounding) * unit
-    return multiple.quantize(unit) if unit < 1 else multiple
+    return multiple.quantize(unit) if unit < _ONE else multiple

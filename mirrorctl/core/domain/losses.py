@@ -25,49 +25,52 @@ class _Loss:
 
 
 class Losses:
-    """Unexplained losses by (symbol, positionIdx). Base coin."""
+    """Unexplained losses by (symbol, positionIdx). Base coin.
+
+    `known`: losses; `gaps`: (seq, difference) of rows whose fill was not seen.
+    """
 
     def __init__(self) -> None:
-        self._losses: dict[Key, _Loss] = {}
-        self._gaps: dict[Key, tuple[int, Decimal]] = {}
+        self.known: dict[Key, _Loss] = {}
+        self.gaps: dict[Key, tuple[int, Decimal]] = {}
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._losses
+        return key in self.known
 
     def note(self, key: Key, seq: int, expected: Decimal, shown: Decimal, at_ms: int) -> None:
         """A row shows `shown` where its forerunner and the executions between them let expect `expected` (signed)."""
-        before = self._gaps.get(key, (seq, ZERO))[1]
+        before = self.gaps.get(key, (seq, ZERO))[1]
         if before + shown - expected:
-            self._gaps[key] = (seq, before + shown - expected)
+            self.gaps[key] = (seq, before + shown - expected)
         left = abs(shown) if shown * expected > 0 else ZERO
         if abs(expected) > left:
-            earlier = self._losses.get(key)
+            earlier = self.known.get(key)
             lost = abs(expected) - left + (earlier.qty if earlier else ZERO)
-            self._losses[key] = _Loss(seq, lost, at_ms)
+            self.known[key] = _Loss(seq, lost, at_ms)
 
     def explain(self, key: Key, execution: Execution) -> None:
         """An execution was seen: what it closed is explained, if the row holds it."""
-        seq, gap = self._gaps.get(key, (-1, ZERO))
+        seq, gap = self.gaps.get(key, (-1, ZERO))
         if execution.seq <= seq:
-            self._gaps[key] = (seq, gap - execution.signed)
+            self.gaps[key] = (seq, gap - execution.signed)
         if execution.seq <= seq and gap == execution.signed:
-            del self._gaps[key]
-        loss = self._losses.get(key)
+            del self.gaps[key]
+        loss = self.known.get(key)
         if loss is None or execution.seq > loss.seq or not execution.kind.moves_position:
             return
         if execution.closed_qty < loss.qty:
-            self._losses[key] = replace(loss, qty=loss.qty - execution.closed_qty)
+            self.known[key] = replace(loss, qty=loss.qty - execution.closed_qty)
         else:
-            del self._losses[key]
+            del self.known[key]
 
     def has_gap(self, symbol: str) -> bool:
         """Whether a row of the symbol holds a fill that was not seen."""
-        return any(key[0] == symbol for key in self._gaps)
+        return any(key[0] == symbol for key in self.gaps)
 
     def close_gaps(self, symbol: str, until_seq: int) -> None:
         """The symbol's orders were read: what rows up to then hold is known, or nobody's."""
-        self._gaps = {k: gap for k, gap in self._gaps.items() if k[0] != symbol or gap[0] > until_seq}
+        self.gaps = {k: gap for k, gap in self.gaps.items() if k[0] != symbol or gap[0] > until_seq}
 
     def accept(self, until_ms: int) -> None:
         """Every execution list was read in vain: losses seen up to then have no execution."""
-        self._losses = {key: loss for key, loss in self._losses.items() if loss.since_ms > until_ms}
+        self.known = {key: loss for key, loss in self.known.items() if loss.since_ms > until_ms}

@@ -97,15 +97,17 @@ class Ours:
     """Every attempt of ours on one symbol of one account, by what a decision asks of it.
 
     Kept up rather than made anew, for a symbol may see hundreds of orders in an hour: looking costs what may still
-    fill, not what was. Everything is given in the order in which it was made.
+    fill, not what was. Everything is given in the order in which it was made. `live`: those that may still fill;
+    `by_role`: all by role and order side, where there is one.
     """
 
-    __slots__ = ("_all", "_by_intent", "_by_role", "_live")
+    __slots__ = ("_all", "_by_intent", "_live", "by_role", "live")
 
     def __init__(self, orders: Iterable[OurOrder] = ()) -> None:
         self._all: dict[int, OurOrder] = {}
         self._live: dict[int, OurOrder] = {}
-        self._by_role: dict[tuple[Role, Side], dict[int, OurOrder]] = {}
+        self.live: Collection[OurOrder] = self._live.values()
+        self.by_role: dict[tuple[Role, Side], dict[int, OurOrder]] = {}
         self._by_intent: dict[tuple[str, Role, int, str], dict[int, OurOrder]] = {}
         for number, order in enumerate(orders):
             self.put(number, order)
@@ -116,29 +118,28 @@ class Ours:
     def __len__(self) -> int:
         return len(self._all)
 
-    @property
-    def live(self) -> Collection[OurOrder]:
-        """Those that may still fill."""
-        return self._live.values()
-
     def of(self, role: Role, side: Side) -> list[OurOrder]:
         """Those of one role and order side, live or over; of one decision first to last."""
-        return sorted(self._by_role.get((role, side), {}).values(), key=_attempt)
+        found = self.by_role.get((role, side))
+        return sorted(found.values(), key=_attempt) if found else []
 
     def attempts(self, first: LinkId) -> list[OurOrder]:
         """Every attempt at the decision behind a link id, first to last."""
-        return sorted(self._by_intent.get(first.intent, {}).values(), key=_attempt)
+        found = self._by_intent.get(first.intent)
+        return sorted(found.values(), key=_attempt) if found else []
 
     def put(self, number: int, order: OurOrder) -> None:
         """Take an attempt as it is now; `number` tells it apart from all others, and a new one was made last."""
         again = number in self._all
         self._all[number] = order
-        self._by_role.setdefault((order.link.role, order.side), {})[number] = order
+        self.by_role.setdefault((order.link.role, order.side), {})[number] = order
         self._by_intent.setdefault(order.link.intent, {})[number] = order
         if not order.is_live:
             self._live.pop(number, None)
         elif again and number not in self._live:  # given up and found after all: it takes its place again
-            self._live = {each: known for each, known in self._all.items() if known.is_live}
+            in_order = {each: known for each, known in self._all.items() if known.is_live}
+            self._live.clear()
+            self._live.update(in_order)
         else:
             self._live[number] = order
 
@@ -148,7 +149,7 @@ class Ours:
         if order is None:
             return
         self._live.pop(number, None)
-        _drop_from(self._by_role, (order.link.role, order.side), number)
+        _drop_from(self.by_role, (order.link.role, order.side), number)
         _drop_from(self._by_intent, order.link.intent, number)
 
 

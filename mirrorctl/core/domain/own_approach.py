@@ -38,7 +38,8 @@ def rungs_filled(copy: Copy, approach: Approach | None) -> int:
 
 def entry_block(scene: Scene, copy: Copy) -> str:
     """Why no entry may go, whatever the size: what holds for every mirror, then what its own approach says."""
-    return standing_block(scene, copy) or approach_block(copy, scene.approach)
+    block = standing_block(scene, copy)
+    return block if block or scene.approach is None else approach_block(copy, scene.approach)
 
 
 def approach_block(copy: Copy, approach: Approach | None) -> str:
@@ -53,14 +54,17 @@ def approach_block(copy: Copy, approach: Approach | None) -> str:
     return ""
 
 
-def wanted(scene: Scene, side: PositionSide, copy: Copy) -> Decimal:
-    """What the mirror shall hold now: what main's size asks for, and what its own ladder has not sold yet."""
-    main_size = scene.main.size(scene.symbol, side)
-    want = copy.want(main_size, scene.instrument)
+def wanted(scene: Scene, side: PositionSide, copy: Copy, raw: Decimal) -> Decimal:
+    """What the mirror shall hold now: what main's size asks for, and what its own ladder has not sold yet.
+
+    `raw`: r × main's size (Copy.raw_want).
+    """
+    main_size = scene.main_size[side]
+    want = scene.instrument.floor_qty(raw if copy.cap is None else min(raw, copy.cap))
     if scene.approach is None or not copy.spared:
         return want
     kept = scene.instrument.floor_qty(copy.kept(main_size))
-    return max(want, min(scene.mirror.size(scene.symbol, side), kept))
+    return max(want, min(scene.have[side], kept))
 
 
 def is_by_target(execution: Execution) -> bool:

@@ -69,12 +69,12 @@ def settle_own(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, l
     """What the mirror's own rungs shall rest with. When main went flat at their prices, they have the grace time."""
     holding = holding_of(scene, side, copy)
     standing = rested(holding)
-    want = wanted(scene, side, copy)
+    want = wanted(scene, side, copy, copy.raw_want(scene.main_size[side]))
     left = Ladder((), ZERO) if copy.ended else _left(scene, plan, side, copy)
     filled = {key: rung.filled for key, rung in standing.items()}
     shared = min(holding.size, scene.instrument.floor_qty(want + lead))
     balance = RungBalance(standing, {rung.key: rung for rung in spread(left, shared, filled, scene.instrument)})
-    if want or scene.main.size(scene.symbol, side):
+    if want or scene.main_size[side]:
         return balance
     excess = scene.instrument.floor_qty(holding.size - lead)
     for key, rung in standing.items():
@@ -92,7 +92,7 @@ def settle_own(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, l
 def _left(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> Ladder:
     """The rungs that were not filled yet and whose target main still has, or has filled."""
     approach = scene.approach
-    if approach is None or not scene.mirror.size(scene.symbol, side):
+    if approach is None or not scene.have[side]:
         return Ladder((), ZERO)
     aims = _aims(scene, side, copy)
     row = scene.main.position(scene.symbol, side)
@@ -120,11 +120,11 @@ def _left(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> Lad
 
 def _aims(scene: Scene, side: PositionSide, copy: Copy) -> Aims:
     """Main's targets as far as they are known: what rests, its take-profit, and filled ones that rungs stand for."""
-    ladder, row = scene.ladders.get(side), scene.main.position(scene.symbol, side)
-    resting = [(rung.key, rung.price) for rung in ladder.rungs] if ladder is not None else []
+    row = scene.main.position(scene.symbol, side)
+    resting = [(rung.key, rung.price) for rung in scene.background.ladder(side).rungs]
     if row is not None and row.take_profit is not None:
         resting.append((TAKE_PROFIT, row.take_profit))
-    done = scene.rungs_done.get(side, frozenset())
+    done = scene.background.rungs_done(side)
     filled: dict[str, Decimal] = {}
     for key, price in copy.ladder:
         if key in done and (key not in filled or (price - filled[key]) * side.sign > 0):
@@ -134,14 +134,12 @@ def _aims(scene: Scene, side: PositionSide, copy: Copy) -> Aims:
 
 def _is_due(scene: Scene, side: PositionSide, rung: Rested) -> bool:
     """Whether main's last exit was at a rung's price or beyond: its own order may be filling this very moment."""
-    last, price = scene.exit_fill.get(side), rung.order.price if rung.order is not None else None
+    last, price = scene.background.exit_fill(side), rung.order.price if rung.order is not None else None
     return last is not None and price is not None and (last.price - price) * side.sign >= 0
 
 
 def _order_id(scene: Scene, side: PositionSide, key: str) -> str:
-    ladder = scene.ladders.get(side)
-    rungs = () if ladder is None else ladder.rungs
-    return next((rung.order_id for rung in rungs if rung.key == key), "")
+    return next((rung.order_id for rung in scene.background.ladder(side).rungs if rung.key == key), "")
 
 
 def _note(ladder: Places, leg: int, side: PositionSide) -> str:

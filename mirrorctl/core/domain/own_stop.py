@@ -50,14 +50,18 @@ def of_entry(scene: Scene, side: PositionSide, stop: Decimal | None, price: Deci
     Beside a position that is the stop that stands there, where it lies beyond the price; else the bound from the price.
     """
     copy = scene.copies.get(side)
-    own = copy.own_stop if copy is not None and scene.mirror.size(scene.symbol, side) else None
+    own = copy.own_stop if copy is not None and scene.have[side] else None
     if own is None or (price - own) * side.sign <= 0:
         own = farthest(scene.policy, scene.instrument, side, price)
     return better(side, stop, own)
 
 
-def of_correction(scene: Scene, side: PositionSide, stop: Decimal | None, reference: Decimal) -> Decimal | None:
+def of_correction(
+    scene: Scene, side: PositionSide, copy: Copy, stop: Decimal | None, reference: Decimal
+) -> Decimal | None:
     """As `of_entry`, for an order that takes what the market gives: no nearer than the last price that is known."""
+    if copy.own_stop is None and not scene.policy.max_stop_bps:
+        return stop
     ticker = scene.fresh_ticker()
     last = reference if ticker is None else ticker.last
     return of_entry(scene, side, stop, min(reference, last) if side is PositionSide.LONG else max(reference, last))

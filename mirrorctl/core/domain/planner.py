@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 from mirrorctl.core.domain.actions import Priority
 from mirrorctl.core.domain.corrections import plan_side
+from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.due import keep_time, undecided_reductions
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.own_ladder import settle_own
@@ -18,7 +19,7 @@ from mirrorctl.core.domain.resting import cancel_entry, is_standing_entry
 from mirrorctl.core.domain.rungs import plan_ladder, settle_rungs
 from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Need, NeedKind, Scene, Standing, SymbolPlan
 from mirrorctl.core.domain.selection import watch_windows
-from mirrorctl.core.domain.twins import TwinBalance, plan_twins
+from mirrorctl.core.domain.twins import NO_TWINS, plan_twins
 from mirrorctl.core.domain.unsized import plan_unsized
 from mirrorctl.core.domain.values import SIDES, PositionMode, PositionSide
 
@@ -28,48 +29,65 @@ HEDGE_REFUSED = "hedge"
 def plan_symbol(scene: Scene) -> SymbolPlan:
     """Everything to do now about one symbol on one mirror. Both views must be known; the caller sees to that."""
     plan = SymbolPlan(scene.account, scene.symbol)
-    watch_windows(scene, plan)
+    if scene.policy.filter.windows:
+        watch_windows(scene, plan)
     if scene.parked:
-        plan.parked = scene.parked
-        _standings_only(scene, plan)
-        if scene.misfit:
-            _take_entries_off(scene, plan, "the profile follows main in another way now")
-            keep_time(scene, plan)
-        return plan
-    if _undecided(scene, plan):
-        for side, copy in scene.copies.items():
-            if not copy.ended:
-                plan_protection(scene, plan, side, copy)
-        undecided_reductions(scene, plan)
-        keep_time(scene, plan)
-        plan.since = {**scene.since, **plan.since}  # time goes on for what nothing could be decided about
-        return plan
-    if _both_legs(scene):
+        _park(scene, plan)
+    elif _undecided(scene, plan):
+        _stand_still(scene, plan)
+    elif scene.mode is PositionMode.ONE_WAY and all(scene.main_size.values()):
         _freeze(scene, plan)
-        keep_time(scene, plan)
-        return plan
-    for side in SIDES:
-        followed = scene.copies.get(side)
-        if followed is None:
-            plan_side(scene, plan, side, None, TwinBalance())
-            continue
-        if followed.unsized and not followed.ended:
-            plan_unsized(scene, plan, side, followed)
-            plan_protection(scene, plan, side, followed)
-            continue
-        twins = plan_twins(scene, plan, side, followed)
-        settle = settle_rungs if scene.approach is None else settle_own
-        rungs = settle(scene, plan, side, followed, twins.lead)
-        plan_side(scene, plan, side, followed, twins, rungs.lag)
-        if not followed.ended:
-            plan_protection(scene, plan, side, followed)
-        plan_ladder(scene, plan, side, followed, rungs)
-    _cancel_strays(scene, plan)
-    _await_last_fill(scene, plan)
-    plan.missing += scene.unmirrored
-    keep_time(scene, plan)
-    plan.actions.sort(key=lambda planned: planned.action.priority)
+    else:
+        for side in SIDES:
+            followed = scene.copies.get(side)
+            if followed is not None:
+                _follow(scene, plan, side, followed)
+            elif scene.have[side]:
+                plan_side(scene, plan, side, None, NO_TWINS)
+        if scene.ours.live:
+            _cancel_strays(scene, plan)
+        _await_last_fill(scene, plan)
+        if scene.needs_stop:
+            plan.missing += scene.background.unmirrored()
+        if plan.due:
+            keep_time(scene, plan)
+        if len(plan.actions) > 1:
+            plan.actions.sort(key=lambda planned: planned.action.priority)
     return plan
+
+
+def _follow(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> None:
+    """One side of the symbol, which follows a cycle of main."""
+    if copy.unsized and not copy.ended:
+        plan_unsized(scene, plan, side, copy)
+        plan_protection(scene, plan, side, copy)
+        return
+    twins = plan_twins(scene, plan, side, copy)
+    settle = settle_rungs if scene.approach is None else settle_own
+    rungs = settle(scene, plan, side, copy, twins.lead)
+    plan_side(scene, plan, side, copy, twins, rungs.lag)
+    if not copy.ended:
+        plan_protection(scene, plan, side, copy)
+    plan_ladder(scene, plan, side, copy, rungs)
+
+
+def _park(scene: Scene, plan: SymbolPlan) -> None:
+    """No order of ours touches the symbol, but the entries of a policy that is no more come off the book."""
+    plan.parked = scene.parked
+    _standings_only(scene, plan)
+    if scene.misfit:
+        _take_entries_off(scene, plan, "the profile follows main in another way now")
+        keep_time(scene, plan)
+
+
+def _stand_still(scene: Scene, plan: SymbolPlan) -> None:
+    """Nothing can be decided about: stops are kept, and time goes on."""
+    for side, copy in scene.copies.items():
+        if not copy.ended:
+            plan_protection(scene, plan, side, copy)
+    undecided_reductions(scene, plan)
+    keep_time(scene, plan)
+    plan.since = {**scene.since, **plan.since}
 
 
 def apply_brake(plans: Sequence[SymbolPlan], recent_closes: Collection[str], limit: int) -> bool:
@@ -79,8 +97,10 @@ def apply_brake(plans: Sequence[SymbolPlan], recent_closes: Collection[str], lim
     orders is one. Braked plans keep their stops alone.
     """
     closing = [plan for plan in plans if plan.closes_unexplained]
+    if not closing:
+        return False
     closes = {plan.symbol for plan in closing} | set(recent_closes)
-    if not closing or len(closes) <= limit:
+    if len(closes) <= limit:
         return False
     for plan in closing:
         plan.actions = [planned for planned in plan.actions if planned.action.priority is Priority.STOP]
@@ -91,15 +111,17 @@ def apply_brake(plans: Sequence[SymbolPlan], recent_closes: Collection[str], lim
 
 def _undecided(scene: Scene, plan: SymbolPlan) -> bool:
     """Whether a fact is missing without which nothing may grow, shrink or be closed (A86)."""
-    unsettled = [view.account for view in (scene.main, scene.mirror) if not view.is_settled(scene.symbol)]
-    if unsettled:
+    symbol, main, mirror = scene.symbol, scene.main, scene.mirror
+    if not (main.is_settled(symbol) and mirror.is_settled(symbol)):
+        unsettled = [view.account for view in (main, mirror) if not view.is_settled(symbol)]
         plan.blocked = f"a fill on {' and '.join(unsettled)} is not accounted for yet"
         return True
-    if any(not copy.ended and not scene.main.proven(scene.symbol, side) for side, copy in scene.copies.items()):
-        plan.blocked = "main's position is not read yet"  # a list that does not name it proves nothing
-        plan.needs.append(Need(NeedKind.POSITION, scene.main.account, scene.symbol))
-        return True
-    return _unattributed(scene, plan)
+    for side, copy in scene.copies.items():
+        if not copy.ended and not main.proven(symbol, side):
+            plan.blocked = "main's position is not read yet"  # a list that does not name it proves nothing
+            plan.needs.append(Need(NeedKind.POSITION, main.account, symbol))
+            return True
+    return bool(scene.ours.live or scene.approach) and _unattributed(scene, plan)
 
 
 def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:
@@ -109,7 +131,7 @@ def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:
     or the orders are read.
     """
     standing = (o.link.role is Role.TARGET or is_standing_entry(scene, o) for o in scene.ours.live)
-    if not any(standing) and scene.approach is None:  # whose order made main smaller decides there what is followed
+    if scene.approach is None and not any(standing):  # else whose order made main smaller decides what is followed
         return False
     ahead = [view.account for view in (scene.main, scene.mirror) if view.is_ahead(scene.symbol)]
     if not ahead:
@@ -121,9 +143,10 @@ def _unattributed(scene: Scene, plan: SymbolPlan) -> bool:
 
 def _await_last_fill(scene: Scene, plan: SymbolPlan) -> None:
     """A copy that is over and flat goes once every fill is known: what is missing is looked for, or it stays (A66)."""
-    over = any(copy.ended and not scene.mirror.size(scene.symbol, side) for side, copy in scene.copies.items())
-    if over and scene.mirror.is_ahead(scene.symbol):
-        _look_for_executions(scene, plan, [scene.account])
+    for side, copy in scene.copies.items():
+        if copy.ended and not scene.have[side] and scene.mirror.is_ahead(scene.symbol):
+            _look_for_executions(scene, plan, [scene.account])
+            return
 
 
 def _look_for_executions(scene: Scene, plan: SymbolPlan, accounts: Sequence[str]) -> None:
@@ -135,16 +158,10 @@ def _look_for_executions(scene: Scene, plan: SymbolPlan, accounts: Sequence[str]
         plan.needs += [Need(NeedKind.ORDERS, account, scene.symbol) for account in accounts]
 
 
-def _both_legs(scene: Scene) -> bool:
-    """Main holds both legs of the symbol and the mirror has one net position: refused (A14)."""
-    if scene.mirror.mode(scene.symbol) is PositionMode.HEDGE:
-        return False
-    long, short = SIDES
-    return bool(scene.main.size(scene.symbol, long) and scene.main.size(scene.symbol, short))
-
-
 def _freeze(scene: Scene, plan: SymbolPlan) -> None:
-    """Nothing grows, nothing closes, stops are kept; entries that could still fill are taken off the book."""
+    """Main holds both legs of the symbol and the mirror has one net position: refused (A14).
+
+    Nothing grows, nothing closes, stops are kept; entries that could still fill are taken off the book."""
     plan.parked = HEDGE_REFUSED
     for side, copy in scene.copies.items():
         if not copy.ended:
@@ -152,6 +169,7 @@ def _freeze(scene: Scene, plan: SymbolPlan) -> None:
     plan.passed_stops.clear()
     _standings_only(scene, plan)
     _take_entries_off(scene, plan, "main holds both legs: frozen")
+    keep_time(scene, plan)
 
 
 def _take_entries_off(scene: Scene, plan: SymbolPlan, reason: str) -> None:
@@ -166,8 +184,8 @@ def _take_entries_off(scene: Scene, plan: SymbolPlan, reason: str) -> None:
 def _standings_only(scene: Scene, plan: SymbolPlan) -> None:
     for side in SIDES:
         copy = scene.copies.get(side)
-        main_size = scene.main.size(scene.symbol, side)
-        have = scene.mirror.size(scene.symbol, side)
+        main_size = scene.main_size[side]
+        have = scene.have[side]
         raw = copy.raw_want(main_size) if copy else have * 0
         want = copy.want(main_size, scene.instrument) if copy else raw
         if have or want:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from mirrorctl.core.domain.approach import BUILT_IN, Approach
-from mirrorctl.core.domain.values import PositionMode, PositionSide
+from mirrorctl.core.domain.values import SIDES, PositionMode, PositionSide
 
 
 class SizingMode(StrEnum):
@@ -127,13 +127,21 @@ class MappedSymbol:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which of main's entries a mirror follows (A12). Globs of main's symbols; empty `symbols`: all."""
+    """Which of main's entries a mirror follows (A12). Globs of main's symbols; empty `symbols`: all.
+
+    `takes_all`: it leaves none out.
+    """
 
     symbols: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     sides: tuple[PositionSide, ...] = (PositionSide.LONG, PositionSide.SHORT)
     windows: tuple[str, ...] = ()
     close_only: bool = False
+    takes_all: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        leaves_out = self.close_only or self.symbols or self.exclude or self.windows
+        object.__setattr__(self, "takes_all", not leaves_out and set(self.sides) == set(SIDES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ furthest target its stop, and no order of main's has a counterpart (A13).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Context, Decimal
 
@@ -111,7 +111,7 @@ class Projection:
 
     # --- orders ----------------------------------------------------------------------------------------------
 
-    def orders(self, symbol: str) -> Iterable[Order]:
+    def orders(self, symbol: str) -> Collection[Order]:
         """Main's orders that have a counterpart here; for a reverse mirror what its own stop and target stand for."""
         if self._lens.reverse:
             return [order for side in SIDES for order in self._bound(side)]

@@ -22,7 +22,7 @@ from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, SymbolPl
 from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.standing_trade import StopOnBook
 from mirrorctl.core.domain.trade_scene import TradeScene
-from mirrorctl.core.domain.values import PositionSide, StopKind, TriggerBy
+from mirrorctl.core.domain.values import PositionMode, PositionSide, StopKind, TriggerBy
 
 _ROW_WAIT_MS = 300
 _NAKED_LOOK_MS = 500
@@ -33,35 +33,40 @@ _TARGET_BOUND_MS = 10_000
 
 def plan_protection(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> None:
     """Bring the stop, take-profit and trailing stop of one side in step with main's position."""
-    if not scene.mirror.size(scene.symbol, side) or not scene.main.size(scene.symbol, side):
+    if not scene.have[side] or not scene.main_size[side]:
         return
+    policy = scene.policy
     row = scene.mirror.position(scene.symbol, side)
     main = scene.main.position(scene.symbol, side)
     standing = scene.main_stop(side)
-    own = copy.own_stop if row is None else _own_stop(scene, plan, side, copy, row, standing[0])
+    own = copy.own_stop
+    if row is not None and (policy.max_stop_bps or policy.breakeven is Breakeven.OWN):
+        own = _own_stop(scene, plan, side, copy, row, standing[0])
     guard = better(side, standing[0], own)
     if guard is not None:
         plan.guarded[side] = guard
     if row is None or main is None:
         _wait_for_rows(scene, plan, side)
         return
-    _plan_stop(scene, plan, side, row, standing, own)
-    _plan_profit(scene, plan, side, main, row, copy.own_target)
-    _plan_trailing(scene, plan, side, main, row)
+    if guard is not None or standing[2]:
+        _plan_stop(scene, plan, side, row, standing, guard)
+    if main.take_profit or row.take_profit is not None or copy.own_target is not None:
+        _plan_profit(scene, plan, side, main, row, copy.own_target)
+    if main.trailing_stop != row.trailing_stop:
+        _plan_trailing(scene, plan, side, main, row)
 
 
 def _plan_stop(
-    scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position, standing: StopOnBook, own: Decimal | None
+    scene: Scene, plan: SymbolPlan, side: PositionSide, row: Position, standing: StopOnBook, wanted: Decimal | None
 ) -> None:
+    """`standing` on main; `wanted` here, the better one of it and of the mirror's own."""
     stop, stop_by, unmirrored = standing
-    plan.missing += [
-        f"main's partial stop of {plain(order.qty)} at {plain(order.trigger_price or ZERO)}" for order in unmirrored
-    ]
-    wanted = better(side, stop, own)
+    for order in unmirrored:
+        plan.missing.append(f"main's partial stop of {plain(order.qty)} at {plain(order.trigger_price or ZERO)}")
     first, first_by = (wanted, stop_by or TriggerBy.LAST) if scene.policy.max_stop_bps else (stop, stop_by)
     if first is not None and row.stop_loss is None and _is_naked(scene, plan, side, first, first_by):
         return
-    if wanted is None or (wanted == row.stop_loss and _triggers_by(scene, row, stop_by)):
+    if wanted is None or (wanted == row.stop_loss and (stop_by is None or _triggers_by(scene, row, stop_by))):
         return
     mine = wanted != stop
     improves = mine and not (first == wanted and row.stop_loss is None)
@@ -108,7 +113,7 @@ def _own_breakeven(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Cop
     """Breakeven on the mirror's own entry, after its own rung (breakeven = "own"); None while that is not due."""
     if scene.policy.breakeven is not Breakeven.OWN:
         return None
-    terms = scene.breakevens.get(side)
+    terms = scene.background.breakeven(side)
     due = terms is not None and 0 < terms.after <= rungs_filled(copy, scene.approach)
     if terms is None or not due or row.entry_price is None:
         return None
@@ -124,8 +129,6 @@ def _plan_profit(
 ) -> None:
     """Main's take-profit; while it has none, the one that an adopted position came with (A63)."""
     profit = main.take_profit or own
-    if profit is None and row.take_profit is None:
-        return
     profit_by = bound_trigger(scene.main, scene.symbol, main.idx, StopKind.TAKE_PROFIT)
     actual_by = bound_trigger(scene.mirror, scene.symbol, row.idx, StopKind.TAKE_PROFIT)
     moved = profit != row.take_profit or (profit is not None and _differs(profit_by, actual_by))
@@ -147,8 +150,6 @@ def _plan_profit(
 
 def _plan_trailing(scene: Scene, plan: SymbolPlan, side: PositionSide, main: Position, row: Position) -> None:
     """The same distance as main's, from the same price on. Removed only where a stop of main's takes its place."""
-    if main.trailing_stop == row.trailing_stop:
-        return
     if main.trailing_stop is None and (main.stop_loss is None or row.stop_loss is None):
         return
     bound = (main.trailing_stop, row.trailing_stop)
@@ -260,8 +261,9 @@ def attached_stop(scene: Scene, side: PositionSide, order: Order, price: Decimal
 
 def main_trigger(scene: Scene, side: PositionSide, kind: StopKind) -> TriggerBy | None:
     """By which price main's own stop or target of a side triggers."""
-    idx = scene.main.mode(scene.symbol).idx(side)
-    return bound_trigger(scene.main, scene.symbol, idx, kind)
+    idx = side.hedge_idx if scene.main.mode(scene.symbol) is PositionMode.HEDGE else 0
+    order = _bound(scene.main, scene.symbol, idx, kind)
+    return None if order is None else order.trigger_by
 
 
 def bound_trigger(view: Sight, symbol: str, idx: int, kind: StopKind) -> TriggerBy | None:
@@ -271,7 +273,10 @@ def bound_trigger(view: Sight, symbol: str, idx: int, kind: StopKind) -> Trigger
 
 
 def _bound(view: Sight, symbol: str, idx: int, kind: StopKind) -> Order | None:
-    return next((o for o in view.orders(symbol) if o.stop_kind is kind and o.position_idx == idx), None)
+    for order in view.orders(symbol):
+        if order.stop_kind is kind and order.position_idx == idx:
+            return order
+    return None
 
 
 def _differs(wanted: TriggerBy | None, actual: TriggerBy | None) -> bool:

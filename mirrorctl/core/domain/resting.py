@@ -98,8 +98,8 @@ def change_resting(scene: Scene, plan: SymbolPlan, side: PositionSide, ours: Our
 
 def hold_resting(scene: Scene, plan: SymbolPlan, copy: Copy, placed: Order, qty: Decimal) -> None:
     """Say that growth waits at a price, by policy: it is neither drift nor in flight (A82)."""
-    have = scene.mirror.size(scene.symbol, copy.side)
-    raw = copy.raw_want(scene.main.size(scene.symbol, copy.side))
+    have = scene.have[copy.side]
+    raw = copy.raw_want(scene.main_size[copy.side])
     where = plain(placed.price or placed.trigger_price or ZERO)
     reason = f"catch_up = {scene.policy.follow.catch_up}: {plain(qty)} rests at {where}"
     plan.held.append(Held(scene.account, scene.symbol, copy.side, raw, have, reason))
@@ -161,7 +161,7 @@ def _on_book(scene: Scene, ours: OurOrder) -> Order | None:
 
 
 def _lacking(scene: Scene, plan: SymbolPlan, copy: Copy, have: Decimal, want: Decimal, lag: Decimal) -> Decimal:
-    ripe, _ = ripe_part(scene, plan, copy, scene.main.size(scene.symbol, copy.side))
+    ripe, _ = ripe_part(scene, plan, copy, scene.main_size[copy.side])
     qty = scene.instrument.floor_qty(min(want - have - lag, ripe - have))
     return min(max(qty, ZERO), scene.instrument.max_limit_qty)
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
 
 
 class Revisions:
-    """The changes of one view, counted. `number` is that of the newest."""
+    """The changes of one view, counted. `number` is that of the newest; `of` that of each symbol's newest, if any."""
 
-    __slots__ = ("_of", "number")
+    __slots__ = ("number", "of")
 
     def __init__(self) -> None:
         self.number = 0
-        self._of: OrderedDict[str, int] = OrderedDict()  # the newest last
+        self.of: OrderedDict[str, int] = OrderedDict()  # the newest last
 
     def note(self, symbol: str) -> None:
         """Something about the symbol is another than before."""
         self.number += 1
-        self._of[symbol] = self.number
-        self._of.move_to_end(symbol)
+        self.of[symbol] = self.number
+        self.of.move_to_end(symbol)
 
-    def since(self, number: int) -> Iterator[str]:
+    def since(self, number: int) -> list[str]:
         """Symbols that changed after `number`, the newest first."""
-        for symbol in reversed(self._of):
-            if self._of[symbol] <= number:
-                return
-            yield symbol
+        found = []
+        for symbol in reversed(self.of):
+            if self.of[symbol] <= number:
+                break
+            found.append(symbol)
+        return found

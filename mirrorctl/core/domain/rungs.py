@@ -40,15 +40,20 @@ class RungBalance:
     keep: set[str] = field(default_factory=set)
 
 
+_NO_RUNGS = RungBalance({}, {})
+"""Nobody changes a balance once it was returned."""
+
+
 def settle_rungs(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, lead: Decimal) -> RungBalance:
     """What the mirror's rungs still owe of main's, and what should rest; one that owed it for too long gives way."""
-    ladder = scene.ladders.get(side)
-    left = Ladder((), ZERO) if ladder is None or copy.ended else without(ladder, copy.done)
-    if not left.rungs and not scene.ours.of(Role.TARGET, side.exit):
-        return RungBalance({}, {})
+    left = Ladder((), ZERO) if copy.ended else scene.background.ladder(side)
+    if copy.done:
+        left = without(left, copy.done)
+    if not left.rungs and (Role.TARGET, side.exit) not in scene.ours.by_role:
+        return _NO_RUNGS
     holding = holding_of(scene, side, copy)
     standing = rested(holding)
-    want = copy.want(scene.main.size(scene.symbol, side), scene.instrument)
+    want = copy.want(scene.main_size[side], scene.instrument)
     sold = _sold(scene, side, copy, left, standing)
     rungs = spread(left, min(holding.size, scene.instrument.floor_qty(want + lead)), sold, scene.instrument)
     balance = RungBalance(standing, {rung.key: rung for rung in rungs})
@@ -103,9 +108,9 @@ def _sold(
     What its own orders filled; or, where that is more, what the mirror has to sell for what main's rung filled: the
     part of it that came too late was reduced in its stead, and the rung does not sell it again.
     """
-    main_size = scene.main.size(scene.symbol, side)
+    main_size = scene.main_size[side]
     want = copy.want(main_size, scene.instrument)
-    on_main = scene.rungs_sold.get(side, {})
+    on_main = scene.background.rungs_sold(side)
     found = {}
     for rung in left.rungs:
         own = standing[rung.key].filled if rung.key in standing else ZERO
@@ -137,7 +142,7 @@ def holding_of(scene: Scene, side: PositionSide, copy: Copy) -> Holding:
 
 def _owed(scene: Scene, plan: SymbolPlan, side: PositionSide, rung: Rested) -> tuple[Decimal, bool]:
     """What a live rung may still have to sell for main's, at most, and whether main's is done."""
-    if rung.key in scene.rungs_done.get(side, frozenset()):
+    if rung.key in scene.background.rungs_done(side):
         return rung.open_qty, True
     counterpart = _on_main(scene, rung)
     if counterpart is None:

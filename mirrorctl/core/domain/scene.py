@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import Action
@@ -19,7 +20,7 @@ from mirrorctl.core.domain.policy import MirrorPolicy
 from mirrorctl.core.domain.refusals import RATE_LIMIT
 from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.standing_trade import StopOnBook, stop_on_book
-from mirrorctl.core.domain.values import PositionSide, Side
+from mirrorctl.core.domain.values import SIDES, PositionMode, PositionSide, Side
 from mirrorctl.core.domain.view import AccountView
 
 TICKER_FRESH_MS = 3_000
@@ -247,6 +248,26 @@ class Moment:
         return self.ticker
 
 
+class Background(Protocol):
+    """What a decision may ask about main beside its view, in the mirror's terms; few decisions ask for all of it.
+
+    `ladder`: the rungs of main's trade that main has not filled; `rungs_sold` what it has filled of them in part, by
+    their keys; `rungs_done`: keys of those it has filled. `intended_stop`: what main's managed trade says, for as long
+    as main's book does not show it. `explains_close`: whether something on main explains that a side is closed.
+    `unmirrored`: what of main's protection has no counterpart here, in words.
+    """
+
+    def growth_fill(self, side: PositionSide) -> MainFill | None: ...
+    def exit_fill(self, side: PositionSide) -> MainFill | None: ...
+    def explains_close(self, side: PositionSide) -> bool: ...
+    def ladder(self, side: PositionSide) -> Ladder: ...
+    def rungs_sold(self, side: PositionSide) -> Mapping[str, Decimal]: ...
+    def rungs_done(self, side: PositionSide) -> frozenset[str]: ...
+    def intended_stop(self, side: PositionSide) -> Decimal | None: ...
+    def breakeven(self, side: PositionSide) -> BreakevenTerms | None: ...
+    def unmirrored(self) -> Sequence[str]: ...
+
+
 @dataclass(slots=True)
 class Scene(Moment):
     """Everything a decision about one symbol on one mirror may look at. Nothing of it is changed by deciding.
@@ -255,11 +276,12 @@ class Scene(Moment):
     `refused` by the same names what the exchange refused last, with code and message.
     `growth_block` is the reason why growth is held for all of the symbol; `limit` says why an entry of a quantity at a
     price would break a limit ("" when it would not), failing closed. `parked`: no order of ours touches the symbol.
-    `ladders`: the rungs of main's trade that main has not filled, `rungs_sold` what it has filled of them in part, by
-    their keys; `rungs_done`: keys of those it has filled. `intended_stops`: what main's managed trades say, for as long
-    as main's book does not show it. `needs_stop`: nothing grows without a stop (a reverse mirror, A13). `misfit`: it
-    is parked because its policy changed, so its entries are taken off the book. `unmirrored`:
-    what of main's protection has no counterpart here, in words. `approach`: the one that the mirror has of its own.
+    `needs_stop`: nothing grows without a stop (a reverse mirror, A13). `misfit`: it is parked because its policy
+    changed, so its entries are taken off the book. `approach`: the one that the mirror has of its own. `mapped`: the
+    symbol stands for another one of main's. `stops`: main's, as far as one was looked for; what is about the same main
+    may share them.
+
+    What every decision asks for again and again is looked up once: `have` and `main_size` by side, the mirror's `mode`.
     """
 
     now_ms: int
@@ -273,18 +295,11 @@ class Scene(Moment):
     copies: Mapping[PositionSide, Copy]
     ours: Ours
     since: Mapping[str, int]
+    background: Background
     busy: frozenset[str] = frozenset()
     refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     growth_block: str = ""
     parked: str = ""
-    growth_fill: Mapping[PositionSide, MainFill] = field(default_factory=dict)
-    exit_fill: Mapping[PositionSide, MainFill] = field(default_factory=dict)
-    explained_closes: frozenset[PositionSide] = frozenset()
-    ladders: Mapping[PositionSide, Ladder] = field(default_factory=dict)
-    rungs_sold: Mapping[PositionSide, Mapping[str, Decimal]] = field(default_factory=dict)
-    rungs_done: Mapping[PositionSide, frozenset[str]] = field(default_factory=dict)
-    breakevens: Mapping[PositionSide, BreakevenTerms] = field(default_factory=dict)
-    intended_stops: Mapping[PositionSide, Decimal] = field(default_factory=dict)
     ticker: Ticker | None = None
     limit: Callable[[Decimal, Decimal], str] = lambda _qty, _price: ""
     clock_offset_ms: int = 0
@@ -292,23 +307,32 @@ class Scene(Moment):
     ripening: Mapping[PositionSide, Ripening] = field(default_factory=dict)
     needs_stop: bool = False
     misfit: bool = False
+    mapped: bool = False
     approach: Approach | None = None
-    unmirrored: Sequence[str] = ()
-    _stops: dict[PositionSide, StopOnBook] = field(default_factory=dict, init=False, repr=False, compare=False)
+    stops: dict[PositionSide, StopOnBook] = field(default_factory=dict, repr=False, compare=False)
+    exchange_ms: int = field(init=False)
+    mode: PositionMode = field(init=False)
+    have: Mapping[PositionSide, Decimal] = field(init=False)
+    main_size: Mapping[PositionSide, Decimal] = field(init=False)
 
-    @property
-    def exchange_ms(self) -> int:
-        """The moment by the exchange's clock, as far as its offset is known."""
-        return self.now_ms + self.clock_offset_ms
+    def __post_init__(self) -> None:
+        symbol, main, mirror = self.symbol, self.main, self.mirror
+        long, short = SIDES
+        self.exchange_ms = self.now_ms + self.clock_offset_ms
+        self.mode = mirror.modes.get(symbol, PositionMode.ONE_WAY)
+        self.have = {long: mirror.size(symbol, long), short: mirror.size(symbol, short)}
+        self.main_size = {long: main.size(symbol, long), short: main.size(symbol, short)}
 
     def main_stop(self, side: PositionSide) -> StopOnBook:
         """The stop that stands on main's side."""
-        if side not in self._stops:
-            self._stops[side] = stop_on_book(self.main, self.symbol, side)
-        return self._stops[side]
+        known = self.stops.get(side)
+        if known is None:
+            known = self.stops[side] = stop_on_book(self.main, self.symbol, side)
+        return known
 
     def idx(self, side: PositionSide) -> int:
-        return self.mirror.mode(self.symbol).idx(side)
+        """The positionIdx of one side on the mirror."""
+        return side.hedge_idx if self.mode is PositionMode.HEDGE else 0
 
     def next_try(self, copy: Copy, role: Role, step: str, leg: int = 0) -> tuple[LinkId, list[OurOrder]]:
         """(the id of the next attempt at a decision, every attempt before it, first to last).

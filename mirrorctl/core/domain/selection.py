@@ -20,11 +20,12 @@ def selection_block(chosen: Filter, symbol: str, side: PositionSide, at_ms: int)
         return "filter: close only"
     if chosen.symbols and not any(fnmatchcase(symbol, glob) for glob in chosen.symbols):
         return f"filter: {symbol} is not in filter.symbols"
-    if out := next((glob for glob in chosen.exclude if fnmatchcase(symbol, glob)), None):
-        return f"filter: excluded by {out}"
+    for glob in chosen.exclude:
+        if fnmatchcase(symbol, glob):
+            return f"filter: excluded by {glob}"
     if side not in chosen.sides:
         return f"filter: {side} is not followed"
-    if not is_open(chosen.windows, at_ms):
+    if chosen.windows and not is_open(chosen.windows, at_ms):
         return "filter: outside of windows"
     return ""
 

@@ -95,6 +95,8 @@ def ladder_on_book(view: Sight, symbol: str, side: PositionSide, *, opposite: bo
     cover less than the position, or more. The key belongs to the order and outlasts changes of its price; a `leg` is
     that of our own order, 0 for the trader's, so it does not change when another rung comes nearer.
     """
+    if not view.orders(symbol):
+        return Ladder((), view.size(symbol, side))
     exits = _exits(view, symbol, side)
     if opposite:
         exits += _against(view, symbol, side)
@@ -114,15 +116,29 @@ def stop_on_book(view: Sight, symbol: str, side: PositionSide) -> StopOnBook:
     the position: all of them are named. The trigger is None where the order behind a Full stop was not seen yet.
     """
     exits = _exits(view, symbol, side)
-    partial = _nearest_first(exits, side)
+    partial = _nearest_first(exits, side) if exits else []
     row = view.position(symbol, side)
-    if row is not None and row.stop_loss is not None:
-        full = (o for o in exits if o.stop_kind is StopKind.STOP_LOSS)
-        return row.stop_loss, next((order.trigger_by for order in full), None), tuple(partial)
-    chosen = _covering_half(view, partial, view.size(symbol, side))
+    full = next((order for order in exits if order.stop_kind is StopKind.STOP_LOSS), None) if exits else None
+    stop = None if row is None else _full_stop(row, full)
+    if stop is not None:
+        return stop, None if full is None else full.trigger_by, tuple(partial)
+    chosen = _covering_half(view, partial, view.size(symbol, side)) if partial else None
     if chosen is None:
         return None, None, tuple(partial)
     return chosen.trigger_price, chosen.trigger_by, tuple(order for order in partial if order is not chosen)
+
+
+def _full_stop(row: Position, order: Order | None) -> Decimal | None:
+    """The stop of the whole position by the later word: that of its row, or of the open order behind the stop.
+
+    Either push may come first, or be lost (A54). Of words of one moment the one that tells of a stop counts (A21). An
+    order that is older than the position was behind the stop of another one.
+    """
+    if order is None or order.trigger_price is None or order.updated_ms < row.told_ms:
+        return row.stop_loss
+    if order.created_ms < row.opened_ms or (row.stop_loss is not None and order.updated_ms == row.told_ms):
+        return row.stop_loss
+    return order.trigger_price
 
 
 def _covering_half(view: Sight, partial: list[Order], size: Decimal) -> Order | None:
@@ -150,8 +166,11 @@ def _nearest_first(exits: list[Order], side: PositionSide) -> list[Order]:
 
 def _exits(view: Sight, symbol: str, side: PositionSide) -> list[Order]:
     """Open orders that can only reduce this position."""
-    idx = view.mode(symbol).idx(side)
-    return [o for o in view.orders(symbol) if o.side is side.exit and o.position_idx == idx and o.is_exit]
+    orders = view.orders(symbol)
+    if not orders:
+        return []
+    idx = side.hedge_idx if view.mode(symbol) is PositionMode.HEDGE else 0
+    return [o for o in orders if o.side is side.exit and o.position_idx == idx and o.is_exit]
 
 
 def _against(view: Sight, symbol: str, side: PositionSide) -> list[Order]:

@@ -24,7 +24,7 @@ from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop
 from mirrorctl.core.domain.refusals import heals, last_refusal, parks, refused_text, retry_at_ms
 from mirrorctl.core.domain.resting import cancel_entry, catch_up_late, hold_resting, lost_wait, stay
-from mirrorctl.core.domain.scene import Held, Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Held, Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionSide
 
@@ -39,6 +39,10 @@ class TwinBalance:
     lead: Decimal = ZERO
 
 
+NO_TWINS = TwinBalance()
+"""Nobody adds to a balance once it was returned."""
+
+
 def twin_step(main_order_id: str) -> str:
     """The step of a twin's id (rule 3)."""
     return step_tag("twin", main_order_id)
@@ -49,17 +53,18 @@ def plan_twins(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -
 
     All together never lag by more than the side lacks: of a fill on main that closed the other side nothing is copied.
     """
+    entries = entry_orders(scene.main, scene.symbol, side)
+    if not entries and (Role.TWIN, side.entry) not in scene.ours.by_role:
+        return NO_TWINS
     balance = TwinBalance()
-    resting = {order.order_id: order for order in entry_orders(scene.main, scene.symbol, side)}
     by_order = _group(scene.main, scene.symbol, side, scene.ours)
-    if not resting and not by_order:
-        return balance
+    resting = {order.order_id: order for order in entries}
     other = other_side_block(scene, side)
     block = entry_block(scene, copy) or other
     if not other:
         balance.lead = _leads(scene.main, copy, resting, by_order)
-    want = copy.want(scene.main.size(scene.symbol, side), scene.instrument)
-    short = scene.instrument.floor_qty(want + balance.lead - scene.mirror.size(scene.symbol, side))
+    want = copy.want(scene.main_size[side], scene.instrument)
+    short = scene.instrument.floor_qty(want + balance.lead - scene.have[side])
     for order_id, order in resting.items():
         attempts = by_order.get(order_id, [])
         if attempts and attempts[-1].is_live:
@@ -158,7 +163,7 @@ def _amend(scene: Scene, plan: SymbolPlan, copy: Copy, order: Order, twin: OurOr
             cancel_entry(scene, plan, twin, f"growth is held: {refusal}")
             return
     stop = attached_stop(scene, copy.side, order, price)
-    if stop is None and not scene.main.size(scene.symbol, copy.side):
+    if stop is None and not scene.main_size[copy.side]:
         stop = ZERO  # it came from a position that main has closed
     # 110059: the attached stop of a partly filled order cannot change; each fill brings the position's own back
     moved = stop is not None and (stop or None) != placed.stop_loss and not scene.mirror.filled(placed)
@@ -278,6 +283,8 @@ def _place(
     if block or wait:
         _hold(scene, plan, side, copy, order, block or wait, waiting=bool(wait))
         return
+    if _awaits_fill(scene, plan):
+        return
     share = "" if lead or qty == copy.ratio * order.qty else f": {copy.told(qty, scene.main.leaves(order))}"
     plan.actions.append(
         Planned(
@@ -302,6 +309,22 @@ def _place(
             main_filled=scene.main.filled(order) + _ROUNDED_DOWN.divide(lead, copy.ratio),
         )
     )
+
+
+def _awaits_fill(scene: Scene, plan: SymbolPlan) -> bool:
+    """Main's row tells of a fill whose execution was not seen: it may be one of the order that is to be twinned (A20).
+
+    The side is brought to main's size now; a twin of all that seems open would stand for that fill once more.
+    """
+    if not scene.main.is_ahead(scene.symbol):
+        return False
+    plan.settling = "main's position is ahead of its executions"
+    until = scene.since_ms(plan, "ahead") + AHEAD_WAIT_MS
+    if scene.now_ms < until:
+        plan.wake_at(until)
+    else:
+        plan.needs.append(Need(NeedKind.ORDERS, scene.main.account, scene.symbol))
+    return True
 
 
 def _kept_off(scene: Scene, plan: SymbolPlan, order: Order, attempts: list[OurOrder]) -> str | None:
@@ -343,6 +366,6 @@ def _hold(
     *,
     waiting: bool = False,
 ) -> None:
-    have = scene.mirror.size(scene.symbol, side)
+    have = scene.have[side]
     raw = have + copy.ratio * scene.main.leaves(order)
     plan.held.append(Held(scene.account, scene.symbol, side, raw, have, reason, waiting))

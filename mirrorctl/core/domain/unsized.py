@@ -17,16 +17,16 @@ from mirrorctl.core.domain.resting import cancel_entry
 from mirrorctl.core.domain.rungs import plan_ladder, settle_rungs
 from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Held, Need, NeedKind, Scene, SymbolPlan
 from mirrorctl.core.domain.sizing import is_waiting
-from mirrorctl.core.domain.twins import TwinBalance, twin_step
+from mirrorctl.core.domain.twins import NO_TWINS, twin_step
 from mirrorctl.core.domain.values import PositionSide
 
 
 def plan_unsized(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy) -> None:
     """Say why the mirror follows nothing of main's position or entries yet; end what is left of the cycle before."""
-    have = scene.mirror.size(scene.symbol, side)
+    have = scene.have[side]
     block = standing_block(scene, copy)
     # an order of main's against its own position is no entry: there is nothing to follow, and nothing to wait for
-    asked = scene.main.size(scene.symbol, side) or entry_orders(scene.main, scene.symbol, side)
+    asked = scene.main_size[side] or entry_orders(scene.main, scene.symbol, side)
     waiting = bool(asked) and not block and is_waiting(copy.unsized)
     if asked:
         plan.held.append(Held(scene.account, scene.symbol, side, None, have, block or copy.unsized, waiting))
@@ -40,7 +40,7 @@ def plan_unsized(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy)
     if have and copy.opened and not soon:
         settle = settle_rungs if scene.approach is None else settle_own
         rungs = settle(scene, plan, side, copy, ZERO)
-        plan_side(scene, plan, side, copy, TwinBalance(), rungs.lag)
+        plan_side(scene, plan, side, copy, NO_TWINS, rungs.lag)
         plan_ladder(scene, plan, side, copy, rungs)
 
 

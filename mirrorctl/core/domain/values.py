@@ -17,6 +17,10 @@ class Side(StrEnum):
     opposite: Side
     sign: int
     """+1 for a buy, -1 for a sell: what a fill adds to a signed position."""
+    grows: PositionSide
+    """The position side that an order on this side grows."""
+    shrinks: PositionSide
+    """The position side that an order on this side shrinks."""
 
     def __init__(self, value: str) -> None:
         self.sign = 1 if value == "buy" else -1
@@ -48,15 +52,17 @@ class PositionSide(StrEnum):
     @classmethod
     def grown_by(cls, side: Side) -> PositionSide:
         """The position side that an order on `side` grows."""
-        return cls.LONG if side is Side.BUY else cls.SHORT
+        return side.grows
 
     @classmethod
     def shrunk_by(cls, side: Side) -> PositionSide:
         """The position side that an order on `side` shrinks."""
-        return cls.grown_by(side.opposite)
+        return side.shrinks
 
 
 PositionSide.LONG.opposite, PositionSide.SHORT.opposite = PositionSide.SHORT, PositionSide.LONG
+Side.BUY.grows, Side.BUY.shrinks = PositionSide.LONG, PositionSide.SHORT
+Side.SELL.grows, Side.SELL.shrinks = PositionSide.SHORT, PositionSide.LONG
 SIDES = (PositionSide.LONG, PositionSide.SHORT)
 """Both sides, to be gone through where that is done thousands of times a second: an enum's own iteration is slow."""
 
@@ -147,9 +153,10 @@ class ExecutionKind(StrEnum):
     FUNDING = "funding"
     OTHER = "other"
 
-    @property
-    def moves_position(self) -> bool:
-        return self in (ExecutionKind.TRADE, ExecutionKind.LIQUIDATION, ExecutionKind.ADL)
+    moves_position: bool
+
+    def __init__(self, value: str) -> None:
+        self.moves_position = value in ("trade", "liquidation", "adl")
 
 
 class Severity(StrEnum):

@@ -29,7 +29,7 @@ class Account:
     the link id of the execution that last grew the position: it says whose position it is when the store is new.
     `fee_rates` by symbol: None where the exchange says that it has none, as on demo; not in it while nothing was read.
     `equity` is what the last ReadWallet told, begun at `equity_read_ms`. `reach` tells how the account can be reached;
-    None where nobody knows. `entries_held` is why the last entry was not sent.
+    None where nobody knows. `entries_held` is why the last entry was not sent. `tag` names it in the ids of its orders.
     """
 
     name: str
@@ -58,18 +58,16 @@ class Account:
     equity_read_ms: int = 0
     pace: Pace = field(default_factory=Pace)
     entries_held: str = ""
+    is_main: bool = field(init=False)
+    tag: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_main = self.name == MAIN
+        self.tag = account_tag(self.uid)
 
     @classmethod
     def create(cls, name: str, uid: int, reader: Reader, writer: Writer, reach: Reachability | None = None) -> Account:
         return cls(name, uid, reader, writer, AccountView(name), reach)
-
-    @property
-    def is_main(self) -> bool:
-        return self.name == MAIN
-
-    @property
-    def tag(self) -> str:
-        return account_tag(self.uid)
 
     def freshness(self, now_ms: int, relist_ms: int) -> Freshness:
         """Fresh: relisted since its stream came up, or, while the stream is down, relisted a moment ago."""
@@ -106,13 +104,14 @@ class Account:
 
     def growth_held(self, now_ms: int) -> str:
         """Why entries wait for a moment although nothing speaks against them; empty when they do not."""
-        return self.entries_held if now_ms < self.hold_entries_until_ms else ""
+        held = self.entries_held
+        return held if held and now_ms < self.hold_entries_until_ms else ""
 
     def note_opener(self, execution: Execution) -> bool:
         """Remember whose execution grew the position last. False where it grew none."""
         grew = execution.kind.moves_position and execution.qty > execution.closed_qty
         if grew:
-            self.openers[(execution.symbol, PositionSide.grown_by(execution.side))] = execution.link_id
+            self.openers[(execution.symbol, execution.side.grows)] = execution.link_id
         return grew
 
     def ask(self, query: Query, now_ms: int, *, every_ms: int = 0) -> None:

@@ -16,19 +16,21 @@ from mirrorctl.core.domain.actions import (
     CancelOrder,
     DoubtfulOutcome,
     NotSent,
+    Outcome,
     PlaceOrder,
     Priority,
     RejectedOutcome,
     SetLeverage,
 )
 from mirrorctl.core.domain.ids import Role, parse
+from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.parks import REFUSED, told
 from mirrorctl.core.domain.refusals import NOTHING_TO_REDUCE, heals
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.loops import note_accepted
 from mirrorctl.core.engine.ports import FindOrder, ReadPosition, SendDone
-from mirrorctl.core.engine.records import Severity, StandingKind
+from mirrorctl.core.engine.records import Intent, Severity, StandingKind
 from mirrorctl.core.engine.state import EngineState
 
 _CANCELS = 3
@@ -38,12 +40,13 @@ log = logging.getLogger(__name__)
 
 def take_answer(state: EngineState, account: Account, event: SendDone) -> None:
     """Take the outcome of one journaled intent."""
-    now = state.now_ms()
+    now, before = state.now_ms(), state.book.get(event.intent_id)
     intent = state.book.on_outcome(event.intent_id, event.outcome, event.sent_ms, now)
-    if intent is None:
+    if before is None or intent is None:
         return
     action, outcome = intent.action, event.outcome
-    state.mark(account, action.symbol)
+    if not _is_expected(account, before, outcome):
+        state.mark(account, action.symbol)
     state.meter.on_answer(account, action, outcome, event.sent_ms, event.completed_ms, state.keeper)
     if isinstance(outcome, NotSent):
         account.not_sent(action.priority, outcome, now)
@@ -56,6 +59,12 @@ def take_answer(state: EngineState, account: Account, event: SendDone) -> None:
     if isinstance(outcome, RejectedOutcome):
         _refused(state, account, action, outcome, now)
     state.book.confirm(account.name, action.symbol, account.view, now)
+
+
+def _is_expected(account: Account, before: Intent, outcome: Outcome) -> bool:
+    """Whether a mirror's order was taken and nothing waited for that: it counted as on its way since it was sent."""
+    taken = isinstance(outcome, Accepted) and isinstance(before.action, PlaceOrder)
+    return taken and before.state is not IntentState.DOUBT and not account.is_main and not account.pace.waits
 
 
 def _refused(state: EngineState, account: Account, action: Action, outcome: RejectedOutcome, now: int) -> None:

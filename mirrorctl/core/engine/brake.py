@@ -175,7 +175,7 @@ class Brake:
     def hold_back(self, plan: SymbolPlan) -> None:
         """Take out of a plan what turned out to be a loop, and name it. Stops, reductions and cancels go on."""
         place = (plan.account, plan.symbol)
-        if not any(where == place for where, _ in self._loops):
+        if not self._loops or not any(where == place for where, _ in self._loops):
             return
         going = []
         for item in plan.actions:

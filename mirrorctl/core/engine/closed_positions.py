@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.account import Execution, Position
 from mirrorctl.core.domain.closings import CloseReason, Closing, reason_of, walk
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO
-from mirrorctl.core.domain.values import ExecutionKind, PositionMode, PositionSide
+from mirrorctl.core.domain.values import SIDES, ExecutionKind, PositionMode, PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.close_results import CloseResults
 from mirrorctl.core.engine.event_texts import SEVERITIES, closed_text, late, unseen_text
@@ -25,7 +25,6 @@ from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 
 _UNSEEN_MS = 60_000  # for so long the lists of executions may lag behind before a reason counts as unknown
 _TRAIL_KEPT = 300
-_SIDES = tuple(PositionSide)
 _OWN_EXITS = frozenset(("stop", ExecutionKind.LIQUIDATION.value, ExecutionKind.ADL.value))
 
 Key = tuple[str, str, PositionSide]
@@ -88,6 +87,10 @@ class ClosedPositions:
         """Closes that were seen to happen and wait for what they brought."""
         return list(self._pending.get(account.name, ()))
 
+    def waits(self, account: Account) -> bool:
+        """Whether any close of the account is to be told."""
+        return bool(self._pending.get(account.name) or self._late.get(account.name))
+
     def is_due(self, account: Account, close: Close) -> bool:
         """Whether a close may be told: what it brought is known, or is not waited for any longer."""
         return self.results.is_due(account, close.closing, close.row.opened_ms)
@@ -101,15 +104,18 @@ class ClosedPositions:
 
     def turns(self, account: Account, symbol: str) -> bool:
         """Whether the symbol's rows show that a position began or ended since it was reviewed."""
-        name, row = account.name, account.view.position
-        return any(((name, symbol, side) in self._open) != (row(symbol, side) is not None) for side in _SIDES)
+        name, row, known = account.name, account.view.position, self._open
+        long, short = row(symbol, PositionSide.LONG) is not None, row(symbol, PositionSide.SHORT) is not None
+        return ((name, symbol, PositionSide.LONG) in known) != long or (
+            (name, symbol, PositionSide.SHORT) in known
+        ) != short
 
     # --- what happens ------------------------------------------------------------------------------------------
 
     def on_execution(self, account: Account, execution: Execution) -> None:
         self._trails.setdefault((account.name, execution.symbol), []).append(execution)
-        for key in [key for key in self._lost if key[:2] == (account.name, execution.symbol)]:
-            if not account.view.unexplained_loss(*key[1:]):
+        for key in list(self._lost):
+            if key[:2] == (account.name, execution.symbol) and not account.view.unexplained_loss(*key[1:]):
                 self._lost.discard(key)
 
     def on_relist(self, account: Account, requested_ms: int) -> None:
@@ -136,12 +142,13 @@ class ClosedPositions:
         """Something of the symbol changed: look whether a position of it closed."""
         if (account.name, symbol) in self._unwalked and not self._walk(account, symbol):
             return
-        for side in PositionSide:
+        view = account.view
+        for side in SIDES:
             key = (account.name, symbol, side)
-            if account.view.position(symbol, side) is not None:
-                if account.view.size(symbol, side):
-                    self._remember(account, key)
-            elif key in self._open and account.view.proven(symbol, side):
+            if (row := view.position(symbol, side)) is not None:
+                if view.size(symbol, side):
+                    self._remember(account, key, row)
+            elif key in self._open and view.proven(symbol, side):
                 self._look(account, key)
 
     def tell(self, account: Account, close: Close) -> None:
@@ -306,36 +313,40 @@ class ClosedPositions:
             if row.key not in self._open:
                 store.drop_open(row.key)
 
-    def _remember(self, account: Account, key: Key) -> None:
+    def _remember(self, account: Account, key: Key, row: Position) -> None:
         """A row shows size: what is known of the position now is kept for when it closes."""
-        if not self.is_ours(account, *key[1:]):
-            return
         known = self._open.get(key)
+        if known is None and not self.is_ours(account, *key[1:]):
+            return
         self._seen.add(key)
         now = self._described(key, known)
         if not now.opened_ms:
             began = self._walked(account, key[1], key[2])[1]
-            shown = account.view.position(key[1], key[2])
-            now = OpenPosition(*key, now.tag, now.approach, began or (shown.opened_ms if shown else 0))
-        if now != known:
+            now = OpenPosition(*key, now.tag, now.approach, began or row.opened_ms)
+        if now is not known:
             self._open[key] = now
             self._state.store.save_open(now)
 
     def _described(self, key: Key, known: OpenPosition | None = None) -> OpenPosition:
         """A position with the tag and approach that its trade, cycle or copy has now."""
         account, symbol, side = key
-        copy = self._state.keeper.copies.get(key)
-        lens = self._state.keeper.lens(account)
-        source = copy.source if copy is not None else lens.there((symbol, side))
-        trade, cycle = self._state.trades.get(*source), self._state.keeper.cycles.get(source)
+        keeper, copy, own = self._state.keeper, None, None
+        if account == self._state.main.name:
+            source = (symbol, side)
+        else:
+            copy, own = keeper.copies.get(key), self._state.own_approaches.get(account)
+            source = copy.source if copy is not None else keeper.source(*key)
+        trade, cycle = self._state.trades.get(*source), keeper.cycles.get(source)
         if account == self._state.main.name:
             tag = trade.tag if trade is not None else cycle.tag if cycle is not None else ""
         else:
             tag = copy.tag if copy is not None else ""
-        own = self._state.own_approaches.get(account)
         approach = own.name if own is not None else trade.approach if trade is not None else ""
         before = known or OpenPosition(*key)
-        return OpenPosition(*key, tag or before.tag, approach or before.approach, before.opened_ms)
+        tag, approach = tag or before.tag, approach or before.approach
+        if known is not None and (tag, approach) == (known.tag, known.approach):
+            return known
+        return OpenPosition(*key, tag, approach, before.opened_ms)
 
     def _forget(self, key: Key) -> None:
         del self._open[key]

@@ -7,12 +7,14 @@ a confirmation, never with news (loop.py). What is a confirmation is said narrow
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from mirrorctl.core.domain.account import Execution, Order, Position
+from mirrorctl.core.domain.account import Execution, Order
 from mirrorctl.core.domain.ids import Role, parse
-from mirrorctl.core.domain.values import OrderStatus, PositionSide
+from mirrorctl.core.domain.standing_trade import stop_on_book
+from mirrorctl.core.domain.values import SIDES, OrderStatus, OrderType, PositionSide, StopKind
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.accounts import Account
 
@@ -28,12 +30,40 @@ def is_expected_order(account: Account, order: Order) -> bool:
 
 def is_expected_fill(account: Account, execution: Execution) -> bool:
     """What a mirror was sent to follow main has filled: it counted as held since it was sent."""
-    return not account.is_main and _follows(account, execution.link_id)
+    return _follows(account, execution.link_id)
 
 
 def _follows(account: Account, link_id: str) -> bool:
     link = parse(link_id)
     return link is not None and link.account == account.tag and link.role in _FOLLOWING
+
+
+def filled_at_once(view: AccountView, order: Order) -> bool:
+    """Whether an order that nobody saw resting filled at market, as its executions told: it says nothing new."""
+    at_market = order.order_type is OrderType.MARKET and order.stop_kind is StopKind.NONE
+    told = at_market and order.status is OrderStatus.FILLED and view.order(order.order_id) is None
+    return told and not view.tells_more(order)
+
+
+def followed(view: AccountView, symbol: str) -> Hashable:
+    """What of a symbol on main its mirrors decide by, but for its fills: a message that leaves it equal is none of
+    their business, however many they are.
+
+    A row that shows a fill that was told changes its size, its price and its seq: mirrors go by the size with all
+    executions, and by the price of the fill itself.
+    """
+    orders = tuple(view.orders(symbol))
+    known = (view.modes.get(symbol), view.is_settled(symbol), view.is_ahead(symbol), view.leverage.get(symbol))
+    return (known, orders, *[_leg(view, symbol, side, orders) for side in SIDES])
+
+
+def _leg(view: AccountView, symbol: str, side: PositionSide, orders: tuple[Order, ...]) -> Hashable:
+    row = view.position(symbol, side)
+    if row is None:
+        return view.size(symbol, side), view.proven(symbol, side)
+    # the age of an order behind the stop counts against that of the row
+    stop = stop_on_book(view, symbol, side) if orders else row.stop_loss
+    return view.size(symbol, side), stop, row.stop_loss, row.take_profit, row.trailing_stop, row.opened_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +75,8 @@ class Shown:
     bound: tuple[Decimal | None, ...]
 
     @classmethod
-    def of(cls, view: AccountView, row: Position) -> Shown:
-        """Before the row is taken, and after."""
-        symbol = row.symbol
+    def of(cls, view: AccountView, symbol: str) -> Shown:
+        """Before a row is taken, and after."""
         known = view.position(symbol, PositionSide.LONG) or view.position(symbol, PositionSide.SHORT)
         bound = (None, None, None) if known is None else (known.stop_loss, known.take_profit, known.trailing_stop)
         return cls(
@@ -55,10 +84,3 @@ class Shown:
             view.size(symbol, PositionSide.SHORT),
             (*bound, view.leverage.get(symbol)),
         )
-
-    def confirmed(self, view: AccountView, row: Position) -> bool:
-        """Whether the row that was taken showed what was known; or an execution is on its way, without which nobody
-        can say whose fill it shows."""
-        if row.idx:
-            return False  # two legs: the other one has a row of its own
-        return self == Shown.of(view, row) or view.is_ahead(row.symbol) or not view.is_settled(row.symbol)

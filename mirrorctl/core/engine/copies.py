@@ -19,7 +19,7 @@ from mirrorctl.core.domain.own_approach import first_seen
 from mirrorctl.core.domain.policy import MAIN, Adopt, MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill, Skipped, SymbolPlan
 from mirrorctl.core.domain.sizing import WAITS, Sized, SizingInputs, Unsized, ratio_of
-from mirrorctl.core.domain.values import PositionMode, PositionSide
+from mirrorctl.core.domain.values import SIDES, PositionMode, PositionSide
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.domain.wish import LEFT_OUT, Wish
 from mirrorctl.core.engine.accounts import Account
@@ -30,7 +30,11 @@ _ENTRIES = (Role.TWIN, Role.CORRECTION)
 
 
 class Copies:
-    """Copies by (account, symbol, side), beside main's cycles. `lenses` by mirror; one not named sees plainly."""
+    """Copies by (account, symbol, side), beside main's cycles. `lenses` by mirror; one not named sees plainly.
+
+    Kept by name, for they are looked at with every event: `unopened` cycles, copies that are `unsized`, that ended and
+    are `unexplained`, and that go (`leaving`) once nothing is left of them: they ended, or are misfits.
+    """
 
     def __init__(
         self,
@@ -45,16 +49,19 @@ class Copies:
         self._lenses = lenses
         self._accounts = {} if accounts is None else accounts
         self.cycles: dict[CycleKey, Cycle] = {cycle.key: cycle for cycle in store.cycles()}
-        self._unopened = {key for key, cycle in self.cycles.items() if not cycle.opened}
+        self.unopened = {key for key, cycle in self.cycles.items() if not cycle.opened}
         self.copies: dict[CopyKey, Copy] = {}
         self._by_source: dict[CycleKey, dict[CopyKey, Copy]] = {}
-        self.unsized: set[CopyKey] = set()  # these and the next are looked at with every event
-        self._unexplained: set[CopyKey] = set()
+        self.unsized: set[CopyKey] = set()
+        self.unexplained: set[CopyKey] = set()
+        self.leaving: set[CopyKey] = set()
+        self._capped: set[CopyKey] = set()
         for copy in store.copies():
             self._hold(copy)
         self.exit_fill: dict[CycleKey, MainFill] = {}
         self._done_before: dict[CopyKey, dict[str, int]] = {}
         self.misfits = {key for key, copy in self.copies.items() if not self._fits(copy)}
+        self.leaving |= self.misfits
 
     def lens(self, account: str) -> Lens:
         return self._lenses.get(account, PLAIN)
@@ -218,7 +225,7 @@ class Copies:
 
     def explain_closes(self) -> None:
         """A closing execution may arrive after the position push that ended the cycle."""
-        for key in sorted(self._unexplained):
+        for key in sorted(self.unexplained):
             copy = self.copies[key]
             if copy.source in self.exit_fill:
                 self._save_copy(replace(copy, explained=True))
@@ -229,10 +236,14 @@ class Copies:
         Whether a misfit went: what main holds is looked at anew then.
         """
         fits = True
-        for side in PositionSide:
+        for side in SIDES:
             copy = self.copies.get((account, symbol, side))
-            over = copy is not None and (copy.ended or copy.key in self.misfits)
-            if copy is None or not over or view.size(symbol, side) or any(order.is_live for order in ours()):
+            if (
+                copy is None
+                or (account, symbol, side) not in self.leaving
+                or view.size(symbol, side)
+                or any(order.is_live for order in ours())
+            ):
                 continue
             if view.proven(symbol, side) and view.is_settled(symbol) and not view.is_ahead(symbol):
                 fits = fits and copy.key not in self.misfits
@@ -266,7 +277,7 @@ class Copies:
 
     def _save_cycle(self, cycle: Cycle) -> None:
         self.cycles[cycle.key] = cycle
-        (self._unopened.discard if cycle.opened else self._unopened.add)(cycle.key)
+        (self.unopened.discard if cycle.opened else self.unopened.add)(cycle.key)
         self._store.save_cycle(cycle)
 
     def _save_copy(self, copy: Copy) -> None:
@@ -281,12 +292,17 @@ class Copies:
             self._by_source[before.source].pop(key)
         self.copies[key] = self._by_source.setdefault(copy.source, {})[key] = copy
         (self.unsized.add if copy.unsized else self.unsized.discard)(key)
-        (self._unexplained.add if copy.ended and not copy.explained else self._unexplained.discard)(key)
+        (self._capped.add if copy.cap is not None or copy.raised else self._capped.discard)(key)
+        if copy.ended:
+            self.leaving.add(key)
+        elif key in self.leaving and key not in self.misfits:
+            self.leaving.discard(key)
+        (self.unexplained.add if copy.ended and not copy.explained else self.unexplained.discard)(key)
 
     def _let_go(self, copy: Copy) -> None:
         del self.copies[copy.key]
         self._by_source[copy.source].pop(copy.key)
-        for known in (self.unsized, self._unexplained, self.misfits):
+        for known in (self.unsized, self.unexplained, self.leaving, self._capped, self.misfits):
             known.discard(copy.key)
 
 

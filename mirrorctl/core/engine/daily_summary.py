@@ -36,10 +36,11 @@ class DailySummary:
 
     def tend(self, now_ms: int) -> None:
         """Read and tell what is due."""
+        exchange_ms = now_ms + (self._state.main.clock_offset_ms or 0)
+        if not self._runs or exchange_ms < self._told_ms + 2 * DAY_MS or self._state.store.error:
+            return  # it is told, or it would be told in part
         day_ms = self._state.day_start_ms() - DAY_MS
-        if not self._runs or self._told_ms >= day_ms or self._state.store.error:  # it would be told in part
-            return
-        if self._state.exchange_now_ms() < day_ms + DAY_MS + _SETTLED_MS:
+        if exchange_ms < day_ms + DAY_MS + _SETTLED_MS:
             return
         query = ReadFigures(day_ms, day_ms + DAY_MS)
         if self._asked_day_ms != day_ms:

@@ -12,8 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from mirrorctl.core.domain.scene import Planned, SymbolPlan
-from mirrorctl.core.engine.intents import IntentBook
-from mirrorctl.core.engine.records import Intent
+from mirrorctl.core.engine.intents import IntentBook, Journaled
 
 if TYPE_CHECKING:
     from mirrorctl.core.engine.reconcile import MirrorPass
@@ -34,7 +33,7 @@ class Departures:
         self._group: dict[str, MirrorPass] = {}
         self._planned: list[Planned] = []
         self._size = 1
-        self._sent: list[tuple[MirrorPass, list[Intent]]] = []
+        self._sent: list[tuple[MirrorPass, list[Journaled]]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -43,9 +42,11 @@ class Departures:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None or issubclass(kind, Exception):  # else the process ends here
-            self._leave()
-            for mirror, intents in self._sent:
-                mirror.note_sent(intents)
+            try:
+                self._leave()
+            finally:
+                for mirror, journaled in self._sent:
+                    mirror.note_sent(self._book.track(journaled, self._now_ms))
 
     def add(self, mirror: MirrorPass, plans: list[SymbolPlan]) -> None:
         """What the plans of a mirror want done, less what has to wait for its pace, goes out soon."""
@@ -64,11 +65,12 @@ class Departures:
             return
         group, planned = self._group, self._planned
         self._group, self._planned = {}, []
-        planned.sort(key=lambda item: item.action.priority)
+        if len(planned) > 1:
+            planned.sort(key=lambda item: item.action.priority)
         for item in planned:
             group[item.action.account].claim(item.action)
-        intents = self._book.open_all(planned, self._now_ms)
-        for intent in intents:
-            group[intent.account].mirror.writer.send(intent.intent_id, intent.action)
+        journaled = self._book.journal(planned, self._now_ms)
         for name, mirror in group.items():
-            self._sent.append((mirror, [intent for intent in intents if intent.account == name]))
+            self._sent.append((mirror, [each for each in journaled if each[1].action.account == name]))
+        for intent_id, item in journaled:
+            group[item.action.account].mirror.writer.send(intent_id, item.action)

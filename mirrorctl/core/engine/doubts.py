@@ -18,10 +18,8 @@ from mirrorctl.core.engine.state import EngineState
 from mirrorctl.core.engine.times import stamp
 
 
-def tend_doubts(state: EngineState, now_ms: int, *, acts: bool) -> None:
-    """Park what has been in doubt for too long, and end the parks of settled doubts; without `acts` neither."""
-    if not acts:
-        return
+def tend_doubts(state: EngineState, now_ms: int) -> None:
+    """Park what has been in doubt for too long, and end the parks of settled doubts."""
     for intent in state.book.overdue():
         symbol = intent.action.symbol
         reason = f"{IN_DOUBT}: {_what(intent)}: {_why(state, intent)}"

@@ -55,7 +55,7 @@ class DriftWatch:
 
     def _drifting(self, mirror: MirrorPass) -> Iterator[tuple[Standing, int]]:
         """Sides that are off their target, and since when."""
-        for plan in self._state.agenda.unfinished():
+        for plan in self._state.agenda.unfinished.values():
             for standing in plan.standings if plan.account == mirror.mirror.name else ():
                 since = plan.since.get(f"drift {standing.side}")
                 if since is not None:

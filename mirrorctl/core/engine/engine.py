@@ -17,13 +17,13 @@ from functools import partial
 from mirrorctl.core.domain.approach import CONSERVATIVE as USUAL
 from mirrorctl.core.domain.breakeven import DEFAULT_TAKER
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.instruments import ZERO, plain
+from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.lens import PLAIN, Lens
-from mirrorctl.core.domain.policy import Policy
+from mirrorctl.core.domain.policy import Foreign, Manage, Policy
 from mirrorctl.core.domain.scene import BreakevenTerms, NeedKind, SymbolPlan
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import TradePlan
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import Freshness, PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.baseline import Baseline, Sightings, old_cycles
 from mirrorctl.core.engine.bereft import keep_stops
@@ -33,21 +33,20 @@ from mirrorctl.core.engine.doubts import tend_doubts
 from mirrorctl.core.engine.drift_watch import DriftWatch
 from mirrorctl.core.engine.foreign import adopt_foreign
 from mirrorctl.core.engine.halts import Halts
-from mirrorctl.core.engine.handover import advance_cycles, take_over
+from mirrorctl.core.engine.handover import take_over, tend_cycles
 from mirrorctl.core.engine.housekeeping import Housekeeping
 from mirrorctl.core.engine.intake import Intake
 from mirrorctl.core.engine.interrupted import finish_interrupted
 from mirrorctl.core.engine.late import LateWatch
-from mirrorctl.core.engine.modes import tend_modes
+from mirrorctl.core.engine.minimums import write_down_minimum
+from mirrorctl.core.engine.modes import declares_modes, tend_modes
 from mirrorctl.core.engine.naked_watch import measure_naked
 from mirrorctl.core.engine.ports import (
     Clock,
     Decoder,
     Event,
-    FindOrder,
     ReadFeeRate,
     ReadInstrument,
-    ReadPosition,
 )
 from mirrorctl.core.engine.questions import (
     UNSETTLED_WAIT_MS,
@@ -58,7 +57,7 @@ from mirrorctl.core.engine.questions import (
 )
 from mirrorctl.core.engine.reach import ReachWatch
 from mirrorctl.core.engine.reconcile import MirrorPass
-from mirrorctl.core.engine.records import Severity, StandingKind, Store
+from mirrorctl.core.engine.records import Severity, StandingKind, StoreFile
 from mirrorctl.core.engine.sizing import Sizer
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
 from mirrorctl.core.engine.store_care import StoreCare
@@ -75,7 +74,7 @@ class Engine(EngineState):
         self,
         policy: Policy,
         accounts: Sequence[Account],
-        store: Store,
+        store: StoreFile,
         clock: Clock,
         decode: Decoder,
         *,
@@ -86,8 +85,8 @@ class Engine(EngineState):
         super().__init__(policy, accounts, store, clock)
         self.baseline = baseline or Sightings()
         self.pass_ms = 0
-        self._to_prove = {symbol for symbol, _ in self.keeper.cycles}
         self._sends = sends
+        self._declares_modes = declares_modes(policy)
         self._intake = Intake(self, decode)
         self._halts = Halts(self)
         self._reach = ReachWatch(self.outbox)
@@ -95,7 +94,7 @@ class Engine(EngineState):
         self._drift = DriftWatch(self)
         self.summary = DailySummary(self)
         self.store_care = StoreCare(self)
-        self._housekeeping = Housekeeping(self)
+        self.housekeeping = Housekeeping(self)
         self.sizer = Sizer(self)
         self.keeper.lead = self._lead
         for account in accounts:
@@ -111,7 +110,9 @@ class Engine(EngineState):
         for at_ms in (self.agenda.next_wake_ms(), self.book.next_look_ms()):
             if at_ms is not None:
                 wake = min(wake, at_ms)
-        return max(min(wake, self.tasks.next_wake_ms(wake)), now + 1)
+        if not self.tasks.idle:
+            wake = min(wake, self.tasks.next_wake_ms(wake))
+        return max(wake, now + 1)
 
     # --- start -----------------------------------------------------------------------------------------------
 
@@ -140,10 +141,12 @@ class Engine(EngineState):
             self.keeper,
             self.book,
             self.trades,
+            self.main_book,
             max_closes=self.policy.max_closes_per_pass,
             sizes=self.main_sizes,
             brake=self.brake,
             meter=self.meter,
+            terms=self.breakeven_terms,
             approach=self.policy.approach_of(account.name),
         )
 
@@ -180,40 +183,54 @@ class Engine(EngineState):
         now = self.now_ms()
         self.store.begin_round()
         self._decide(now)
-        while self.tasks.run(now):
+        while not self.tasks.idle and self.tasks.run(now):
             self._decide(now)
         self.store.end_round()
-        self._housekeeping.tend(now)
+        self.housekeeping.tend(now)
         if self._sends and self.store_care.tend(now):
             for mirror in self.passes.values():
                 self.dirty[mirror.mirror.name] |= self.all_symbols(mirror)
 
     def _decide(self, now: int) -> None:
         self._halts.tend(now, acts=self._sends)
-        ask_due_relists(self, now)
-        ask_unsettled(self, now)
-        self._intake.transfers.tend(now)
-        ask_looks(self, now)
-        tend_doubts(self, now, acts=self._sends)
-        self._wake_plans(now)
-        if self.is_known(self.main):
-            self._intake.settle_early()
-            tend_modes(self, now)
-            self._advance_cycles(now)
-            self._pass_main(now)
-            tend_wishes(self, now)
-            work = any(self.dirty.values())
-            self._pass_mirrors(now)
-            if work:
-                self.pass_ms = self.now_ms() - now
-        else:
-            keep_stops(self, now, acts=self._sends)
+        if self.book.unsettled:
+            ask_looks(self, now)
+        if self._sends and (self.book.unsettled or self.doubted or self.standings.rows):
+            tend_doubts(self, now)
+        for account, symbol, _ in self.agenda.wake(now):  # the pass itself may have to wait until these are known
+            (self.dirty_main if account == self.main.name else self.dirty[account]).add(symbol)
+        try:
+            if self.main.freshness(now, self.relist_ms) is Freshness.FRESH:
+                self._follow(now)
+            else:
+                keep_stops(self, now, acts=self._sends)
+        finally:  # what is decided waits for no question, and whatever goes wrong there, all is read anew in its time
+            ask_due_relists(self, now)
+            ask_unsettled(self, now)
+            self._intake.transfers.tend(now)
         if self._sends:
             self._late.look(now)
             self._drift.look(now)
         self._reach.look(self.accounts.values(), now)
-        self._intake.events.tend()  # telling comes last: nothing that is decided waits for it, whatever happens to it
+        self._intake.events.tend(
+            now
+        )  # telling comes last: nothing that is decided waits for it, whatever happens to it
         self.summary.tend(now)
+
+    def _follow(self, now: int) -> None:
+        """Make the decisions of a round; main is known."""
+        if self._intake.early:
+            self._intake.settle_early()
+        if self._declares_modes:
+            tend_modes(self, now)
+        tend_cycles(self, now)
+        self._pass_main(now)
+        if self.trades.wishes.rows:
+            tend_wishes(self, now)
+        work = any(self.dirty.values())
+        self._pass_mirrors(now)
+        if work:
+            self.pass_ms = self.now_ms() - now
 
     def plan_main(self, symbols: set[str], now: int, *, keep: bool = True) -> list[TradePlan]:
         """Plans of the managed trades on main, with nothing sent; without `keep` nothing is remembered either."""
@@ -231,11 +248,14 @@ class Engine(EngineState):
 
     def _pass_main(self, now: int) -> None:
         """Keep the managed trades on main; everything else there is never touched (A79)."""
-        if self._sends:
+        if self._sends and (not self.main_taken or self.policy.manage is Manage.ALL):
             take_over(self)
+        if self._sends and self.book.interrupted:
             finish_interrupted(self, now)
         symbols, self.dirty_main = self.dirty_main, set()
-        plans = self.plan_main(symbols, now) if symbols else []
+        if not symbols or not (self.trades.has_any or self.main_pass.plans):
+            return
+        plans = self.plan_main(symbols, now)
         for decided in plans:
             self.after_needs(decided.plan, now)
             for side, reason in decided.plan.passed_stops.items():
@@ -252,21 +272,20 @@ class Engine(EngineState):
             self.main_pass.execute(plans, now)
         for decided in plans:
             self.agenda.note((self.main.name, *decided.trade.key), decided.plan)
-        if symbols:
-            self.agenda.keep(self.main.name, {(self.main.name, *key) for key in self.main_pass.plans})
+        self.agenda.keep(self.main.name, {(self.main.name, *key) for key in self.main_pass.plans})
 
     def plan_mirror(self, mirror: MirrorPass, symbols: set[str], now: int, *, keep: bool = True) -> list[SymbolPlan]:
         """Plans of one mirror with nothing sent; without `keep` nothing is remembered either."""
         # what rests goes on resting: neither a store that is full nor a spent rate says anything against it
-        mirror.entry_wait = self.store.error or mirror.mirror.growth_held(now)
+        held = mirror.mirror.entries_held
+        mirror.entry_wait = self.store.error or (mirror.mirror.growth_held(now) if held else "")
         return mirror.plan(
             symbols,
             self.instruments,
             self.tickers,
-            lambda symbol: self.growth_block(mirror, symbol),
-            self.breakeven_terms,
+            partial(self.growth_block, mirror),
             now,
-            day=partial(self.day_of, mirror.mirror),
+            day=partial(self.day_of, mirror.mirror, now),
             keep=keep,
         )
 
@@ -279,20 +298,22 @@ class Engine(EngineState):
     def _pass_mirrors(self, now: int) -> None:
         """Decide for every mirror. What can wait until all is sent comes after that."""
         planned: list[tuple[MirrorPass, SymbolPlan]] = []
-        sizing = self.sizer.due()
+        self.marked.clear()
+        sizing = self.sizer.due() if self.keeper.unsized or self.sizer.began else ()
         try:
             with Departures(self.book, now) as departures:
                 for name, mirror in self.passes.items():
                     if not self.dirty[name] and mirror.sighted and name not in sizing:
                         continue
                     plans = self._pass(mirror, now)
-                    planned += [(mirror, plan) for plan in plans]
                     for plan in plans:
+                        planned.append((mirror, plan))
                         self._before_sending(mirror, plan, now)
                     if self._sends and self.policy.mirroring:  # disabled mirrors are looked at and not touched
                         departures.add(mirror, plans)
             for mirror, plan in planned:
                 self._after_plan(mirror, plan, now)
+                mirror.look_ahead()
         finally:  # whatever goes wrong here, what was planned is looked at again in its time
             for _, plan in planned:
                 self.agenda.note((plan.account, plan.symbol, None), plan)
@@ -300,7 +321,7 @@ class Engine(EngineState):
     def _pass(self, mirror: MirrorPass, now: int) -> list[SymbolPlan]:
         """Plans of what there is to decide for one mirror now."""
         account = mirror.mirror
-        if not self.is_known(account):
+        if account.freshness(now, self.relist_ms) is not Freshness.FRESH:
             return []
         if not mirror.sighted:
             at_ms = self.exchange_now_ms()
@@ -309,11 +330,13 @@ class Engine(EngineState):
             mirror.sighted = True
             self._intake.settle_early()
             self.dirty[account.name] |= self.all_symbols(mirror)
-        self.sizer.size(account, mirror.policy, now)
+        if self.keeper.unsized or self.sizer.began:
+            self.sizer.size(account, mirror.policy, now)
         symbols, self.dirty[account.name] = self.dirty[account.name], set()
         if not symbols:
             return []
-        adopt_foreign(self, mirror, symbols)
+        if mirror.policy.follow.foreign is Foreign.ADOPT:
+            adopt_foreign(self, mirror, symbols)
         return self.plan_mirror(mirror, symbols, now)
 
     def after_needs(self, plan: SymbolPlan, now: int, lens: Lens = PLAIN) -> None:
@@ -328,18 +351,22 @@ class Engine(EngineState):
 
     def _before_sending(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
         """Ask for what a plan lacks, and write down what a restart must find if this is sent."""
-        self.after_needs(plan, now, mirror.sight.lens)
-        self.keeper.write_down(plan)
-        self._after_minimum(mirror, plan, now)
-        if any(held.reason.startswith("limit") for held in plan.held):
+        account = mirror.mirror
+        if plan.needs:
+            self.after_needs(plan, now, mirror.sight.lens)
+        if plan.own_stops or plan.own_ladders:
+            self.keeper.write_down(plan)
+        if plan.skipped or plan.raised:
+            write_down_minimum(self, mirror, plan, now)
+        if plan.held and any(held.reason.startswith("limit") for held in plan.held):
             plan.wake_at(now + _LIMIT_LOOK_MS)
-        if now < mirror.mirror.hold_entries_until_ms:
-            plan.wake_at(mirror.mirror.hold_entries_until_ms)
+        if account.entries_held and now < account.hold_entries_until_ms:
+            plan.wake_at(account.hold_entries_until_ms)
         for side, reason in plan.passed_stops.items():
             if self.keeper.end_here(plan.account, plan.symbol, side, reason):
                 about = f"{side}:{now}"
                 self.outbox.tell(now, Severity.CRITICAL, "stop-passed", plan.account, plan.symbol, reason, about)
-                self.mark(mirror.mirror, plan.symbol)
+                self.mark(account, plan.symbol)
 
     def _after_plan(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
         measure_naked(self, mirror.mirror, plan, now)
@@ -347,52 +374,19 @@ class Engine(EngineState):
             self.standings.set(StandingKind.PARK, plan.account, plan.symbol, plan.park, now)
         self.outbox.tell_plan(plan, now)
         self.holds.observe(plan, now)
+        if not self.keeper.leaving:
+            return
         ours = partial(self.book.ours, plan.account, plan.symbol, mirror.mirror.view)
         if self.keeper.drop_done(plan.account, plan.symbol, mirror.mirror.view, ours):
             mirror.sighted = False
             self.mark(mirror.mirror, plan.symbol)
 
-    def _after_minimum(self, mirror: MirrorPass, plan: SymbolPlan, now: int) -> None:
-        """Write down what was left out, or raised, because an entry was under the contract's minimum (A9)."""
-        account = mirror.mirror
-        for side, skipped in plan.skipped.items():
-            self.keeper.skip(plan.account, plan.symbol, side, skipped, mirror.sight.size(plan.symbol, side))
-            text = f"skipped: {plain(skipped.qty)} is below the minimum of an order"
-            about = f"{side}:{now}"
-            self.outbox.tell(now, Severity.WARNING, "below-minimum", plan.account, plan.symbol, text, about)
-            self.mark(account, plan.symbol)
-        for side, size in plan.raised.items():
-            self.keeper.raise_to(plan.account, plan.symbol, side, size, mirror.sight.size(plan.symbol, side))
-
     def growth_block(self, mirror: MirrorPass, symbol: str) -> str:
         """Why entries of this mirror on this symbol are held whatever their size."""
         if not self.policy.mirroring:
             return "mirroring is disabled (ENABLE_MIRROR_TRADING)"
-        for named in {symbol, mirror.sight.lens.symbol_there(symbol)}:  # by its own name, or by main's
-            if standing := self.standings.growth_block(mirror.mirror.name, named):
-                return standing
-        return ""
-
-    def _advance_cycles(self, now: int) -> None:
-        self._to_prove = self.keeper.unproven(self.main.view, self._to_prove | self.stale_cycles)
-        for symbol in self._to_prove:
-            if (
-                not self.main.view.newer_executions(symbol)
-                or now >= self.main.view.touched_ms(symbol) + UNSETTLED_WAIT_MS
-            ):
-                self.main.ask(ReadPosition(symbol), now)
-        for symbol, order_id in self.keeper.unseen(self.main.view):
-            self.main.ask(FindOrder(symbol, order_id=order_id), now)
-        mirrors = {mirror.name: mirror for mirror in self.policy.mirrors if mirror.enabled}
-        symbols, self.stale_cycles = self.stale_cycles, set()
-        self._to_prove |= symbols  # what begins or ends here is looked at once more
-        for symbol in sorted(symbols):
-            if self.main.view.is_settled(symbol):
-                with self.store.batch():  # a cycle never stands without its copies
-                    advance_cycles(self, symbol, mirrors)
-        self.keeper.explain_closes()
-
-    def _wake_plans(self, now: int) -> None:
-        """The pass itself may have to wait until its accounts are known."""
-        for account, symbol, _ in self.agenda.wake(now):
-            (self.dirty_main if account == self.main.name else self.dirty[account]).add(symbol)
+        standings, name = self.standings, mirror.mirror.name
+        lens = mirror.sight.lens
+        there = lens.symbol_there(symbol) if lens.map else symbol
+        by_name = standings.growth_block(name, symbol)
+        return by_name if by_name or there == symbol else standings.growth_block(name, there)  # or by main's name

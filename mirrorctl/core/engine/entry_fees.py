@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
+from typing import NamedTuple
 
 from mirrorctl.core.domain.account import Execution
 from mirrorctl.core.domain.instruments import ZERO
@@ -35,8 +36,7 @@ class Entered:
     flat_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Fill:
+class _Fill(NamedTuple):
     """What one execution opened and closed of one position; sorted as the exchange executed them."""
 
     time_ms: int
@@ -66,11 +66,11 @@ class EntryFees:
         """Take an execution. A flip closes one position and opens another."""
         if not execution.kind.moves_position:
             return
-        opened = execution.qty - execution.closed_qty
+        side, opened = execution.side, execution.qty - execution.closed_qty
         if execution.closed_qty:
-            self._take(account, PositionSide.shrunk_by(execution.side), execution, ZERO, execution.closed_qty, live)
+            self._take(account, side.shrinks, execution, ZERO, execution.closed_qty, live)
         if opened > ZERO:
-            self._take(account, PositionSide.grown_by(execution.side), execution, opened, ZERO, live)
+            self._take(account, side.grows, execution, opened, ZERO, live)
 
     def of(self, account: str, symbol: str, side: PositionSide, size: Decimal) -> tuple[Decimal | None, Decimal]:
         """(fees, quantity entered) of a position of `size`; fees None where its executions were not all seen."""
@@ -118,7 +118,7 @@ class EntryFees:
         """What is entered of a position of `size`; None where it is none, or not all its executions were seen."""
         if not size:
             return None
-        entered = self._of_key((account, symbol, side))
+        entered = self._entered.get((account, symbol, side)) or self._of_key((account, symbol, side))
         return entered if entered.left == size else None
 
     def _take(
@@ -202,12 +202,10 @@ def _after(entered: Entered, fill: _Fill) -> Entered:
             entered.flat_ms,
         )
     if fill.opened:
-        return replace(
-            entered,
-            qty=entered.qty + fill.opened,
-            fees=entered.fees + fill.fee,
-            left=entered.left + fill.opened,
-        )
-    if entered.left > fill.closed:
-        return replace(entered, left=entered.left - fill.closed)
-    return Entered(flat_ms=fill.time_ms if entered.left == fill.closed else 0)
+        qty, fees, left = entered.qty + fill.opened, entered.fees + fill.fee, entered.left + fill.opened
+    elif entered.left > fill.closed:
+        qty, fees, left = entered.qty, entered.fees, entered.left - fill.closed
+    else:
+        return Entered(flat_ms=fill.time_ms if entered.left == fill.closed else 0)
+    began = (entered.first_ms, entered.began_ms, entered.origin, entered.link_id, entered.flat_ms)
+    return Entered(qty, fees, left, *began)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mirrorctl.core.domain.account import ClosedPnl, Execution, Order
-from mirrorctl.core.domain.values import ExecutionKind, PositionSide
+from mirrorctl.core.domain.values import ExecutionKind
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.closed_positions import Close, ClosedPositions
 from mirrorctl.core.engine.filled_orders import Fill, FilledOrders, Readiness
@@ -32,7 +32,7 @@ class Events:
         self._fills = FilledOrders(state, self._news, OpenedTrades(state, self._closes.opened_ms))
         self._stops = StopMoves(state, self._closes.is_ours, self._closes.opened_ms)
         self._changed: dict[str, set[str]] = {}
-        self._fresh: dict[tuple[str, str], bool] = {}
+        self._fresh: dict[tuple[str, str], bool] = {}  # where a position may have begun or ended; by a row or not
         self._taken: list[tuple[Account, Execution, bool]] = []
         self._waiting: set[str] = set()
 
@@ -42,15 +42,16 @@ class Events:
             return
         self._closes.on_execution(account, execution)
         self._taken.append((account, execution, read))
+        self._changed.setdefault(account.name, set()).add(execution.symbol)
         if execution.closed_qty:  # what it closes may be over, with all that names it, once it was decided on
             self._take()
-        self.on_symbol(account, execution.symbol)
+            self._fresh.setdefault((account.name, execution.symbol), False)
 
     def on_order(self, account: Account, order: Order) -> None:
         """An order row was taken, whichever way it came."""
-        self._take()
-        bound = order.stop_kind.position_bound
-        side = PositionSide.shrunk_by(order.side)
+        if self._taken:
+            self._take()
+        bound, side = order.stop_kind.position_bound, order.side.shrinks
         ours = account.is_main or own_link(account, order.link_id) is not None
         if ours or (bound and self._closes.is_ours(account, order.symbol, side)):
             self._fills.on_order(account, order)
@@ -58,7 +59,8 @@ class Events:
     def on_symbol(self, account: Account, symbol: str, *, row: bool = False) -> None:
         """Something of the symbol was taken into the account's view; `row`: one of a position."""
         self._changed.setdefault(account.name, set()).add(symbol)
-        self._fresh[(account.name, symbol)] = row or self._fresh.get((account.name, symbol), False)
+        if row:
+            self._fresh[(account.name, symbol)] = True
 
     def on_absent(self, account: Account, order_id: str) -> None:
         """An order was looked for by its id, and every read answered that there is none."""
@@ -76,9 +78,12 @@ class Events:
     def heed(self, account: Account) -> None:
         """An event was taken. What it made of a position is noted now: the same burst may bring the next one.
 
-        Everything else waits for `tend`: nobody who decides shall wait for what people are told.
+        Rows of positions and closing executions do that. Everything else waits for `tend`: nobody who decides shall
+        wait for what people are told.
         """
         self._waiting.add(account.name)
+        if not self._fresh:
+            return
         fresh, self._fresh = self._fresh, {}
         for (name, symbol), row in fresh.items():
             which = self._state.accounts[name]
@@ -88,21 +93,22 @@ class Events:
             if turns or row:
                 self._stops.look(which, symbol)
 
-    def tend(self) -> None:
+    def tend(self, now: int) -> None:
         """Tell what the last events brought, and look again at what waits for its time, not for a message."""
         self._take()
         for name in sorted(self._waiting):
             if account := self._state.accounts.get(name):
-                self._look(account)
+                self._look(account, now)
 
     def conclude(self) -> None:
         """The process ends: what waits for more to be known is told without it."""
         self._take()
+        now = self._state.now_ms()
         for name in sorted(self._waiting):
             if account := self._state.accounts.get(name):
                 for close in self._closes.pending(account):
                     self._closes.tell(account, close)
-                self._look(account)
+                self._look(account, now)
 
     def _take(self) -> None:
         """Note the fills that were seen, in their order: nothing of it is needed before decisions are made."""
@@ -111,23 +117,20 @@ class Events:
             if self._is_ours(account, execution):
                 self._fills.on_execution(account, execution, read=read)
 
-    def _look(self, account: Account) -> None:
+    def _look(self, account: Account, now: int) -> None:
         """Tell what can be told now, ask for what is missing."""
         changed = self._changed.pop(account.name, set())
         for symbol in sorted(changed):
             self._closes.review(account, symbol)
-        self._tell_live(account)
-        self._tell_late(account)
-        self._fills.ask_rows(account)
+        fills = self._fills.untold(account)
+        if fills or self._closes.waits(account):
+            self._tell_live(account, now)
+            self._tell_late(account)
+            self._fills.ask_rows(account, now)
         for symbol in sorted(changed | self._stops.awaits_time(account)):
             self._stops.look(account, symbol)
-        waits = (
-            self._closes.pending(account),
-            self._closes.late(account),
-            self._fills.awaits_time(account),
-            self._stops.awaits_time(account),
-        )
-        (self._waiting.add if any(waits) else self._waiting.discard)(account.name)
+        waits = self._closes.waits(account) or (fills and self._fills.awaits_time(account, now))
+        (self._waiting.add if waits or self._stops.awaits_time(account) else self._waiting.discard)(account.name)
 
     def unfinished_ms(self, account: Account) -> int | None:
         """The time of the oldest execution that was read and is not told of yet; None when there is none."""
@@ -140,15 +143,15 @@ class Events:
         ]
         return min(times, default=None)
 
-    def _tell_live(self, account: Account) -> None:
+    def _tell_live(self, account: Account, now: int) -> None:
         """In the order of time for each symbol, as far as what is missing comes soon (A69): a gap is read in any order.
 
         What opened something waits for the close before it as long as that does; what only closed does not.
         """
-        soon = self._state.now_ms() - _ORDER_WAIT_MS
+        soon = now - _ORDER_WAIT_MS
         held: set[str] = set()
         closing: set[str] = set()
-        waiting: list[Fill | Close] = [*self._fills.of(account), *self._closes.pending(account)]
+        waiting: list[Fill | Close] = [*self._fills.untold(account).values(), *self._closes.pending(account)]
         for item in sorted(waiting, key=_in_time):
             if isinstance(item, Close):
                 if self._closes.is_due(account, item) and item.row.symbol not in held:
@@ -172,11 +175,9 @@ class Events:
 
     def _tell_late(self, account: Account) -> None:
         """In the order of time: the oldest waits for nobody, every other one for those before it."""
-        if not self._closes.is_walked(account):
-            return
         closes = self._closes.late(account)
-        fills = [fill for fill in self._fills.of(account) if fill.late and fill.tell]
-        if not closes and not fills:
+        fills = [fill for fill in self._fills.untold(account).values() if fill.late and fill.tell]
+        if not (closes or fills) or not self._closes.is_walked(account):
             return
         due = {id(close) for close in closes if self._closes.is_due(account, close)}  # all are waited for at once
         waiting: list[Fill | Close] = sorted([*fills, *closes], key=_in_time)
@@ -199,8 +200,7 @@ class Events:
         if account.is_main or own_link(account, execution.link_id) is not None:
             return True
         by_itself = execution.kind is not ExecutionKind.TRADE or execution.stop_kind.position_bound
-        side = PositionSide.shrunk_by(execution.side)
-        return by_itself and self._closes.is_ours(account, execution.symbol, side)
+        return by_itself and self._closes.is_ours(account, execution.symbol, execution.side.shrinks)
 
 
 def _in_time(item: Fill | Close) -> tuple[int, int]:

@@ -7,6 +7,7 @@ looked for: whoever waits for the row (a rung that is done) gets it by that too.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
@@ -16,7 +17,7 @@ from mirrorctl.core.domain.cycle import CycleKey
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.own_approach import rung_key
-from mirrorctl.core.domain.trade import order_key
+from mirrorctl.core.domain.trade import Trade, order_key
 from mirrorctl.core.domain.values import PositionSide, Side, StopKind
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.event_texts import Filled, fill_kind, fill_text, late, merged_text, opened_text
@@ -78,13 +79,18 @@ class FilledOrders:
         self._told: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._parts: OrderedDict[tuple[str, str], str] = OrderedDict()
 
+    def untold(self, account: Account) -> Mapping[str, Fill]:
+        """What waits, by order id; it goes on changing."""
+        return self._fills.setdefault(account.name, {})
+
     def of(self, account: Account) -> list[Fill]:
         return list(self._fills.get(account.name, {}).values())
 
-    def awaits_time(self, account: Account) -> bool:
+    def awaits_time(self, account: Account, now: int) -> bool:
         """Whether something is told, or not told, a moment later without any message."""
-        until = self._state.now_ms() - 2 * _OPENING_WAIT_MS
-        return any(fill.tell and not fill.announced and fill.seen_ms > until for fill in self.of(account))
+        until = now - 2 * _OPENING_WAIT_MS
+        fills = self.untold(account).values()
+        return any(fill.tell and not fill.announced and fill.seen_ms > until for fill in fills)
 
     def on_execution(self, account: Account, execution: Execution, *, read: bool) -> None:
         """A fill of an order that people are told about. `read`: it was read, perhaps long after it happened."""
@@ -146,16 +152,14 @@ class FilledOrders:
         if fill is not None:
             fill.absent += 1
 
-    def ask_rows(self, account: Account) -> None:
+    def ask_rows(self, account: Account, now: int) -> None:
         """Look for the rows of orders that were seen to fill and whose row has not come."""
-        now = self._state.now_ms()
-        for fill in self.of(account):
+        for fill in self.untold(account).values():
             if now >= fill.ask_ms and account.view.order(fill.order_id) is None:
                 account.ask(FindOrder(fill.symbol, order_id=fill.order_id), now, every_ms=READ_RETRY_MS)
 
     def readiness(self, account: Account, fill: Fill) -> Readiness:
-        order = account.view.order(fill.order_id)
-        if order is None:
+        if (order := account.view.order(fill.order_id)) is None:
             gone = fill.absent >= _ABSENT_READS
             return Readiness.WAITS if not gone else Readiness.ENDED if fill.tell else Readiness.NOTHING
         if order.is_open:
@@ -246,8 +250,7 @@ class FilledOrders:
                 part = self._twin_part(account, link)
             else:
                 named = account.is_main if link is None else link.role is Role.TARGET
-                here, step = (symbol, PositionSide.shrunk_by(side)), link.step if link else order_key(order_id)
-                part = self._own_part(account, here, step) or self._rung_part(account, here, step) if named else ""
+                part = self._target_part(account, order_id, (symbol, side.shrinks), link) if named else ""
             if not part:
                 return ""
             self._parts[key] = part
@@ -267,6 +270,14 @@ class FilledOrders:
         intent = self._state.book.by_link(account.name, str(link))
         return self._parts.get((self._state.main.name, intent.main_order_id), "") if intent is not None else ""
 
+    def _target_part(self, account: Account, order_id: str, here: CycleKey, link: LinkId | None) -> str:
+        """Which rung an exit stands for, as far as there is a ladder to look at."""
+        trade = self._state.trades.get(*self._state.keeper.source(account.name, *here))
+        if trade is None and account.name not in self._state.own_approaches:
+            return ""
+        step = link.step if link is not None else order_key(order_id)
+        return self._own_part(account, here, step) or self._rung_part(trade, step)
+
     def _own_part(self, account: Account, here: CycleKey, key: str) -> str:
         """Of the ladder that a mirror has of its own."""
         own, copy = self._state.own_approaches.get(account.name), self._state.keeper.copies.get((account.name, *here))
@@ -275,8 +286,7 @@ class FilledOrders:
         legs = len(own.targets)
         return next((f"{leg + 1} of {legs}" for leg in range(legs) if rung_key(copy, own, leg) == key), "")
 
-    def _rung_part(self, account: Account, here: CycleKey, key: str) -> str:
-        trade = self._state.trades.get(*self._state.keeper.source(account.name, *here))
+    def _rung_part(self, trade: Trade | None, key: str) -> str:
         legs = len(trade.targets) if trade is not None else 0
         return next((f"{leg + 1} of {legs}" for leg in range(legs) if trade and trade.rung_key(leg) == key), "")
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from mirrorctl.core.domain.actions import Action
 from mirrorctl.core.domain.cycle import Copy, Cycle, CycleKey
 from mirrorctl.core.domain.errors import StoreError
+from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.records import (
@@ -25,7 +26,7 @@ from mirrorctl.core.engine.records import (
     OpenPosition,
     Standing,
     StandingKind,
-    Store,
+    StoreFile,
 )
 from mirrorctl.core.engine.write_queue import WRITTEN, WriteQueue
 
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 class GuardedStore(WriteQueue):
     """A records.Store over another one. No write of it raises StoreError, and a read only where nothing is known."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StoreFile) -> None:
         super().__init__(store)
         self.was_waiting = store.was_waiting
         self._facts: dict[str, str] = {}  # as they were last read, for when they cannot be
@@ -68,8 +69,20 @@ class GuardedStore(WriteQueue):
         return self._row
 
     def open_intents(self) -> list[Intent]:
+        """As the store's, and those that wait for the file: what the process before this one wrote ahead, too."""
         self._write_down()
-        return self._store.open_intents()
+        found = {intent.intent_id: intent for intent in self._store.open_intents()}
+        for write in self._queue:
+            if write.method == "record_intent":
+                action, at_ms, *main = write.args
+                number, pending = write.named["intent_id"], IntentState.PENDING
+                known = Intent(number, action.account, action, pending, at_ms, at_ms, *main)
+            elif write.method == "update_intent":
+                known = write.args[0]
+            else:
+                continue
+            found[known.intent_id] = known
+        return [intent for intent in found.values() if not intent.state.is_over]
 
     def recent_intents(self, since_ms: int) -> list[Intent]:
         self._write_down()

@@ -1,19 +1,23 @@
-"""Positions on main that become managed without a command: `manage = "all"`, and our own after the store was lost."""
+"""Main's cycles and trades kept in step with its positions.
+
+And positions that become managed without a command: `manage = "all"`, and our own after the store was lost.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mirrorctl.core.domain.approach import CONSERVATIVE
 from mirrorctl.core.domain.cycle import Cycle
 from mirrorctl.core.domain.ids import Role, parse, trade_tag
-from mirrorctl.core.domain.policy import Manage, MirrorPolicy
+from mirrorctl.core.domain.policy import Manage
 from mirrorctl.core.domain.standing_trade import ReadOff, read_off, rebased
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import SIDES, PositionSide
 from mirrorctl.core.engine.copies import opened_by_us
+from mirrorctl.core.engine.ports import FindOrder, ReadPosition
+from mirrorctl.core.engine.questions import UNSETTLED_WAIT_MS
 from mirrorctl.core.engine.state import EngineState
-
-_SIDES = (PositionSide.LONG, PositionSide.SHORT)
 
 
 def take_over(state: EngineState) -> None:
@@ -43,21 +47,58 @@ def take_over(state: EngineState) -> None:
         state.mark_main_taken()
 
 
-def advance_cycles(state: EngineState, symbol: str, mirrors: dict[str, MirrorPolicy]) -> None:
+def tend_cycles(state: EngineState, now: int) -> None:
+    """Bring the cycles of every symbol that changed in step with main, and ask for what proves them. Main is known."""
+    keeper, main, view = state.keeper, state.main, state.main.view
+    symbols = state.stale_cycles
+    if symbols or state.to_prove:
+        state.to_prove = keeper.unproven(view, state.to_prove | symbols)
+    for symbol in state.to_prove:
+        if not view.newer_executions(symbol) or now >= view.touched_ms(symbol) + UNSETTLED_WAIT_MS:
+            main.ask(ReadPosition(symbol), now)
+    if keeper.unopened:
+        for symbol, order_id in keeper.unseen(view):
+            main.ask(FindOrder(symbol, order_id=order_id), now)
+    if symbols:
+        state.stale_cycles = set()
+        state.to_prove |= symbols  # what begins or ends here is looked at once more
+        for symbol in sorted(symbols):
+            if symbol not in view.unsettled and (sides := _sides_to_advance(state, symbol)):
+                with state.store.batch():  # a cycle never stands without its copies
+                    advance_cycles(state, symbol, sides)
+    if keeper.unexplained:
+        keeper.explain_closes()
+
+
+def _sides_to_advance(state: EngineState, symbol: str) -> list[PositionSide]:
+    """Sides of main on which a cycle may begin, end or become another one; a fill more of a position is none."""
+    view, name, keeper = state.main.view, state.main.name, state.keeper
+    resting, found = view.orders(symbol), []
+    for side in SIDES:
+        size = view.size(symbol, side)
+        if not size and not resting and (symbol, side) not in keeper.cycles:
+            continue
+        if not size or not keeper.goes_on((symbol, side), state.entry_fees.proven(name, symbol, side, size)):
+            found.append(side)
+    return found
+
+
+def advance_cycles(state: EngineState, symbol: str, sides: Sequence[PositionSide]) -> None:
     """Bring the cycles of one symbol in step with main, and the trades with them: each belongs to one position.
 
     Main may have been flat in between without anybody looking: then executions say so.
     """
     main, keeper, now = state.main, state.keeper, state.exchange_now_ms()
+    mirrors = {mirror.name: mirror for mirror in state.policy.mirrors if mirror.enabled}
     begun: dict[PositionSide, int] = {}
-    for side in _SIDES:
+    for side in sides:
         entered = state.entry_fees.proven(main.name, symbol, side, main.view.size(symbol, side))
         begun[side] = entered.began_ms if entered is not None else 0
         if entered is not None and entered.flat_ms:  # it was flat in between, as executions prove
             keeper.end_unseen((symbol, side), entered.flat_ms, entered.origin, now)
-    before = [keeper.cycles.get((symbol, side)) for side in _SIDES]
-    keeper.advance(symbol, main.view, mirrors, now, begun)
-    for side, known in zip(_SIDES, before, strict=True):
+    before = [keeper.cycles.get((symbol, side)) for side in sides]
+    keeper.advance(symbol, main.view, mirrors, now, begun, sides)
+    for side, known in zip(sides, before, strict=True):
         cycle = keeper.cycles.get((symbol, side))
         if cycle is not None and cycle.opened and (known is None or not known.opened or known.tag != cycle.tag):
             _leave_behind(state, cycle)

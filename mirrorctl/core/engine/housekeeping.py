@@ -1,4 +1,7 @@
-"""What is tidied up once a minute: what nobody needs any more, in memory and in the store."""
+"""What is tidied up once a minute: what nobody needs any more, in memory and in the store.
+
+The store's part syncs the disk, for tens of ms. It waits for a moment when nothing happens, though not for ever.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from mirrorctl.core.engine.samples import sample
 from mirrorctl.core.engine.state import EngineState
 
 _EVERY_MS = 60_000
+_LATEST_MS = 300_000
 _KEPT_MS = 30 * 86_400_000
 
 
@@ -14,7 +18,7 @@ class Housekeeping:
 
     def __init__(self, state: EngineState) -> None:
         self._state = state
-        self._done_ms = 0
+        self._done_ms = self._swept_ms = 0
 
     def tend(self, now_ms: int) -> None:
         """Tidy up, if it is time."""
@@ -27,5 +31,16 @@ class Housekeeping:
         for account in state.accounts.values():
             account.forget_asks(now_ms - _EVERY_MS)
         state.store.add_samples(sample(state, now_ms))
-        state.store.prune(now_ms - _KEPT_MS, now_ms, state.book.ids())
-        state.store.checkpoint()
+        if now_ms - self._swept_ms >= _LATEST_MS:
+            self._sweep(now_ms)
+
+    def rest(self) -> None:
+        """Nothing happens just now: sweep the store, if it is time."""
+        now_ms = self._state.now_ms()
+        if now_ms - self._swept_ms >= _EVERY_MS:
+            self._sweep(now_ms)
+
+    def _sweep(self, now_ms: int) -> None:
+        self._swept_ms = now_ms
+        self._state.store.prune(now_ms - _KEPT_MS, now_ms, self._state.book.ids())
+        self._state.store.checkpoint()

@@ -10,10 +10,16 @@ from mirrorctl.core.domain.actions import Accepted
 from mirrorctl.core.domain.errors import ExchangeError
 from mirrorctl.core.domain.ids import parse
 from mirrorctl.core.domain.instruments import Instrument
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import OrderStatus, PositionSide
 from mirrorctl.core.engine.accounts import BLIND_RELIST_MS, Account
 from mirrorctl.core.engine.answers import take_answer
-from mirrorctl.core.engine.confirmations import Shown, is_expected_fill, is_expected_order
+from mirrorctl.core.engine.confirmations import (
+    Shown,
+    filled_at_once,
+    followed,
+    is_expected_fill,
+    is_expected_order,
+)
 from mirrorctl.core.engine.copies import opened_by_us
 from mirrorctl.core.engine.events import Events
 from mirrorctl.core.engine.hand_edits import respect_hand
@@ -50,6 +56,7 @@ from mirrorctl.core.engine.ports import (
 from mirrorctl.core.engine.records import Severity
 from mirrorctl.core.engine.spared import note_main_exit
 from mirrorctl.core.engine.state import READ_RETRY_MS, EngineState
+from mirrorctl.core.engine.stream_changes import on_stream_down, on_stream_up
 from mirrorctl.core.engine.transfers import Transfers
 
 _LIST_LAG_MS = 5_000
@@ -60,13 +67,14 @@ log = logging.getLogger(__name__)
 class Intake:
     """Applies events to the engine's state; every method is called on the engine's thread.
 
-    `has_news`: something came that may have to be decided on at once; whoever decides takes it back.
+    `has_news`: something came that may have to be decided on at once; whoever decides takes it back. `early`: what
+    `settle_early` looks at again.
     """
 
     def __init__(self, state: EngineState, decode: Decoder) -> None:
         self._state = state
         self._decode = decode
-        self._early: list[tuple[Account, Execution, bool]] = []
+        self.early: list[tuple[Account, Execution, bool]] = []
         self.has_news = False
         self.events = Events(state)
         self.transfers = Transfers(state)
@@ -87,10 +95,10 @@ class Intake:
             self._on_read_done(account, event)
         elif isinstance(event, StreamUp):
             self.has_news = True
-            self._on_stream_up(account, event)
+            on_stream_up(self._state, account, event)
         elif isinstance(event, StreamDown):
             self.has_news = True
-            self._on_stream_down(account, event)
+            on_stream_down(self._state, account, event)
         elif isinstance(event, ClockMeasured):
             account.clock_offset_ms = event.offset_ms
         self.events.heed(account)
@@ -108,38 +116,66 @@ class Intake:
             self._apply(account, value)
 
     def _apply(self, account: Account, value: Order | Execution | Position | Wallet) -> None:
-        now = self._state.now_ms()
+        now, view = self._state.now_ms(), account.view
         if isinstance(value, Wallet):
-            account.view.apply_wallet(value)
+            view.apply_wallet(value)
             return
         if isinstance(value, Order):
-            news = account.view.apply_order(value, now)
-            self.has_news |= news and not is_expected_order(account, value)
-            if news and parse(value.link_id) is None and not value.stop_kind.position_bound:
-                self._state.brake.outside(account.name, value.symbol)
-            self._took(account, value)
-            if not value.is_open:
-                self._state.book.confirm(account.name, value.symbol, account.view, now)
-        elif isinstance(value, Execution):
-            news = account.view.apply_execution(value, now)
-            self.has_news |= news and not is_expected_fill(account, value)
-            if news:
-                self._note_opener(account, value)
-                self._on_execution(account, value, live=True)
-        else:
-            shown = Shown.of(account.view, value)
-            news = account.view.apply_position(value, now)
-            self.has_news |= news and not shown.confirmed(account.view, value)
-            self._on_row(account, value.symbol)
-        if news:
-            self.events.on_symbol(account, value.symbol, row=isinstance(value, Position))
-            self._state.book.confirm(account.name, value.symbol, account.view, now)
+            self._apply_order(account, value, now)
+        elif isinstance(value, Position):
+            self._apply_position(account, value, now)
+        elif view.apply_execution(value, now):
+            self.has_news = self.has_news or account.is_main or not is_expected_fill(account, value)
+            self._note_opener(account, value)
+            self._on_execution(account, value, now, live=True)
+            self._state.book.confirm(account.name, value.symbol, view, now)
             self._state.mark(account, value.symbol)
 
-    def _took(self, account: Account, order: Order) -> None:
+    def _apply_order(self, account: Account, order: Order, now: int) -> None:
+        view, symbol = account.view, order.symbol
+        before = followed(view, symbol) if self._may_confirm(account, symbol) and filled_at_once(view, order) else None
+        news = view.apply_order(order, now)
+        if news:
+            self.has_news = self.has_news or not is_expected_order(account, order)
+            if parse(order.link_id) is None and not order.stop_kind.position_bound:
+                self._state.brake.outside(account.name, symbol)
+        self._took(account, order, now)
+        if news:
+            self.events.on_symbol(account, symbol)
+            if before is None or before != followed(view, symbol):
+                self._state.mark(account, symbol)
+            else:
+                self._state.mark_main(symbol)
+        if news or not order.is_open:
+            self._state.book.confirm(account.name, symbol, view, now)
+
+    def _apply_position(self, account: Account, row: Position, now: int) -> None:
+        view, symbol, opaque = account.view, row.symbol, account.view.is_opaque(row)
+        before = followed(view, symbol) if not opaque and self._may_confirm(account, symbol) else None
+        shown = Shown.of(view, symbol) if not opaque and before is None else None
+        news = view.apply_position(row, now)
+        self._on_row(account, symbol)
+        if not news:
+            return
+        same = before is not None and before == followed(view, symbol)
+        expected = opaque or same or (shown is not None and shown == Shown.of(view, symbol))
+        self.has_news = self.has_news or row.idx > 0 or not expected  # of two legs each has a row of its own
+        self.events.on_symbol(account, symbol, row=True)
+        self._state.book.confirm(account.name, symbol, view, now)
+        if same:
+            self._state.mark_main(symbol)
+        else:
+            self._state.mark(account, symbol)
+
+    def _may_confirm(self, account: Account, symbol: str) -> bool:
+        """Whether mirrors need not look at main's symbol in the next round as it is: then it is seen if they must."""
+        return account.is_main and symbol not in self._state.marked and not self._state.keeper.unopened
+
+    def _took(self, account: Account, order: Order, now: int) -> None:
         """An order row was taken into the view, whichever way it came."""
-        self._state.book.on_order(account.name, order, self._state.now_ms())
-        self._state.keeper.on_filled_order(account.name, order)
+        self._state.book.on_order(account.name, order, now)
+        if order.status is OrderStatus.FILLED:
+            self._state.keeper.on_filled_order(account.name, order)
         self.events.on_order(account, order)
 
     def settle_early(self) -> None:
@@ -147,7 +183,7 @@ class Intake:
 
         Or before the mirror had its copies: with a new store an own exit of the open cycle is found there (A76).
         """
-        early, self._early = self._early, []
+        early, self.early = self.early, []
         for account, execution, live in early:
             self._on_mirror_execution(account, execution, live=live)
 
@@ -155,32 +191,35 @@ class Intake:
         """Whose a position is may be known only now, for a list can lie: then it is looked at as for the first time."""
         if not account.note_opener(execution) or account.name not in self._state.passes:
             return
-        key = (execution.symbol, PositionSide.grown_by(execution.side))
+        key = (execution.symbol, execution.side.grows)
         copy = self._state.keeper.copies.get((account.name, *key))
         if (copy is None or not copy.opened) and opened_by_us(account, key):
             self._state.passes[account.name].sighted = False
 
-    def _on_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
+    def _on_execution(self, account: Account, execution: Execution, now: int, *, live: bool) -> None:
+        state = self._state
         if parse(execution.link_id) is None:
-            self._state.brake.outside(account.name, execution.symbol)
-        self._state.entry_fees.note(account.name, execution, live=live)
-        self._state.day_book.note(account, execution, self._state.now_ms())
+            state.brake.outside(account.name, execution.symbol)
+        state.entry_fees.note(account.name, execution, live=live)
         self.events.on_execution(account, execution, read=not live)
-        if account.is_main:
-            now = self._state.now_ms()
-            at_ms = min(execution.time_ms - (account.clock_offset_ms or 0), now)
-            self._state.keeper.on_main_execution(execution, at_ms, account.last_event_ms if live else now)
-            note_main_exit(self._state, execution, live=live)
-        else:
+        if execution.closed_qty:
+            state.day_book.note(account, execution, now)
+        if not account.is_main:
             self._on_mirror_execution(account, execution, live=live)
+            return
+        at_ms = min(execution.time_ms - (account.clock_offset_ms or 0), now)
+        state.keeper.on_main_execution(execution, at_ms, account.last_event_ms if live else now)
+        if execution.closed_qty:
+            note_main_exit(state, execution, live=live)
 
     def _on_mirror_execution(self, account: Account, execution: Execution, *, live: bool) -> None:
         there = self._state.keeper.lens(account.name).symbol_there(execution.symbol)
-        in_cycle = any((there, side) in self._state.keeper.cycles for side in PositionSide)
+        cycles = self._state.keeper.cycles
+        in_cycle = (there, PositionSide.LONG) in cycles or (there, PositionSide.SHORT) in cycles
         known = self._state.main.view.proven(there) and account.view.proven(execution.symbol)
         mirror = self._state.passes.get(account.name)
         if (in_cycle and not known) or mirror is None or not mirror.sighted:
-            self._early.append((account, execution, live))  # what it left here is measured against main's size
+            self.early.append((account, execution, live))  # what it left here is measured against main's size
             if in_cycle and not account.view.proven(execution.symbol):
                 account.ask(ReadPosition(execution.symbol), self._state.now_ms(), every_ms=READ_RETRY_MS)
             return
@@ -200,31 +239,6 @@ class Intake:
     def _on_row(self, account: Account, symbol: str) -> None:
         if not account.is_main:
             self._state.keeper.on_mirror_row(account.name, symbol, account.view, self._state.main.view)
-
-    def _on_stream_up(self, account: Account, event: StreamUp) -> None:
-        now = self._state.now_ms()
-        blind = now - account.stream_since_ms if account.stream_since_ms else 0
-        if account.epoch >= 0 and not account.stream_up:
-            text = f"stream is back after {blind / 1000:.1f} s blind; relisting"
-            log.warning("%s: %s", account.name, text)
-            self._state.outbox.tell(now, Severity.INFO, "stream-up", account.name, "", text, f"{event.epoch}:{now}")
-        account.stream_up, account.epoch, account.stream_since_ms = True, event.epoch, now
-        account.pace.reset()
-        account.relist_due_ms = now
-        account.asked = {query: at for query, at in account.asked.items() if not isinstance(query, Relist)}
-
-    def _on_stream_down(self, account: Account, event: StreamDown) -> None:
-        if account.stream_up or account.error != event.reason:
-            log.warning("%s: stream down: %s", account.name, event.reason)
-        now = self._state.now_ms()
-        if account.stream_up:
-            account.stream_since_ms = now
-            about = f"{event.epoch}:{now}"  # epochs are counted anew with every start
-            text = f"stream down: {event.reason}"
-            self._state.outbox.tell(now, Severity.WARNING, "stream-down", account.name, "", text, about)
-        account.stream_up = False
-        account.error = event.reason
-        account.relist_due_ms = min(account.relist_due_ms, now)
 
     def _on_read_done(self, account: Account, event: ReadDone) -> None:
         account.asked.pop(event.query, None)
@@ -305,7 +319,7 @@ class Intake:
         for order in orders:
             account.ask(FindOrder(order.symbol, order_id=order.order_id), now)
         for order in answer.orders:
-            self._took(account, order)
+            self._took(account, order, now)
         known_until_ms = self._state.known_until_ms(account)
         for execution in sorted(answer.executions, key=lambda e: (e.time_ms, e.seq)):
             if execution.time_ms >= known_until_ms:
@@ -345,7 +359,7 @@ class Intake:
             news = view.note_execution(execution)
         self._note_opener(account, execution)
         if news:
-            self._on_execution(account, execution, live=False)
+            self._on_execution(account, execution, self._state.now_ms(), live=False)
 
     def _on_order_found(self, account: Account, query: FindOrder, answer: OrderAnswer, event: ReadDone) -> None:
         now = self._state.now_ms()
@@ -358,7 +372,7 @@ class Intake:
                 account.retry_at_ms[query] = now + READ_RETRY_MS
         else:
             account.view.apply_order(answer.order, now)
-            self._took(account, answer.order)
+            self._took(account, answer.order, now)
             if answer.executions:
                 self._apply_order_executions(account, answer.order.order_id, answer.executions)
         self._state.book.confirm(account.name, query.symbol, account.view, now, read_ms=event.requested_ms)
@@ -370,7 +384,7 @@ class Intake:
         account.view.apply_order_executions(order_id, executions, self._state.now_ms())
         for execution in fresh:
             self._note_opener(account, execution)
-            self._on_execution(account, execution, live=False)
+            self._on_execution(account, execution, self._state.now_ms(), live=False)
 
     def _attributed(self, account: Account, query: FindOrder) -> None:
         _, left = self._state.attributing.get((account.name, query.symbol), (-1, set()))

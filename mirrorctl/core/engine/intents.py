@@ -7,7 +7,7 @@ the state it was to change was read after the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -32,12 +32,14 @@ from mirrorctl.core.domain.values import SIDES
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.changes import Changes, Refusals
 from mirrorctl.core.engine.effects import BOUND, busy_key, effect_seen
-from mirrorctl.core.engine.limits import Growth, OrderRate, growth_of
+from mirrorctl.core.engine.limits import Growth, OrderRates, growth_of
 from mirrorctl.core.engine.looks import CONFIRM_MS, FIRST_LOOK_MS, Tracked, as_of, is_lasting, is_superseded
 from mirrorctl.core.engine.ports import Query
 from mirrorctl.core.engine.records import Intent, Store
 from mirrorctl.core.engine.symbol_intents import SymbolIntents, with_unknown
+from mirrorctl.core.engine.unsettled import Unsettled
 
+Journaled = tuple[int, Planned]
 _KEPT_MS = 3_600_000
 _PROTECTIVE_WAIT_MS = 1_000
 
@@ -45,19 +47,19 @@ _PROTECTIVE_WAIT_MS = 1_000
 class IntentBook:
     """Every intent that is not over, and those that ended lately. All calls on the engine's thread.
 
-    `interrupted`: entries of trades on main that the process before this one may not have sent.
+    `unsettled`: those that are not over, by id. `interrupted`: entries of trades on main that a kill may have held up.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._by_id: dict[int, Tracked] = {}
-        self._unsettled: dict[int, Tracked] = {}
-        self._coming: dict[str, dict[int, Tracked]] = {}  # by account, what may add growth that no row shows yet
+        self._unsettled = Unsettled()
+        self.unsettled = self._unsettled.known
         self._by_link: dict[tuple[str, str], Tracked] = {}
         self._symbols: dict[tuple[str, str], SymbolIntents] = {}
-        self.refusals = Refusals()
-        self._rates: dict[str, OrderRate] = {}
+        self._rates = OrderRates()
         self._changes = Changes()
+        self.refusals = Refusals(self._changes.bound)
         self._overdue: set[int] = set()
         self.interrupted: list[int] = []
 
@@ -69,7 +71,7 @@ class IntentBook:
         `since_ms`: how far back ended intents still matter (the oldest open cycle).
         """
         for intent in (as_of(i, now_ms) for i in self._store.recent_intents(min(since_ms, now_ms - _KEPT_MS))):
-            self._note_placement(intent.action, intent.created_ms)
+            self._rates.note(intent.action, intent.created_ms)
             if intent.state.is_over and (is_lasting(intent) or intent.updated_ms > now_ms - _KEPT_MS):
                 self._track(Tracked(intent, intent.created_ms, answered_ms=intent.updated_ms))
         for intent in (as_of(i, now_ms) for i in self._store.open_intents()):
@@ -87,31 +89,41 @@ class IntentBook:
         raise StoreError(self._store.error, self._store.hint)
 
     def open_all(self, planned: Sequence[Planned], now_ms: int) -> list[Intent]:
-        """Journal several actions in one transaction; they are tracked only once it stands. Returns what may be sent.
+        """Journal several actions, and follow them from now on. Returns what may be sent."""
+        return self.track(self.journal(planned, now_ms), now_ms)
+
+    def journal(self, planned: Sequence[Planned], now_ms: int) -> list[Journaled]:
+        """Journal several actions in one transaction. Returns what may be sent, by its id; `track` has to follow.
 
         It is durable by then. Where the store cannot be written, entries are left out; what protects goes on without
         (see GuardedStore).
         """
-        if self._store.error:
+        store = self._store
+        if store.error:
             planned = [item for item in planned if item.action.priority is not Priority.ENTRY]
-        with self._store.batch():
-            ids = [
-                self._store.record_intent(item.action, now_ms, item.main_order_id, item.main_filled) for item in planned
-            ]
+        if not planned:
+            return []
+        with store.batch():
+            record = store.record_intent
+            journaled = [(record(it.action, now_ms, it.main_order_id, it.main_filled), it) for it in planned]
             for item in planned:  # with the cancel itself: that an order ended by our will, nobody else can tell
                 if isinstance(item.action, CancelOrder):
                     self._mark_by_us(item.action, now_ms)
-        intents = []
-        for intent_id, item in zip(ids, planned, strict=True):
-            account, state = item.action.account, IntentState.PENDING
-            intent = Intent(
-                intent_id, account, item.action, state, now_ms, now_ms, item.main_order_id, item.main_filled
-            )
+        if not store.error:
+            return journaled
+        entries = [each for each in journaled if each[1].action.priority is Priority.ENTRY]  # it failed just now
+        for intent in self.track(entries, now_ms):
+            self.withdraw(intent.intent_id, now_ms)
+        return [each for each in journaled if each not in entries]
+
+    def track(self, journaled: Iterable[Journaled], now_ms: int) -> list[Intent]:
+        """Follow what was journaled, in the round in which it was: an answer finds it."""
+        intents, state = [], IntentState.PENDING
+        for intent_id, item in journaled:
+            action, main_order, filled = item.action, item.main_order_id, item.main_filled
+            intent = Intent(intent_id, action.account, action, state, now_ms, now_ms, main_order, filled)
             self._track(Tracked(intent, now_ms))
-            self._note_placement(item.action, now_ms)
-            if self._store.error and item.action.priority is Priority.ENTRY:  # it failed just now
-                self.withdraw(intent_id, now_ms)
-                continue
+            self._rates.note(action, now_ms)
             intents.append(intent)
         return intents
 
@@ -134,10 +146,10 @@ class IntentBook:
         if tracked.intent.state.is_over or tracked.intent.state is IntentState.LIVE:
             return tracked.intent  # the stream was faster
         if isinstance(outcome, Accepted):
-            tracked.look_ms = now_ms + CONFIRM_MS
+            self._unsettled.look_at(tracked, now_ms + CONFIRM_MS)
             self._update(tracked, now_ms, state=IntentState.ACCEPTED, order_id=outcome.order_id)
         elif isinstance(outcome, DoubtfulOutcome):
-            tracked.look_ms = now_ms + FIRST_LOOK_MS
+            self._unsettled.look_at(tracked, now_ms + FIRST_LOOK_MS)
             self._update(tracked, now_ms, state=IntentState.DOUBT, message=outcome.reason)
         elif isinstance(outcome, RejectedOutcome):
             self._refused(tracked, outcome, now_ms)
@@ -155,8 +167,9 @@ class IntentBook:
         if tracked is None:
             return None
         state = IntentState.LIVE if order.is_open else IntentState.DONE
-        tracked.look_ms = tracked.gone_ms = 0
-        self._coming.get(account, {}).pop(tracked.intent.intent_id, None)
+        tracked.gone_ms = 0
+        self._unsettled.look_at(tracked, 0)
+        self._unsettled.arrived(tracked)
         self._symbols[(account, tracked.intent.action.symbol)].look_at(tracked)
         if tracked.intent.state is IntentState.DONE or (
             tracked.intent.state is state and tracked.intent.filled == order.filled_qty
@@ -167,9 +180,11 @@ class IntentBook:
 
     def confirm(self, account: str, symbol: str, view: AccountView, now_ms: int, read_ms: int = 0) -> None:
         """End what has no link id: its effect is seen, or its state was read at `read_ms`, after the answer."""
-        if self._is_paced(account, symbol) and view.proven(symbol) and not any(view.size(symbol, s) for s in SIDES):
+        place = (account, symbol)
+        if place in self._changes.bound and view.proven(symbol) and not any(view.size(symbol, side) for side in SIDES):
             self._forget_bound(account, symbol)
-        for tracked in list(self._open(account, symbol)):
+        known = self._symbols.get(place) if self.unsettled else None
+        for tracked in list(known.open()) if known is not None else ():
             action = tracked.intent.action
             if isinstance(action, PlaceOrder):
                 tracked.note_position(read_ms)
@@ -189,6 +204,7 @@ class IntentBook:
         if tracked is None or tracked.intent.state.is_over or tracked.gone_ms:
             return
         tracked.note_absent(requested_ms, now_ms)
+        self._unsettled.look_at(tracked, tracked.look_ms)
 
     def forget_old(self, now_ms: int, matters: Callable[[str, str], bool]) -> None:
         """Drop what ended long ago from memory; the journal keeps it. Twins of what `matters` stay."""
@@ -207,8 +223,8 @@ class IntentBook:
         """
         known = self._symbols.get((account, symbol))
         ours = Ours() if known is None else known.ours(view, self._overdue)
-        linked = (order for order in view.orders(symbol) if order.link_id)
-        unknown = [order for order in linked if (account, order.link_id) not in self._by_link]
+        orders, known_links = view.orders(symbol), self._by_link
+        unknown = [o for o in orders if o.link_id and (account, o.link_id) not in known_links] if orders else []
         return with_unknown(ours, unknown, view) if unknown else ours
 
     def busy(self, account: str, symbol: str, now_ms: int) -> tuple[frozenset[str], int | None]:
@@ -228,13 +244,13 @@ class IntentBook:
 
     def on_the_way(self, account: str, view: AccountView) -> list[Growth]:
         """What entries and their amends may still add and the view does not show yet: limits count it."""
-        sent = (tracked.intent.action for tracked in self._coming.get(account, {}).values())
-        return [growth for action in sent if (growth := growth_of(action, view)) is not None]
+        coming = self._unsettled.coming(account)
+        grown = [growth_of(tracked.intent.action, view) for tracked in coming] if coming else []
+        return [growth for growth in grown if growth is not None] if grown else []
 
     def placements(self, account: str, now_ms: int) -> int:
         """Orders of one account that were journaled within the last minute, whoever asked for them."""
-        rate = self._rates.get(account)
-        return rate.count(now_ms) if rate is not None else 0
+        return self._rates.count(account, now_ms)
 
     def forgive(self, account: str | None, symbol: str | None, now_ms: int) -> None:
         """The trader says try again (`resume`): what was refused or lost counts no longer. None: of every one."""
@@ -247,10 +263,10 @@ class IntentBook:
                 self._update(tracked, now_ms, state=IntentState.ABSENT, message=FORGIVEN if lost else "")
 
     def in_doubt(self) -> list[Intent]:
-        return [t.intent for t in self._unsettled.values() if t.intent.state is IntentState.DOUBT]
+        return [t.intent for t in self.unsettled.values() if t.intent.state is IntentState.DOUBT]
 
     def open_intents(self) -> list[Intent]:
-        return [t.intent for t in self._unsettled.values()]
+        return [t.intent for t in self.unsettled.values()]
 
     def ids(self) -> Collection[int]:
         """Every intent that is in memory: what still matters of the journal."""
@@ -266,9 +282,7 @@ class IntentBook:
 
     def looks_due(self, now_ms: int) -> Iterator[tuple[str, Query]]:
         """What must be asked now to settle intents; each asks again later, ever more rarely."""
-        for tracked in list(self._unsettled.values()):
-            if not tracked.look_ms or now_ms < tracked.look_ms:
-                continue
+        for tracked in self._unsettled.take_due(now_ms):
             intent, overdue = tracked.intent, tracked.is_overdue(now_ms)
             if overdue and is_superseded(tracked, self._symbols[(intent.account, intent.action.symbol)].all()):
                 self._update(tracked, now_ms, state=IntentState.ABSENT, message="not found, and another one was sent")
@@ -276,7 +290,9 @@ class IntentBook:
             if overdue and intent.intent_id not in self._overdue:
                 self._overdue.add(tracked.intent.intent_id)
                 self._update(tracked, now_ms, state=IntentState.DOUBT)  # accepted and never seen is in doubt as well
-            yield tracked.intent.account, tracked.question(now_ms)
+            question = tracked.question(now_ms)
+            self._unsettled.look_at(tracked, tracked.look_ms)
+            yield tracked.intent.account, question
 
     def overdue(self) -> list[Intent]:
         """What is unsettled although it was asked for as long as is stated (`IN_DOUBT_MS`)."""
@@ -289,7 +305,8 @@ class IntentBook:
             intent = tracked.intent
             if account in (None, intent.account) and symbol in (None, intent.action.symbol):
                 self._overdue.discard(intent_id)
-                tracked.look_ms, tracked.looks, tracked.asked_from_ms = now_ms, 0, now_ms
+                tracked.looks, tracked.asked_from_ms = 0, now_ms
+                self._unsettled.look_at(tracked, now_ms)
 
     def of_symbol(self, account: str, symbol: str) -> Iterator[Intent]:
         """Every intent that is known of one symbol on one account."""
@@ -298,24 +315,15 @@ class IntentBook:
 
     def next_look_ms(self) -> int | None:
         """When the next question is due; None when nothing is open."""
-        return min((t.look_ms for t in self._unsettled.values() if t.look_ms), default=None)
+        return self._unsettled.next_ms()
 
     # --- inside ----------------------------------------------------------------------------------------------
-
-    def _open(self, account: str, symbol: str) -> Collection[Tracked]:
-        known = self._symbols.get((account, symbol))
-        return () if known is None else known.open()
-
-    def _note_placement(self, action: Action, at_ms: int) -> None:
-        if isinstance(action, PlaceOrder):
-            self._rates.setdefault(action.account, OrderRate()).note(at_ms)
 
     def _track(self, tracked: Tracked) -> None:
         intent = tracked.intent
         self._by_id[intent.intent_id] = tracked
         if not intent.state.is_over:
-            self._unsettled[intent.intent_id] = tracked
-            self._coming.setdefault(intent.account, {})[intent.intent_id] = tracked
+            self._unsettled.add(tracked)
         key = (intent.account, intent.action.symbol)
         known = self._symbols.get(key) or self._symbols.setdefault(key, SymbolIntents())
         known.add(tracked)
@@ -325,8 +333,7 @@ class IntentBook:
     def _untrack(self, tracked: Tracked) -> None:
         intent = tracked.intent
         self._by_id.pop(intent.intent_id, None)
-        self._unsettled.pop(intent.intent_id, None)
-        self._coming.get(intent.account, {}).pop(intent.intent_id, None)
+        self._unsettled.drop(tracked)
         self._overdue.discard(intent.intent_id)
         self._symbols[(intent.account, intent.action.symbol)].drop(tracked)
         if isinstance(intent.action, PlaceOrder):
@@ -358,18 +365,13 @@ class IntentBook:
             order_id=(placed and order_id) or tracked.intent.order_id,
         )
         if state.is_over:
-            self._unsettled.pop(tracked.intent.intent_id, None)
-            self._coming.get(tracked.intent.account, {}).pop(tracked.intent.intent_id, None)
+            self._unsettled.drop(tracked)
         self._symbols[(tracked.intent.account, tracked.intent.action.symbol)].look_at(tracked)
         self._store.update_intent(tracked.intent)
 
-    def _is_paced(self, account: str, symbol: str) -> bool:
-        """Whether what is bound to a position has a pace: of one without, no event asks whether it is gone."""
-        known = (self._changes.knows, self.refusals.knows)
-        return any(knows(account, symbol, kind) for knows in known for kind in BOUND)
-
     def _forget_bound(self, account: str, symbol: str) -> None:
         """The position is gone: the pace of what was bound to it does not hold back the stop of the next one."""
+        self._changes.bound.discard((account, symbol))
         for kind in BOUND:
             self._changes.forget(account, symbol, kind)
             self.refusals.forget(account, symbol, kind)
@@ -388,7 +390,7 @@ class IntentBook:
         intent = tracked.intent
         if isinstance(intent.action, PlaceOrder):
             self._untrack(tracked)
-            self._rates[intent.account].forget(intent.created_ms)
+            self._rates.forget(intent.action, intent.created_ms)
 
     def _mark_by_us(self, action: CancelOrder, now_ms: int) -> None:
         target = self._by_link.get((action.account, action.link_id))

@@ -16,10 +16,11 @@ from mirrorctl.core.domain.ids import trade_tag
 from mirrorctl.core.domain.lens import Lens
 from mirrorctl.core.domain.policy import MAIN, MirrorPolicy
 from mirrorctl.core.domain.scene import MainFill
-from mirrorctl.core.domain.values import OrderStatus, PositionSide
+from mirrorctl.core.domain.values import SIDES, OrderStatus, PositionSide
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.copies import new_copy
+from mirrorctl.core.engine.entry_fees import Entered
 from mirrorctl.core.engine.own_exits import OwnExits
 from mirrorctl.core.engine.records import Store
 
@@ -49,13 +50,18 @@ class Keeper(OwnExits):
         Their position was never read: its absence proves nothing. Or executions alone close it: one from before them
         may be on its way, and the row that comes with them says what is left.
         """
-        sides = [(symbol, side) for symbol in among for side in PositionSide] if among is not None else self.cycles
-        flat = {key for key in sides if key in self.cycles and not main.size(*key)}
-        return {key[0] for key in flat if not main.proven(*key) or main.position(*key) is not None}
+        found = set()
+        for symbol in among if among is not None else {key[0] for key in self.cycles}:
+            for side in SIDES:
+                if (symbol, side) not in self.cycles or main.size(symbol, side):
+                    continue
+                if not main.proven(symbol, side) or main.position(symbol, side) is not None:
+                    found.add(symbol)
+        return found
 
     def unseen(self, main: AccountView) -> set[tuple[str, str]]:
         """(symbol, order id) that hold a cycle open although no list named them since the start."""
-        waiting = {(key[0], self.cycles[key].origin) for key in self._unopened}
+        waiting = {(key[0], self.cycles[key].origin) for key in self.unopened}
         return {(symbol, origin) for symbol, origin in waiting if not (main.order(origin) or main.is_gone(origin))}
 
     def on_main_execution(self, execution: Execution, at_ms: int, received_ms: int | None = None) -> None:
@@ -66,10 +72,9 @@ class Keeper(OwnExits):
         fill = MainFill(execution.price, at_ms, execution.time_ms, received_ms)
         opened = execution.qty - execution.closed_qty
         if execution.closed_qty:
-            closed = PositionSide.shrunk_by(execution.side)
-            self.exit_fill[(execution.symbol, closed)] = fill
+            self.exit_fill[(execution.symbol, execution.side.shrinks)] = fill
         if opened > 0:
-            grown = (execution.symbol, PositionSide.grown_by(execution.side))
+            grown = (execution.symbol, execution.side.grows)
             self.growth_fill[grown] = fill
             if grown not in self.cycles or not self.cycles[grown].opened:
                 self.openers[grown] = execution.order_id
@@ -81,13 +86,14 @@ class Keeper(OwnExits):
         mirrors: dict[str, MirrorPolicy],
         now_ms: int,
         begun: Mapping[PositionSide, int] | None = None,
+        sides: Iterable[PositionSide] = SIDES,
     ) -> None:
         """Bring the cycles of one symbol in step with main. Main is known and settled when this is called.
 
         `now_ms` is the exchange's clock as far as it is known. `begun`: when the first fill of what is held was, as
         the exchange stamped it, where that is known: executions are compared with it.
         """
-        for side in PositionSide:
+        for side in sides:
             key = (symbol, side)
             size = main.size(symbol, side)
             entries = entry_orders(main, symbol, side)
@@ -114,6 +120,20 @@ class Keeper(OwnExits):
             if size:
                 self._raise_caps(key, main)
                 self._begun[key] = (begun or {}).get(side) or self._begun.get(key, 0)
+
+    def goes_on(self, key: CycleKey, entered: Entered | None) -> bool:
+        """Whether nothing of an open cycle changes by what main holds now, which is more than nothing.
+
+        `entered`: what its executions prove of the position.
+        """
+        cycle = self.cycles.get(key)
+        if cycle is None or not cycle.opened or (self._capped and self._has_caps(key)):
+            return False
+        if entered is not None:
+            if entered.flat_ms > cycle.started_ms:
+                return False
+            self._begun[key] = entered.began_ms or self._begun.get(key, 0)
+        return True
 
     def end_unseen(self, key: CycleKey, flat_ms: int, origin: str, now_ms: int) -> bool:
         """Executions say that main was flat and is not any more, while nobody looked. Whether it ended a cycle.
@@ -190,7 +210,7 @@ class Keeper(OwnExits):
 
     def _end(self, cycle: Cycle, now_ms: int) -> None:
         self._ended[cycle.key] = self.cycles.pop(cycle.key)
-        self._unopened.discard(cycle.key)
+        self.unopened.discard(cycle.key)
         self._begun.pop(cycle.key, None)
         closing = self.exit_fill.get(cycle.key)
         self._flat_ms[cycle.key] = closing.exchange_ms if closing is not None else 0
@@ -201,6 +221,9 @@ class Keeper(OwnExits):
         self.growth_fill.pop(cycle.key, None)
         for copy in self.copies_of(cycle.key):
             self._save_copy(replace(copy, ended=True, explained=cycle.key in self.exit_fill))
+
+    def _has_caps(self, key: CycleKey) -> bool:
+        return any(copy.key in self._capped for copy in self.copies_of(key))
 
     def _raise_caps(self, key: CycleKey, main: AccountView) -> None:
         for copy in self.copies_of(key):

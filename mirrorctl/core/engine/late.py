@@ -38,13 +38,15 @@ class LateWatch:
 
     def look(self, now_ms: int) -> None:
         """Look at the newest plans. Nothing is told of mirrors while main is not known: it may be as it should."""
-        if self._state.is_known(self._state.main):
-            for plan in self._state.agenda.unfinished():
+        unfinished = self._state.agenda.unfinished
+        if unfinished and self._state.is_known(self._state.main):
+            for plan in unfinished.values():
                 for about, due in plan.due.items():
                     if due.bound_ms is not None and not due.named and now_ms - due.since_ms > due.bound_ms:
                         self._begin((plan.account, plan.symbol, about), plan, due, now_ms)
-        for key in [key for key in self._told if self._is_over(key)]:
-            self._end(key, now_ms)
+        for key in list(self._told):
+            if self._is_over(key):
+                self._end(key, now_ms)
 
     def _begin(self, key: Key, plan: SymbolPlan, due: Due, now_ms: int) -> None:
         if key in self._told or not (self._state.policy.mirroring or plan.account == self._state.main.name):

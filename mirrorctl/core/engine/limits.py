@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import Action, AmendOrder, PlaceOrder
-from mirrorctl.core.domain.day_limits import Day, refusal
+from mirrorctl.core.domain.day_limits import NO_DAY, Day, refusal, watched
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.policy import Limits
 from mirrorctl.core.domain.scene import Planned
@@ -43,6 +43,27 @@ class OrderRate:
         while self._sent and now_ms - self._sent[0] >= _MINUTE_MS:
             self._sent.popleft()
         return len(self._sent)
+
+
+class OrderRates:
+    """The rate of each account."""
+
+    def __init__(self) -> None:
+        self._rates: dict[str, OrderRate] = {}
+
+    def note(self, action: Action, at_ms: int) -> None:
+        """An action was journaled then."""
+        if isinstance(action, PlaceOrder):
+            rate = self._rates.get(action.account) or self._rates.setdefault(action.account, OrderRate())
+            rate.note(at_ms)
+
+    def forget(self, action: PlaceOrder, at_ms: int) -> None:
+        """What was noted then never left."""
+        self._rates[action.account].forget(at_ms)
+
+    def count(self, account: str, now_ms: int) -> int:
+        rate = self._rates.get(account)
+        return rate.count(now_ms) if rate is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +110,7 @@ class Exposure:
         self._view = view
         self._limits = limits
         self._sent = sent
-        self._day = day or Day()
+        self._day = day or NO_DAY
         self._tickers = tickers or {}
         self._planned: dict[str, Decimal] = {}
         self._reserved: dict[str, Decimal] = {}
@@ -103,17 +124,18 @@ class Exposure:
     def refusal(self, symbol: str, qty: Decimal, price: Decimal) -> str:
         """Why an entry of `qty` at `price` would break a limit; "" when it would not."""
         limits = self._limits
-        if today := refusal(limits, self._day):
+        if watched(limits) and (today := refusal(limits, self._day)):
             return today
         if limits.max_orders_per_minute is not None:
             sent = self._sent + self._orders + self._reserved_orders
             if sent >= limits.max_orders_per_minute:
                 return f"limit max_orders_per_minute: {sent} of {limits.max_orders_per_minute} sent"
         if limits.max_open_positions is not None:
-            standing, planned = self._standing.open_symbols(), self._planned.keys() | self._reserved.keys()
-            held = len(standing) + sum(each not in standing for each in planned)
-            if symbol not in standing and symbol not in planned and held >= limits.max_open_positions:
-                return f"limit max_open_positions: {held} of {limits.max_open_positions} open or on their way"
+            standing = self._standing.open_symbols()
+            if symbol not in standing and symbol not in self._planned and symbol not in self._reserved:
+                held = len(standing | self._planned.keys() | self._reserved.keys())
+                if held >= limits.max_open_positions:
+                    return f"limit max_open_positions: {held} of {limits.max_open_positions} open or on their way"
         return self._notional_refusal(symbol, qty * price, price)
 
     def _notional_refusal(self, symbol: str, notional: Decimal, price: Decimal) -> str:
@@ -121,7 +143,8 @@ class Exposure:
         if self._unpriced and (limits.max_position_notional is not None or limits.max_total_notional is not None):
             return f"limit of notionals cannot be computed: the price of {self._unpriced} is unknown"
         if limits.max_position_notional is not None:
-            after = self._symbol_notional(symbol, price) + notional
+            planned = self._planned.get(symbol, ZERO) + self._reserved.get(symbol, ZERO)
+            after = self._standing.of(symbol, price) + planned + notional
             if after > limits.max_position_notional:
                 return f"limit max_position_notional: {_money(after)} over {plain(limits.max_position_notional)}"
         if limits.max_total_notional is not None:
@@ -166,15 +189,12 @@ class Exposure:
 
     # --- what stands ---------------------------------------------------------------------------------------------
 
-    def _symbol_notional(self, symbol: str, price: Decimal) -> Decimal:
-        planned = self._planned.get(symbol, ZERO) + self._reserved.get(symbol, ZERO)
-        return self._standing.of(symbol, price) + planned
-
     def _total_notional(self) -> Decimal | None:
         total = self._standing.total(self._market)
-        if total is None:
-            return None
-        return total + sum(self._planned.values(), ZERO) + sum(self._reserved.values(), ZERO)
+        for more in (self._planned, self._reserved):
+            if more and total is not None:
+                total += sum(more.values(), ZERO)
+        return total
 
     def _market(self, symbol: str) -> Decimal | None:
         """The last price known of a symbol, whatever its age: none at all is worse."""
@@ -190,22 +210,24 @@ class Allowance:
         """`exposure` as it is when the pass begins; nothing it looks at changes while a pass is planned."""
         self._make = exposure
         self._made: Exposure | None = None
-        self._decided: list[Action] | None = None
+        self._planned: list[Planned] = []
+        self._is_settled = True
 
     def ask(self, symbol: str, qty: Decimal, price: Decimal) -> str:
         """Why an entry would break a limit; "" when it would not, and its room is reserved."""
         exposure = self._made = self._made or self._make()
-        if self._decided is not None:
-            exposure.settle(self._decided)
-            self._decided = None
+        if not self._is_settled:
+            exposure.settle([item.action for item in self._planned])
+            self._planned, self._is_settled = [], True
         refused = exposure.refusal(symbol, qty, price)
         if not refused:
             exposure.charge(symbol, qty, price)
         return refused
 
     def settle(self, planned: Sequence[Planned]) -> None:
-        """A symbol is planned (Exposure.settle)."""
-        self._decided = (self._decided or []) + [item.action for item in planned]
+        """A symbol is planned (Exposure.settle), also where nothing came of what it had reserved."""
+        self._planned += planned
+        self._is_settled = False
 
 
 def _money(value: Decimal) -> str:

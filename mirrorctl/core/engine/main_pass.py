@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Ticker
@@ -12,7 +12,7 @@ from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.lens import PLAIN
 from mirrorctl.core.domain.own_trade import plan_trade
-from mirrorctl.core.domain.scene import BreakevenTerms, Need, NeedKind, SymbolPlan
+from mirrorctl.core.domain.scene import Need, NeedKind, SymbolPlan
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.trade_scene import TradePlan, TradeScene
 from mirrorctl.core.domain.values import PositionSide
@@ -20,10 +20,10 @@ from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.brake import Brake
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
+from mirrorctl.core.engine.outlook import Terms
 from mirrorctl.core.engine.trades import TradeBook
 
 Key = tuple[str, PositionSide]
-Terms = Callable[[Account, Trade | None, str, PositionSide], BreakevenTerms]
 
 
 class MainPass:

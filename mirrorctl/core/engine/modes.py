@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mirrorctl.core.domain.errors import Refused
-from mirrorctl.core.domain.policy import MAIN
+from mirrorctl.core.domain.policy import MAIN, Policy
 from mirrorctl.core.domain.values import PositionMode
 from mirrorctl.core.engine.ports import ReadPosition
 from mirrorctl.core.engine.records import Severity
@@ -30,6 +30,11 @@ def tend_modes(state: EngineState, now_ms: int) -> None:
             if mode is not declared:
                 text = f"the account is {mode} for {symbol}, position_mode says {declared}: its entries are refused"
                 state.outbox.tell_lasting(now_ms, Severity.WARNING, "mode", account.name, symbol, text, mode)
+
+
+def declares_modes(policy: Policy) -> bool:
+    """Whether the profile says of any account which mode it is in."""
+    return policy.main_mode is not None or any(mirror.position_mode is not None for mirror in policy.mirrors)
 
 
 def are_read(state: EngineState) -> bool:

@@ -50,9 +50,7 @@ class NakedMeter:
         key = (account, symbol, side)
         spell = self._open.get(key)
         if not size:
-            self._end(spell, now_ms)
-            self._covered.pop(key, None)
-            self._idle[key] = now_ms
+            self.rest(*key, now_ms)
             return None
         if stop_on_row is not None:
             self._end(spell, now_ms)
@@ -69,6 +67,14 @@ class NakedMeter:
             self._open[key] = spell
             self._store.add_naked(spell)
         return max(now_ms - spell.from_ms, 0)
+
+    def rest(self, account: str, symbol: str, side: PositionSide, now_ms: int) -> None:
+        """A side holds nothing, or needs no stop."""
+        key = (account, symbol, side)
+        if key in self._open:
+            self._end(self._open[key], now_ms)
+        self._covered.pop(key, None)
+        self._idle[key] = now_ms
 
     def spells(self, now_ms: int) -> list[NakedTime]:
         """The spells that last, each as long as it is by now."""

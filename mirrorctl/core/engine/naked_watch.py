@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.scene import SymbolPlan
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
@@ -24,18 +23,22 @@ def measure_naked(
     """
     if plan.blocked:
         return
+    view, symbol = account.view, plan.symbol
     for side in sides:
-        row = account.view.position(plan.symbol, side)
-        copy = state.keeper.copies.get((account.name, plan.symbol, side)) if plan.parked else None
+        if side not in plan.guarded and not plan.parked:
+            state.naked.rest(account.name, symbol, side, now)
+            continue
+        row = view.position(symbol, side)
+        copy = state.keeper.copies.get((account.name, symbol, side)) if plan.parked else None
         seen = copy is not None and copy.opened and row is not None and row.stop_loss is not None
         if plan.parked and not seen:
             continue
-        first = state.entry_fees.first_fill_ms(account.name, plan.symbol, side)
+        first = state.entry_fees.first_fill_ms(account.name, symbol, side)
         state.naked.observe(
             account.name,
-            plan.symbol,
+            symbol,
             side,
-            account.view.size(plan.symbol, side) if seen or side in plan.guarded else ZERO,
+            view.size(symbol, side),
             row.stop_loss if row is not None else None,
             None if first is None else first - (account.clock_offset_ms or 0),
             now,

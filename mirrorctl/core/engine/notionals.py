@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -43,7 +43,8 @@ class Notionals:
 
     def total(self, market: Market) -> Decimal | None:
         """All of it; an entry without a price counts at its market's. None: a price is unknown."""
-        self._look()
+        if self._number != self._view.revisions.number:
+            self.look()
         if self._unknown:
             return None
         total = self._sum
@@ -54,14 +55,16 @@ class Notionals:
             total += qty * price
         return total
 
-    def open_symbols(self) -> Collection[str]:
+    def open_symbols(self) -> Set[str]:
         """Symbols that count as open: more of them opens no further position."""
-        self._look()
+        if self._number != self._view.revisions.number:
+            self.look()
         return self._open
 
     def of(self, symbol: str, price: Decimal) -> Decimal:
         """What stands of one symbol where an entry at `price` comes to it: positions count at that price at least."""
-        self._look()
+        if self._number != self._view.revisions.number:
+            self.look()
         part = self._parts.get(symbol)
         if part is None:
             return ZERO
@@ -70,11 +73,10 @@ class Notionals:
             total += size * max(price, mark or ZERO)
         return total
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Add up what changed. Who asks need not: but what is looked at beforehand keeps nobody waiting."""
         revisions = self._view.revisions
-        if revisions.number == self._number:
-            return
-        for symbol in list(revisions.since(self._number)):
+        for symbol in revisions.since(self._number):
             self._take(symbol, _part_of(self._view, symbol))
         self._number = revisions.number
 
@@ -94,8 +96,12 @@ class Notionals:
 
 def rows(view: AccountView, symbol: str) -> list[Position]:
     """The positions of one symbol, without looking through all of them."""
-    found = (view.position(symbol, side) for side in SIDES)
-    return [row for row in found if row is not None]
+    found = []
+    for side in SIDES:
+        row = view.position(symbol, side)
+        if row is not None:
+            found.append(row)
+    return found
 
 
 def mark_of(row: Position) -> Decimal | None:
@@ -110,21 +116,22 @@ def price_of(order: Order) -> Decimal | None:
 
 def _part_of(view: AccountView, symbol: str) -> _Part:
     held: Decimal | None = ZERO
-    standing = tuple((row.size, mark_of(row)) for row in rows(view, symbol))
-    for size, price in standing:
-        held = None if held is None or price is None else held + size * price
-    entries = [order for order in view.orders(symbol) if not order.is_exit]
-    resting, unpriced = _resting(view, entries)
+    standing: list[tuple[Decimal, Decimal | None]] = []
+    for row in rows(view, symbol):
+        price = row.mark_price or row.entry_price
+        standing.append((row.size, price))
+        held = None if held is None or price is None else held + row.size * price
+    orders = view.orders(symbol)
+    entries = [order for order in orders if not order.is_exit] if orders else []
+    resting, unpriced = _resting(view, entries) if entries else (ZERO, None)
     filled = _filled(view, symbol)
-    return _Part(standing, held, filled + resting, unpriced, bool(standing or entries or filled))
+    return _Part(tuple(standing), held, filled + resting, unpriced, bool(standing or entries or filled))
 
 
-def _resting(view: AccountView, orders: Iterable[Order]) -> tuple[Decimal, Decimal | None]:
+def _resting(view: AccountView, entries: Iterable[Order]) -> tuple[Decimal, Decimal | None]:
     """(what entries with a price may still add, what those without one have open, None where there is none)."""
     resting, unpriced = ZERO, None
-    for order in orders:
-        if order.is_exit:
-            continue
+    for order in entries:
         price = price_of(order)
         if price is None:
             unpriced = (unpriced or ZERO) + view.leaves(order)
@@ -138,9 +145,14 @@ def _filled(view: AccountView, symbol: str) -> Decimal:
 
     Of an order whose row alone tells of a fill all of it counts: how much of it the position holds is not known.
     """
-    told = sum((e.price * (e.qty - e.closed_qty) for e in view.newer_executions(symbol)), ZERO)
-    orders = (view.order(order_id) for order_id in view.unsettled.get(symbol, ()))
-    return told + sum((_untold(order) for order in orders if order is not None and not order.is_exit), ZERO)
+    told = ZERO
+    for execution in view.newer_executions(symbol):
+        told += execution.price * (execution.qty - execution.closed_qty)
+    for order_id in view.unsettled.get(symbol, ()):
+        order = view.order(order_id)
+        if order is not None and not order.is_exit:
+            told += _untold(order)
+    return told
 
 
 def _untold(order: Order) -> Decimal:

@@ -9,7 +9,7 @@ from collections.abc import Set
 from mirrorctl.core.domain.parks import IN_DOUBT, LOOP
 from mirrorctl.core.domain.refusals import NO_ANSWER
 from mirrorctl.core.domain.scene import SymbolPlan
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import SIDES
 from mirrorctl.core.engine.channel import Channel
 from mirrorctl.core.engine.records import Alert, Severity, Store
 
@@ -101,8 +101,10 @@ class Outbox:
         """
         if plan.blocked and not plan.blocked.startswith("brake"):
             return
-        known = _facts(plan)
         said = self._said_of(plan.account, plan.symbol)
+        if not said and _says_nothing(plan):
+            return  # nearly always
+        known = _facts(plan)
         for name in known.keys() - said:
             if self._was_retried(plan, name, now_ms):
                 continue
@@ -130,7 +132,7 @@ class Outbox:
 
     def _tell_covered(self, plan: SymbolPlan, names: Set[str], now_ms: int) -> None:
         """Sides of which it was told that they stand without their stop do so no more."""
-        for side in PositionSide:
+        for side in SIDES:
             for name in (name for name in names if f"the {side} " in name):
                 over = "has its stop again" if side in plan.guarded else "is closed, or needs no stop any more"
                 about, text = f"over:{name}:{now_ms}", f"the {side} {over}"
@@ -151,6 +153,12 @@ def _said_key(account: str, symbol: str) -> str:
 
 def _key(subject: str, account: str, symbol: str, about: str) -> str:
     return f"{subject}:{account}:{symbol}:{about}"
+
+
+def _says_nothing(plan: SymbolPlan) -> bool:
+    """Whether there is no fact in a plan (see `_facts`)."""
+    troubled = plan.held or plan.park or plan.parked or plan.blocked
+    return not (troubled or plan.unprotected or plan.late_exits or plan.missing)
 
 
 def _facts(plan: SymbolPlan) -> dict[str, tuple[str, str]]:

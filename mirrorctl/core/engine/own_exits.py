@@ -15,7 +15,7 @@ from mirrorctl.core.domain.exit_orders import own_exit, put_out
 from mirrorctl.core.domain.ids import Role, parse
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.lens import Lens
-from mirrorctl.core.domain.values import ExecutionKind, PositionSide
+from mirrorctl.core.domain.values import SIDES, ExecutionKind, PositionSide
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.copies import Copies, CopyKey
@@ -139,7 +139,9 @@ class OwnExits(Copies):
 
     def on_mirror_row(self, account: str, symbol: str, view: AccountView, main: AccountView) -> None:
         """A position row came: it says what the own exits up to it left, whichever of their executions came first."""
-        for side in PositionSide:
+        if not self._leftover and not self._measured:
+            return
+        for side in SIDES:
             key = (account, symbol, side)
             if self._leftover.get(key, 0) is None and view.position(symbol, side) is None:
                 self._leftover[key] = view.row_seq(symbol)

@@ -47,6 +47,8 @@ class Pace:
 
     def sent(self, priority: Priority) -> None:
         """Something of this priority reached the exchange, whatever came of it."""
+        if not self._why:
+            return
         for known in (self._tries, self._until_ms, self._why):
             known.pop(priority, None)
 
@@ -54,6 +56,11 @@ class Pace:
         """The account can be reached again."""
         for known in (self._tries, self._until_ms, self._why):
             known.clear()
+
+    @property
+    def waits(self) -> bool:
+        """Whether something that was not sent made anything wait since it was last sent."""
+        return bool(self._until_ms)
 
     def why(self, priority: Priority) -> str:
         """Why the last of this priority was not sent; "" where it was."""

@@ -297,6 +297,19 @@ Event = Frame | StreamUp | StreamDown | ReadDone | SendDone | ClockMeasured
 Deliver = Callable[[Event], None]
 
 
+class Decider(Protocol):
+    """What takes events from any thread and can decide on them there (`Loop`). Nothing of it blocks or raises."""
+
+    def leave(self, event: Event) -> None:
+        """Put an event where the next decision finds it; `drive` or `wake` follows."""
+
+    def drive(self) -> None:
+        """Decide now, on this thread."""
+
+    def wake(self) -> None:
+        """Let it be decided soon, on another."""
+
+
 # --- ports --------------------------------------------------------------------------------------------------------
 
 

@@ -13,13 +13,14 @@ from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import Action, PlaceOrder
 from mirrorctl.core.domain.approach import Approach
 from mirrorctl.core.domain.cycle import Copy
-from mirrorctl.core.domain.day_limits import Day
+from mirrorctl.core.domain.day_limits import NO_DAY, Day
 from mirrorctl.core.domain.day_limits import watched as watches_day
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import Instrument
+from mirrorctl.core.domain.lens import PLAIN
 from mirrorctl.core.domain.planner import apply_brake, plan_symbol
 from mirrorctl.core.domain.policy import Limits, MirrorPolicy
-from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Scene, Standing, SymbolPlan
+from mirrorctl.core.domain.scene import Need, NeedKind, Planned, Ripening, Scene, Standing, SymbolPlan
 from mirrorctl.core.domain.twins import lead_of
 from mirrorctl.core.domain.values import SIDES, PositionSide
 from mirrorctl.core.engine.accounts import Account
@@ -27,15 +28,17 @@ from mirrorctl.core.engine.brake import Brake
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
 from mirrorctl.core.engine.limits import Allowance, Exposure
-from mirrorctl.core.engine.main_pass import Terms
+from mirrorctl.core.engine.main_book import MainBook
 from mirrorctl.core.engine.main_sizes import MainSizes
 from mirrorctl.core.engine.measure import CopyMeter
 from mirrorctl.core.engine.notionals import Notionals
+from mirrorctl.core.engine.outlook import Outlook, PlainOutlook, Terms
 from mirrorctl.core.engine.records import Intent
 from mirrorctl.core.engine.sights import MirrorSight
 from mirrorctl.core.engine.trades import TradeBook
 
 _BRAKE_WINDOW_MS = 60_000
+_NO_WAITS: Mapping[PositionSide, str] = {}
 
 
 class MirrorPass:
@@ -52,11 +55,13 @@ class MirrorPass:
         keeper: Keeper,
         book: IntentBook,
         trades: TradeBook,
+        main_book: MainBook,
         *,
         max_closes: int,
         sizes: MainSizes,
         brake: Brake,
         meter: CopyMeter,
+        terms: Terms,
         approach: Approach | None,
     ) -> None:
         self.policy = policy
@@ -65,17 +70,23 @@ class MirrorPass:
         self.sighted = False
         self.entry_wait = ""
         self._main = main
+        self._main_book = main_book
         self._keeper = keeper
         self._book = book
         self._trades = trades
-        self.sight = MirrorSight(keeper.lens(policy.name), main, mirror, keeper, book, trades)
+        self.sight = MirrorSight(keeper.lens(policy.name), main, mirror, keeper, book, trades, main_book)
         self._wishes = trades.wishes
         self._max_closes = max_closes
         self._sizes = sizes
         self._brake = brake
+        self._plain = self.sight.lens is PLAIN
+        self._has_day_limits = watches_day(policy.limits)
+        self._tag = mirror.tag
         self._meter = meter
+        self._terms = terms
         self._approach = approach
         self._closes: dict[str, int] = {}
+        self._outlooks: dict[str, Outlook] = {}
         self._notionals = Notionals(mirror.view)
 
     def plan(
@@ -84,40 +95,43 @@ class MirrorPass:
         instruments: dict[str, Instrument],
         tickers: dict[str, Ticker],
         growth_block: Callable[[str], str],
-        terms: Terms,
         now_ms: int,
         *,
         day: Callable[[], Day],
         keep: bool = True,
     ) -> list[SymbolPlan]:
         """Decide about every symbol. Nothing is sent; the newest plan of each symbol is kept unless it is a preview."""
-        watched = watches_day(self.policy.limits)
-        allowance = Allowance(lambda: self.exposure(tickers, now_ms, day() if watched else Day()))
-        plans = []
-        for symbol in sorted(symbol for symbol in symbols if self._matters(symbol) or symbol in self.plans):
-            instrument = instruments.get(symbol)
-            if not self._matters(symbol):
+        allowance = Allowance(lambda: self.exposure(tickers, now_ms, day() if self._has_day_limits else NO_DAY))
+        plans, unexplained = [], False
+        for symbol in sorted(symbols):
+            instrument, matters = instruments.get(symbol), self._plain or self._matters(symbol)
+            if not matters and symbol not in self.plans:
+                continue
+            if not matters:
                 plan = SymbolPlan(self.mirror.name, symbol)  # what was decided of it before is over
             elif instrument is None:
                 plan = SymbolPlan(self.mirror.name, symbol, blocked="its trading rules are not read yet")
                 plan.needs.append(Need(NeedKind.INSTRUMENT, self._main.name, symbol))
             else:
                 scene, wake = self._scene(
-                    symbol, instrument, tickers.get(symbol), growth_block, terms, partial(allowance.ask, symbol), now_ms
+                    symbol, instrument, tickers.get(symbol), growth_block, partial(allowance.ask, symbol), now_ms
                 )
                 plan = plan_symbol(scene)
                 allowance.settle(plan.actions)
-                plan.held += self.sight.unfollowed(symbol)
-                self._mark_drift(scene, plan)
+                if not self._plain:
+                    plan.held += self.sight.unfollowed(symbol)
+                _mark_drift(scene, plan)
                 if wake is not None:
                     plan.wake_at(wake)
                 self._brake.hold_back(plan)
+                unexplained = unexplained or plan.closes_unexplained
             plans.append(plan)
             if keep:
                 self.plans[symbol] = plan
         if self._closes:
             self._closes = {symbol: at for symbol, at in self._closes.items() if now_ms - at < _BRAKE_WINDOW_MS}
-        apply_brake(plans, self._closes, self._max_closes)
+        if unexplained:
+            apply_brake(plans, self._closes, self._max_closes)
         return plans
 
     def exposure(self, tickers: Mapping[str, Ticker], now_ms: int, day: Day, limits: Limits | None = None) -> Exposure:
@@ -138,9 +152,13 @@ class MirrorPass:
 
     def ready(self, plans: list[SymbolPlan], now_ms: int) -> list[Planned]:
         """What of the plans goes out now; the rest waits for the account's pace."""
-        planned = [item for plan in plans for item in self.mirror.pace.sendable(plan, now_ms)]
-        if planned:
-            self._closes.update({plan.symbol: now_ms for plan in plans if plan.closes_unexplained and plan.actions})
+        planned: list[Planned] = []
+        for plan in plans:
+            if plan.actions:
+                planned += self.mirror.pace.sendable(plan, now_ms)
+        for plan in plans if planned else ():
+            if plan.closes_unexplained and plan.actions:
+                self._closes[plan.symbol] = now_ms
         return planned
 
     def claim(self, action: Action) -> None:
@@ -149,14 +167,22 @@ class MirrorPass:
             side = PositionSide.grown_by(action.side)
             self._keeper.mark_opened(self.mirror.name, action.symbol, side)
 
+    def look_ahead(self) -> None:
+        """Do what the next decision would wait for, now that nothing does."""
+        self._notionals.look()
+
     def note_sent(self, intents: Sequence[Intent]) -> None:
         """These went out: what the brake and the measuring of copies have to know of it."""
         self._brake.sent(intents, self._main.view, self.sight.lens, self.mirror.view)
         self._meter.on_planned(intents, self._keeper, self.sight.joins_legs)
 
     def copies(self, symbol: str) -> dict[PositionSide, Copy]:
-        known, name = self._keeper.copies, self.mirror.name
-        return {side: known[(name, symbol, side)] for side in SIDES if (name, symbol, side) in known}
+        known, found = self._keeper.copies, {}
+        for side in SIDES:
+            copy = known.get((self.mirror.name, symbol, side))
+            if copy is not None:
+                found[side] = copy
+        return found
 
     def lead(self, copy: Copy, instrument: Instrument) -> Decimal:
         """What this mirror's twins hold of a copy that main's resting orders have not filled yet."""
@@ -169,58 +195,83 @@ class MirrorPass:
         instrument: Instrument,
         ticker: Ticker | None,
         growth_block: Callable[[str], str],
-        terms: Terms,
         limit: Callable[[Decimal, Decimal], str],
         now_ms: int,
     ) -> tuple[Scene, int | None]:
-        busy, wake = self._book.busy(self.mirror.name, symbol, now_ms)
+        name, mirror, sight = self.mirror.name, self.mirror.view, self.sight
+        book = self._book
+        busy, wake = book.busy(name, symbol, now_ms)
         copies, misfit = self.copies(symbol), None
         if self._keeper.misfits:
             misfit = next((copy for copy in copies.values() if copy.key in self._keeper.misfits), None)
-        sight = self.sight
-        ladders = {side: sight.ladder(symbol, side, instrument) for side in copies}
+        main = self._main.view if self._plain else sight.of(symbol, instrument)
         before = self.plans.get(symbol)
+        offset_ms = self._main.clock_offset_ms or 0
+        waits: Mapping[PositionSide, str] = _NO_WAITS
+        if self.entry_wait:
+            waits = dict.fromkeys(SIDES, self.entry_wait)
+        elif self._wishes.rows:
+            waits = self._wishes.waits(name, symbol, sight.lens)
         scene = Scene(
             now_ms=now_ms,
-            account=self.mirror.name,
-            tag=self.mirror.tag,
+            account=name,
+            tag=self._tag,
             symbol=symbol,
             policy=self.policy,
             instrument=instrument,
-            main=sight.of(symbol, instrument),
-            mirror=self.mirror.view,
+            main=main,
+            mirror=mirror,
             copies=copies,
-            ours=self._book.ours(self.mirror.name, symbol, self.mirror.view),
+            ours=book.ours(name, symbol, mirror),
             since=before.since if before else {},
+            background=self._outlook(symbol, instrument),
             busy=busy,
-            refused=self._book.refused(self.mirror.name, symbol),
+            refused=book.refused(name, symbol),
             growth_block=growth_block(symbol),
-            parked=self._parked(symbol, copies, misfit),
             misfit=misfit is not None,
-            growth_fill=sight.growth_fills(symbol),
-            exit_fill=sight.exit_fills(symbol),
-            explained_closes=sight.explained(symbol, copies),
-            ladders=ladders,
-            rungs_sold={side: sight.sold(symbol, side, ladder) for side, ladder in ladders.items() if ladder.rungs},
-            rungs_done={side: sight.rungs_done(symbol, side) for side in copies},
-            breakevens={side: terms(self.mirror, sight.trade(symbol, side), symbol, side) for side in copies},
-            intended_stops=sight.intended_stops(symbol, instrument),
+            mapped=not self._plain and sight.lens.symbol_there(symbol) != symbol,
             needs_stop=sight.lens.reverse,
             approach=self._approach,
-            unmirrored=sight.unmirrored(symbol),
             ticker=ticker,
             limit=limit,
-            clock_offset_ms=self._main.clock_offset_ms or 0,
-            entry_waits=dict.fromkeys(PositionSide, self.entry_wait)
-            if self.entry_wait
-            else self._wishes.waits(self.mirror.name, symbol, sight.lens),
-            ripening=self._sizes.ripening(
-                self.policy, copies, now_ms + (self._main.clock_offset_ms or 0), sight.joined_sizes(symbol)
-            ),
+            clock_offset_ms=offset_ms,
+            entry_waits=waits,
+            ripening=self._ripening(symbol, copies, now_ms + offset_ms) if self.policy.follow.delay_s else {},
+            stops=self._main_book.stops(symbol) if main is self._main.view else {},
         )
+        scene.parked = self._parked(scene, misfit)
+        if symbol not in self.mirror.fee_rates:
+            for side in copies:
+                scene.background.breakeven(side)  # asks for the rate that breakeven goes by, before it is needed
         return scene, wake
 
-    def _parked(self, symbol: str, copies: dict[PositionSide, Copy], misfit: Copy | None) -> str:
+    def _outlook(self, symbol: str, instrument: Instrument) -> Outlook:
+        known = self._outlooks.get(symbol)
+        if known is not None and known.instrument is instrument:
+            return known
+        if self._plain:
+            known = PlainOutlook(
+                self.sight,
+                self.mirror,
+                symbol,
+                instrument,
+                self._terms,
+                keeper=self._keeper,
+                trades=self._trades,
+                main_book=self._main_book,
+            )
+        else:
+            known = Outlook(self.sight, self.mirror, symbol, instrument, self._terms)
+        self._outlooks[symbol] = known
+        return known
+
+    def _ripening(
+        self, symbol: str, copies: Mapping[PositionSide, Copy], exchange_ms: int
+    ) -> dict[PositionSide, Ripening]:
+        """What of main is too young to be followed."""
+        return self._sizes.ripening(self.policy, copies, exchange_ms, self.sight.joined_sizes(symbol))
+
+    def _parked(self, scene: Scene, misfit: Copy | None) -> str:
         """Why no order of ours may touch the symbol: a position that is not ours, or one a new store must not close.
 
         `misfit`: a copy that began under another direction or map. It is never traded on (until it is flat).
@@ -228,28 +279,31 @@ class MirrorPass:
         if misfit is not None:
             followed, main_side = misfit.source
             return f"policy changed: it followed main's {main_side} {followed} as {misfit.side} {misfit.symbol}"
-        for side in SIDES:
-            if not self.mirror.view.size(symbol, side):
+        for side, have in scene.have.items():
+            if not have:
                 continue
-            copy = copies.get(side)
+            copy = scene.copies.get(side)
             if copy is None or not copy.opened:
                 return "foreign position"
-            if copy.held and (copy.ended or not self.sight.size(symbol, side)):
+            if copy.held and (copy.ended or not self.sight.size(scene.symbol, side)):
                 return f"{copy.held}: main is flat"
         return ""
 
-    def _mark_drift(self, scene: Scene, plan: SymbolPlan) -> None:
-        """Remember since when a side is off its target by more than lead, lag and holds explain, and held back.
 
-        What waits between two tries, such as for a rate limit, goes on to be off: else drift would never last.
-        """
-        for standing in plan.standings:
-            name = f"drift {standing.side}"
-            off = is_off(plan, standing.side, scene.instrument)
-            if off or (name in scene.since and _waits_between_tries(plan, standing)):
-                scene.since_ms(plan, name)
-        for held in plan.held:
-            scene.since_ms(plan, f"held {held.side}")
+def _mark_drift(scene: Scene, plan: SymbolPlan) -> None:
+    """Remember since when a side is off its target by more than lead, lag and holds explain, and held back.
+
+    What waits between two tries, such as for a rate limit, goes on to be off: else drift would never last.
+    """
+    for standing in plan.standings:
+        if standing.have == standing.want:
+            continue
+        name = f"drift {standing.side}"
+        off = _is_off_target(plan, standing, scene.instrument)
+        if off or (name in scene.since and _waits_between_tries(plan, standing)):
+            scene.since_ms(plan, name)
+    for held in plan.held:
+        scene.since_ms(plan, f"held {held.side}")
 
 
 def _waits_between_tries(plan: SymbolPlan, standing: Standing) -> bool:
@@ -260,15 +314,17 @@ def _waits_between_tries(plan: SymbolPlan, standing: Standing) -> bool:
 
 def is_off(plan: SymbolPlan, side: PositionSide, instrument: Instrument) -> bool:
     """Whether a side differs from its target by at least a step, beyond what lead, lag, a hold or a park explains."""
-    standing = next((s for s in plan.standings if s.side is side), None)
-    if standing is None or plan.parked:
-        return False
+    return any(standing.side is side and _is_off_target(plan, standing, instrument) for standing in plan.standings)
+
+
+def _is_off_target(plan: SymbolPlan, standing: Standing, instrument: Instrument) -> bool:
     difference = abs(standing.have - standing.want) - standing.tolerated
-    if difference < max(instrument.qty_step, instrument.min_qty):
+    if plan.parked or difference < max(instrument.qty_step, instrument.min_qty):
         return False
-    ordered = any(
-        isinstance(item.action, PlaceOrder) and item.action.role is Role.CORRECTION and item.action.side is side.entry
-        for item in plan.actions
-    )
-    held = any(h.side is side for h in plan.held) and not ordered  # what is held then is another order's
-    return not (held and standing.want > standing.have)
+    if standing.want <= standing.have or not plan.held:
+        return True
+    side = standing.side
+    ordered = [item.action for item in plan.actions if isinstance(item.action, PlaceOrder)]
+    if any(action.role is Role.CORRECTION and action.side is side.entry for action in ordered):
+        return True  # what is held then is another order's
+    return not any(held.side is side for held in plan.held)

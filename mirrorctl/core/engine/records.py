@@ -203,6 +203,10 @@ class NakedTime:
     ended: bool
 
 
+Ahead = tuple[int, Action, int, str, Decimal | None]
+"""What `Store.record_intent` is to be called with: id, action, moment, main's order and what of it had filled."""
+
+
 class Store(Protocol):
     """The durable store of one profile. Calls are fast, local and made on the engine's thread only.
 
@@ -348,4 +352,19 @@ class Store(Protocol):
 
     def naked_times(self, since_ms: int) -> list[NakedTime]:
         """Spells that began since then, and every one that has not ended, oldest first."""
+        ...
+
+
+class StoreFile(Store, Protocol):
+    """The store as it is opened; the engine's own is one over it (guarded_store.py)."""
+
+    def record_ahead(self, rows: list[Ahead]) -> bool:
+        """Make these as durable as `record_intent` does, which has to follow for each before anything else is written.
+
+        Cheaper than that, for what is about to be sent. False where it is not possible now.
+        """
+        ...
+
+    def left_ahead(self) -> list[Ahead]:
+        """What a process before this one wrote ahead and did not come to write down, in its order."""
         ...

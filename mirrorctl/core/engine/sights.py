@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from mirrorctl.core.domain.cycle import Copy, CycleKey
+from mirrorctl.core.domain.cycle import CycleKey
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
 from mirrorctl.core.domain.ladder import Ladder, stored_ladder, without
@@ -19,13 +19,13 @@ from mirrorctl.core.domain.projection import Aim, Projection
 from mirrorctl.core.domain.protection import bound_trigger
 from mirrorctl.core.domain.scene import Held, MainFill
 from mirrorctl.core.domain.sight import Sight
-from mirrorctl.core.domain.standing_trade import ladder_on_book
 from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import SIDES, PositionMode, PositionSide, StopKind, TriggerBy
 from mirrorctl.core.domain.view import AccountView
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
+from mirrorctl.core.engine.main_book import MainBook
 from mirrorctl.core.engine.trades import TradeBook
 
 _NO_LADDER = Ladder((), ZERO)
@@ -35,9 +35,17 @@ class MirrorSight:
     """Main as one mirror sees it. Symbols and sides are the mirror's unless a name says main's."""
 
     def __init__(
-        self, lens: Lens, main: Account, mirror: Account, keeper: Keeper, book: IntentBook, trades: TradeBook
+        self,
+        lens: Lens,
+        main: Account,
+        mirror: Account,
+        keeper: Keeper,
+        book: IntentBook,
+        trades: TradeBook,
+        main_book: MainBook,
     ) -> None:
         self.lens = lens
+        self._main_book = main_book
         self._main = main
         self._mirror = mirror
         self._keeper = keeper
@@ -145,7 +153,7 @@ class MirrorSight:
         trade = self._trades.get(*key)
         if trade is not None and trade.targets:
             return without(stored_ladder(trade), self._keeper.rungs_done(*key))
-        return ladder_on_book(self._main.view, *key, opposite=True)
+        return self._main_book.ladder(key)
 
     def sold(self, symbol: str, side: PositionSide, ladder: Ladder) -> dict[str, Decimal]:
         """What main has filled of each rung: of every attempt at one of ours, of the order at the trader's own."""
@@ -167,47 +175,39 @@ class MirrorSight:
 
     # --- fills -----------------------------------------------------------------------------------------------
 
-    def growth_fills(self, symbol: str) -> dict[PositionSide, MainFill]:
+    def growth_fill(self, symbol: str, side: PositionSide) -> MainFill | None:
         """Main's last fill that made a side grow; of joined legs also one that made the other leg shrink."""
-        return self._fills(symbol, self._keeper.growth_fill, self._keeper.exit_fill)
+        return self._fill(symbol, side, self._keeper.growth_fill, self._keeper.exit_fill)
 
-    def exit_fills(self, symbol: str) -> dict[PositionSide, MainFill]:
+    def exit_fill(self, symbol: str, side: PositionSide) -> MainFill | None:
         """Main's last fill that made a side shrink; of joined legs also one that made the other leg grow."""
-        return self._fills(symbol, self._keeper.exit_fill, self._keeper.growth_fill)
+        return self._fill(symbol, side, self._keeper.exit_fill, self._keeper.growth_fill)
 
     def joins_legs(self, symbol: str) -> bool:
         """Whether this mirror's one position of a symbol follows both legs of main."""
         there = self.lens.symbol_there(symbol)
         return self.lens.joins_legs(self._main.view, there, one_way=self.is_one_way(symbol))
 
-    def explained(self, symbol: str, copies: Mapping[PositionSide, Copy]) -> frozenset[PositionSide]:
-        """Sides whose close is explained: by a closing execution on main, or by two legs that one position follows."""
-        if self.lens.hedge is not Hedge.REFUSE and self._both_legs(symbol):
-            return frozenset(PositionSide)
-        return frozenset(
-            side
-            for side in SIDES
-            if self.lens.there((symbol, side)) in self._keeper.exit_fill or (side in copies and copies[side].explained)
-        )
+    def explains_close(self, symbol: str, side: PositionSide) -> bool:
+        """Whether a close is explained: by a closing execution on main, or by two legs that one position follows."""
+        joined = self.lens.hedge is not Hedge.REFUSE and self._both_legs(symbol)
+        return joined or self.lens.there((symbol, side)) in self._keeper.exit_fill
 
     # --- stops -----------------------------------------------------------------------------------------------
 
-    def intended_stops(self, symbol: str, instrument: Instrument) -> dict[PositionSide, Decimal]:
-        """What main's managed trades say a stop shall be, for as long as main's book does not show it."""
-        found: dict[PositionSide, Decimal] = {}
-        for side in SIDES:
-            trade = self.trade(symbol, side)
-            if trade is None:
-                continue
-            price = trade.stop
-            if self.lens.reverse:
-                aim = _furthest(self._rung_aims(trade.key), trade.side) if trade.targets else None
-                price = None if aim is None else aim.price
-            if price is not None:
-                there = self.lens.symbol_there(symbol)
-                mapped = there != symbol  # another contract has another tick, whatever the multiplier
-                found[side] = instrument.stop_price(price / self.lens.multiplier(there), side) if mapped else price
-        return found
+    def intended_stop(self, symbol: str, side: PositionSide, instrument: Instrument) -> Decimal | None:
+        """What main's managed trade says a stop shall be, for as long as main's book does not show it."""
+        trade = self.trade(symbol, side)
+        if trade is None:
+            return None
+        price = trade.stop
+        if self.lens.reverse:
+            aim = _furthest(self._rung_aims(trade.key), trade.side) if trade.targets else None
+            price = None if aim is None else aim.price
+        there = self.lens.symbol_there(symbol)
+        if price is None or there == symbol:
+            return price
+        return instrument.stop_price(price / self.lens.multiplier(there), side)  # another contract has another tick
 
     # --- inside ----------------------------------------------------------------------------------------------
 
@@ -216,23 +216,14 @@ class MirrorSight:
         there = self.lens.symbol_there(symbol)
         return self.is_one_way(symbol) and all(self._main.view.size(there, side) for side in SIDES)
 
-    def _fills(
-        self, symbol: str, own: Mapping[CycleKey, MainFill], other: Mapping[CycleKey, MainFill]
-    ) -> dict[PositionSide, MainFill]:
-        if self._trivial:
-            return {side: own[(symbol, side)] for side in SIDES if (symbol, side) in own}
-        lens, there = self.lens, self.lens.symbol_there(symbol)
-        joined = self.joins_legs(symbol)
-        multiplier = lens.multiplier(there)
-        found = {}
-        for side in SIDES:
-            main_side = lens.side(side)
-            fills = [own.get((there, main_side)), other.get((there, main_side.opposite)) if joined else None]
-            known = [fill for fill in fills if fill is not None]
-            if known:
-                fill = max(known, key=lambda fill: fill.exchange_ms)
-                found[side] = fill if multiplier == 1 else replace(fill, price=fill.price / multiplier)
-        return found
+    def _fill(
+        self, symbol: str, side: PositionSide, own: Mapping[CycleKey, MainFill], other: Mapping[CycleKey, MainFill]
+    ) -> MainFill | None:
+        there, main_side = self.lens.there((symbol, side))
+        joined, multiplier = self.joins_legs(symbol), self.lens.multiplier(there)
+        fills = (own.get((there, main_side)), other.get((there, main_side.opposite)) if joined else None)
+        fill = max((fill for fill in fills if fill is not None), key=lambda fill: fill.exchange_ms, default=None)
+        return fill if fill is None or multiplier == 1 else replace(fill, price=fill.price / multiplier)
 
     def _aims(self, symbol: str) -> dict[PositionSide, Aim]:
         """Main's furthest target of each side: a rung, or the take-profit of the whole position."""

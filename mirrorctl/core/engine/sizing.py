@@ -6,7 +6,7 @@ counts, filled and open, with the entries of a trade of ours that are journaled 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -39,6 +39,8 @@ _ORDER_WAIT_MS = 250
 _POOR_RETRY_MS = 30_000
 _EQUITY_FRESH_MS = 60_000
 
+_NOBODY: frozenset[str] = frozenset()
+
 Part = tuple[Decimal, Decimal | None]
 
 
@@ -53,34 +55,42 @@ class WholeEntry:
 
 
 class Sizer:
-    """Makes the ratios of copies that have none. All calls on the engine's thread."""
+    """Makes the ratios of copies that have none. All calls on the engine's thread.
+
+    `began`: since when a ratio is being made, by mirror and tag of the cycle.
+    """
 
     def __init__(self, state: EngineState) -> None:
         self._state = state
-        self._began: dict[tuple[str, str], int] = {}
+        self.began: dict[tuple[str, str], int] = {}
 
-    def due(self) -> set[str]:
+    def due(self) -> Set[str]:
         """Mirrors that have a copy without a ratio, or had one when they were looked at last."""
-        return {name for name, *_ in self._state.keeper.unsized} | {name for name, _ in self._began}
+        unsized = self._state.keeper.unsized
+        if not unsized and not self.began:
+            return _NOBODY
+        return {name for name, *_ in unsized} | {name for name, _ in self.began}
 
     def size(self, mirror: Account, policy: MirrorPolicy, now_ms: int) -> None:
         """Make what can be made now, ask for what is missing. Main and the mirror are known when this is called."""
         state = self._state
+        if not state.keeper.unsized and not self.began:
+            return
         waiting = [state.keeper.copies[key] for key in sorted(state.keeper.unsized) if key[0] == mirror.name]
-        self._began = {key: at for key, at in self._began.items() if key[0] != mirror.name or waiting}
+        self.began = {key: at for key, at in self.began.items() if key[0] != mirror.name or waiting}
         for copy in waiting:
             if copy.ended or copy.held or copy.out or not state.main.view.is_settled(copy.source[0]):
                 continue
-            since = self._began.setdefault((copy.account, copy.tag), now_ms)
+            since = self.began.setdefault((copy.account, copy.tag), now_ms)
             made = ratio_now(state, mirror, policy, copy, since, now_ms)
             if isinstance(made, Sized) and _is_stale(state, mirror, policy, now_ms):
-                self._began[(copy.account, copy.tag)] = now_ms  # it waited for something else: equities are read anew
+                self.began[(copy.account, copy.tag)] = now_ms  # it waited for something else: equities are read anew
                 made = ratio_now(state, mirror, policy, copy, now_ms, now_ms)
             if made != Unsized(copy.unsized):
                 state.keeper.size(copy, made)
                 state.mark(mirror, copy.symbol)
                 if isinstance(made, Sized):
-                    self._began.pop((copy.account, copy.tag), None)
+                    self.began.pop((copy.account, copy.tag), None)
 
 
 def is_sizing(state: EngineState) -> bool:

@@ -20,6 +20,7 @@ from mirrorctl.core.engine.guarded_store import GuardedStore
 from mirrorctl.core.engine.hold_times import HoldMeter
 from mirrorctl.core.engine.intents import IntentBook
 from mirrorctl.core.engine.keeper import Keeper
+from mirrorctl.core.engine.main_book import MainBook
 from mirrorctl.core.engine.main_pass import MainPass
 from mirrorctl.core.engine.main_sizes import MainSizes
 from mirrorctl.core.engine.measure import CopyMeter
@@ -27,7 +28,7 @@ from mirrorctl.core.engine.naked import NakedMeter
 from mirrorctl.core.engine.outbox import Outbox
 from mirrorctl.core.engine.ports import Clock, FiguresAnswer
 from mirrorctl.core.engine.reconcile import MirrorPass
-from mirrorctl.core.engine.records import Store
+from mirrorctl.core.engine.records import StoreFile
 from mirrorctl.core.engine.standings import Standings
 from mirrorctl.core.engine.tasks import Tasks
 from mirrorctl.core.engine.trades import TradeBook
@@ -40,21 +41,24 @@ OVERLAP_MS = 60_000
 class EngineState:
     """All state of one profile at run time. Every method is called on the engine's thread.
 
-    `now_ms` is the local clock.     `own_approaches` by mirror: of those that do not keep main's ladder.
+    `now_ms` is the local clock. `own_approaches` by mirror: of those that do not keep main's ladder. `marked`: symbols
+    of main that every mirror looks at in the next round.
 
     `absent` holds mirrors whose keys could not be read since the start, with why. `attributing` holds, per account and
     symbol, the row seq whose fill is being looked for and the orders still to read.
     """
 
-    def __init__(self, policy: Policy, accounts: Sequence[Account], store: Store, clock: Clock) -> None:
+    def __init__(self, policy: Policy, accounts: Sequence[Account], file: StoreFile, clock: Clock) -> None:
         self.policy = policy
-        store = self.store = GuardedStore(store)
+        store = self.store = GuardedStore(file)
         self.accounts = {account.name: account for account in accounts}
         self.main = self.accounts[MAIN]
         self.book = IntentBook(store)
         lenses = {mirror.name: lens_of(mirror) for mirror in policy.mirrors}
+        self._mapped = {name: lens for name, lens in lenses.items() if lens.map}
         self.keeper = Keeper(store, self.main.uid, lenses, self.accounts)
         self.trades = TradeBook(store)
+        self.main_book = MainBook(self.main.view)
         self.main_taken = bool(store.fact(_TAKEN))
         self.standings = Standings(store)
         self.brake = Brake(self.trades)
@@ -83,6 +87,8 @@ class EngineState:
         self.dirty_main: set[str] = set()
         self.doubted: set[tuple[str, str]] = set()
         self.stale_cycles: set[str] = set()
+        self.marked: set[str] = set()
+        self.to_prove = {symbol for symbol, _ in self.keeper.cycles}
         self.now_ms: Callable[[], int] = clock.now_ms
 
     def mark_main_taken(self) -> None:
@@ -107,16 +113,19 @@ class EngineState:
         """The limits that the profile sets an account."""
         return self.policy.main_limits if account.is_main else self.passes[account.name].policy.limits
 
-    def day_of(self, account: Account) -> Day:
-        """What is known of an account's day, for its limits."""
-        return self.day_book.of(account, self.day_start_ms(), self.now_ms(), known=self.is_known(account))
+    def day_of(self, account: Account, now_ms: int | None = None) -> Day:
+        """What is known of an account's day, for its limits; `now_ms` where it was asked for already."""
+        now = self.now_ms() if now_ms is None else now_ms
+        start_ms = (now + (self.main.clock_offset_ms or 0)) // DAY_MS * DAY_MS
+        known = account.freshness(now, self.relist_ms) is Freshness.FRESH
+        return self.day_book.of(account, start_ms, now, known=known)
 
     def freshness(self, account: Account) -> Freshness:
         return account.freshness(self.now_ms(), self.relist_ms)
 
     def is_known(self, account: Account) -> bool:
         """Whether decisions may rest on this account's view (A86)."""
-        return self.freshness(account) is Freshness.FRESH
+        return account.freshness(self.now_ms(), self.relist_ms) is Freshness.FRESH
 
     def mark(self, account: Account, symbol: str) -> None:
         """Something about the symbol changed: decide again. On main for every mirror."""
@@ -125,12 +134,18 @@ class EngineState:
         elif account.name in self.dirty:
             self.dirty[account.name].add(symbol)
 
-    def mark_everywhere(self, symbol: str) -> None:
-        """Decide again about the symbol on main and every mirror, cycles first."""
+    def mark_main(self, symbol: str) -> None:
+        """Something about main's symbol changed that its mirrors do not go by: decide again on main, cycles first."""
         self.stale_cycles.add(symbol)
         self.dirty_main.add(symbol)
+
+    def mark_everywhere(self, symbol: str) -> None:
+        """Decide again about the symbol on main and every mirror, cycles first."""
+        self.mark_main(symbol)
+        self.marked.add(symbol)
         for name, dirty in self.dirty.items():
-            dirty.add(self.keeper.lens(name).symbol_here(symbol))
+            lens = self._mapped.get(name)
+            dirty.add(symbol if lens is None else lens.symbol_here(symbol))
 
     def mark_rules(self, symbol: str) -> None:
         """A price or the rules of a symbol were read: decide again wherever it is traded under this name."""

@@ -11,7 +11,7 @@ from decimal import Context, Decimal
 from mirrorctl.core.domain.account import Position
 from mirrorctl.core.domain.actions import AmendOrder, PlaceOrder, SetTradingStop
 from mirrorctl.core.domain.instruments import plain
-from mirrorctl.core.domain.values import PositionSide
+from mirrorctl.core.domain.values import SIDES, PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.records import Severity
 from mirrorctl.core.engine.state import EngineState
@@ -20,6 +20,7 @@ _REMOVED_MS = 1_000  # a stop that is gone for less was replaced, or went with i
 _PAUSE_MS = 10_000  # a stop that somebody trails by the second is told so often: from where it was told to where it is
 _SHOWN = Context(prec=10)
 _NONE = "none"  # stood without a stop from the first look on
+_NOTHING = (0, "")
 _GONE = "gone"  # had one, and that it is gone was told
 
 Key = tuple[str, str, PositionSide]
@@ -49,19 +50,22 @@ class StopMoves:
 
     def awaits_time(self, account: Account) -> set[str]:
         """Symbols of which a stop is gone, for too short a time to be told yet, or moved soon after it was told."""
+        if not self._missing and not self._moving:
+            return set()
         return {symbol for name, symbol, _ in (*self._missing, *self._moving) if name == account.name}
 
     def look(self, account: Account, symbol: str) -> None:
         """Something of the symbol changed, or time went by."""
-        for side in PositionSide:
+        view = account.view
+        for side in SIDES:
             key = (account.name, symbol, side)
             (self._unwatched.discard if key in self._told else self._unwatched.add)(key)
-            row = account.view.position(symbol, side)
+            row = view.position(symbol, side)
             if row is None:
                 self._missing.pop(key, None)
                 self._moved_ms.pop(key, None)
                 self._moving.discard(key)
-                if account.view.proven(symbol, side) and self._known(key)[1]:
+                if self._told.get(key) != _NOTHING and view.proven(symbol, side) and self._known(key)[1]:
                     self._keep(key, 0, "")
             elif self._is_ours(account, symbol, side):
                 self._compare(account, key, row)
@@ -131,7 +135,7 @@ class StopMoves:
     def _known(self, key: Key) -> tuple[int, str]:
         if key not in self._told:
             words = (self._state.store.fact(_fact(key)) or "").split()
-            self._told[key] = (int(words[0]), words[1]) if len(words) == 2 else (0, "")
+            self._told[key] = (int(words[0]), words[1]) if len(words) == 2 else _NOTHING
         return self._told[key]
 
     def _keep(self, key: Key, opened_ms: int, stands: str) -> None:

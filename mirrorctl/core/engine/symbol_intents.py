@@ -17,6 +17,7 @@ from mirrorctl.core.engine.effects import busy_key
 from mirrorctl.core.engine.looks import Tracked
 from mirrorctl.core.engine.records import Intent
 
+_IDLE: frozenset[str] = frozenset()
 _FINAL = frozenset((IntentState.DONE, IntentState.REJECTED))
 
 
@@ -101,6 +102,8 @@ class SymbolIntents:
 
     def busy(self, now_ms: int) -> tuple[frozenset[str], int | None]:
         """What is in flight besides placements, and when a wait after a refusal ends."""
+        if not self._open and not self._waits:
+            return _IDLE, None
         keys: set[str] = set()
         wake: int | None = None
         for tracked in (*self._open.values(), *self._waits.values()):
@@ -118,7 +121,7 @@ class SymbolIntents:
 
     def refused(self) -> dict[str, tuple[int, str]]:
         """(code, message) of the last refusal of what has no link id, by its key in `busy`; none after a success."""
-        return {key: (intent.code, intent.message) for key, intent in self._refused.items()}
+        return {key: (intent.code, intent.message) for key, intent in self._refused.items()} if self._refused else {}
 
     # --- inside ----------------------------------------------------------------------------------------------
 

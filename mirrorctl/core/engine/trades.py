@@ -23,6 +23,11 @@ class TradeBook:
         """The trade of one side of a symbol; None when the daemon manages none there."""
         return self._trades.get((symbol, side))
 
+    @property
+    def has_any(self) -> bool:
+        """Whether the daemon manages a trade at all."""
+        return bool(self._trades)
+
     def all(self) -> list[Trade]:
         return list(self._trades.values())
 

@@ -12,13 +12,14 @@ again. What is about to be sent, a decision and a fact never wait, and all that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from mirrorctl.core.domain.blocks import Block
 from mirrorctl.core.domain.errors import StoreError
-from mirrorctl.core.engine.records import Store
+from mirrorctl.core.engine.records import Ahead, Store, StoreFile
 
 WRITTEN = "store.written"
 """The fact that a write is tried with."""
@@ -69,15 +70,21 @@ class WriteQueue:
     `hint` says what to do about it. `failures` counts how often they began to wait.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StoreFile) -> None:
         self.error = store.error
         self.hint = store.hint
         self.failures = 0
         self._store = store
         self._queue: list[_Write] = []
         self._batch: list[_Write] | None = None
+        self._begun: list[tuple[int, int]] = []  # of each batch, where it began
+        self._batches = Block(self._begin_batch, self._end_batch)
         self._in_round = self._decides = self._marked = False
+        self._ahead = 0  # so many of the queue, its first, are durable without being written down
         self._row = store.newest_row()
+        for self._row, *row in store.left_ahead():
+            self._queue.append(_Write("record_intent", tuple(row), {"intent_id": self._row}))
+        self._write_down()
 
     @property
     def waiting(self) -> int:
@@ -93,26 +100,25 @@ class WriteQueue:
         self._in_round = False
         self._write_down()
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """One transaction, now or later; an exception undoes it all, and no part of it is written later."""
-        if self._batch is not None:
-            mark, row = len(self._batch), self._row
-            try:
-                yield
-            except BaseException:
-                del self._batch[mark:]
-                self._row = row
-                raise
-            return
-        self._batch, row = [], self._row
-        try:
-            yield
-        except BaseException:
-            self._batch, self._row = None, row
-            raise
-        staged, self._batch = self._batch, None
-        self._put(staged)
+    def batch(self) -> AbstractContextManager[None]:
+        """One transaction, now or later; an exception undoes it all, and no part of it is written later. Nests."""
+        return self._batches
+
+    def _begin_batch(self) -> None:
+        if self._batch is None:
+            self._batch = []
+        self._begun.append((len(self._batch), self._row))
+
+    def _end_batch(self, undone: bool) -> None:
+        staged = self._batch if self._batch is not None else []
+        mark, row = self._begun.pop()
+        if undone:
+            del staged[mark:]
+            self._row = row
+        if not self._begun:
+            self._batch = None
+            if staged:
+                self._put(staged)
 
     def catch_up(self, now_ms: int) -> bool:
         """Try to write down what waits. Whether every write is durable again."""
@@ -128,6 +134,7 @@ class WriteQueue:
             self._fail(error)
             return False
         self._queue.clear()
+        self._ahead = 0  # a read may have failed within a round, when some of it stood ahead
         self._decides = False
         self.error = self.hint = ""
         if self._marked:
@@ -154,14 +161,31 @@ class WriteQueue:
             self._decides = self._decides or write.method in _DECISIONS
         if self.error:
             self._mark()
-        elif not may_wait:
+        elif not may_wait and not self._stands_ahead(writes):
             self._write_down()
+
+    def _stands_ahead(self, writes: Sequence[_Write]) -> bool:
+        """Have what is about to be sent written ahead, its rows to follow with the round; where nothing else waits."""
+        if not self._in_round or self._ahead + len(writes) != len(self._queue):
+            return False
+        rows: list[Ahead] = []
+        for write in writes:
+            if write.method != "record_intent":
+                return False
+            rows.append((write.named["intent_id"], *write.args))
+        try:
+            stands = self._store.record_ahead(rows)
+        except StoreError:
+            return False
+        if stands:
+            self._ahead += len(rows)
+        return stands
 
     def _write_down(self) -> None:
         """Write what waits, in its order and in one transaction. It goes on waiting where that fails."""
         if self.error or not self._queue:
             return
-        writes, self._queue = self._queue, []
+        writes, self._queue, self._ahead = self._queue, [], 0
         try:
             if len(writes) == 1:
                 writes[0].do(self._store)

@@ -110,6 +110,8 @@ class Orders:
         if _rank(sent) < _TARGETS and sent.decided_ms <= self._full_ms + _FULL_MS:
             return  # what protects goes on without
         if sent.intent_id not in self._journaled and not self._store.newest_intents(1, partial(self._is_of, sent)):
+            self._journaled |= {row[0] for row in self._store.left_ahead()}  # a process that died in between left it
+        if sent.intent_id not in self._journaled:
             self._tell(Rule.UNJOURNALED, sent.account, f"{sent.action}", str(sent.call))
 
     def _is_of(self, sent: Sent, intent: Intent) -> bool:
@@ -127,13 +129,18 @@ class Orders:
                 self._tell(Rule.ORDER_OF_WORK, sent.account, f"{sent.action}", str(sent.call))
 
     def _check_owner(self, sent: Sent) -> None:
-        """On main only what belongs to a trade of ours is touched (A79); on a mirror nothing while main is unknown."""
+        """On main only what belongs to a trade of ours is touched (A79); on a mirror nothing while main is unknown.
+
+        But a position without a stop is given main's last one, whatever main did since (A21, protection first).
+        """
         if sent.account == MAIN:
             if self._world.policy.manage is Manage.OWN and sent.action.symbol not in self._managed:
                 self._tell(Rule.MAIN_TOUCHED, MAIN, f"{sent.action}", sent.action.symbol)
             return
         since = self._news.unreachable_ms(MAIN)
-        if since is not None and sent.decided_ms > since + _UNKNOWN_MS and not _flattens(sent):
+        if since is None or sent.decided_ms <= since + _UNKNOWN_MS:
+            return
+        if not _flattens(sent) and not self._stops.is_first(sent):
             self._tell(Rule.ACTED_ON_UNKNOWN, sent.account, f"{sent.action}", sent.action.symbol)
 
     # --- placed --------------------------------------------------------------------------------------------------

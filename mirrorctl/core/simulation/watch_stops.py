@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from mirrorctl.core.domain.actions import SetTradingStop
 from mirrorctl.core.domain.policy import MAIN
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.paper.guards import full_guard
+from mirrorctl.core.simulation.ports import Sent
 from mirrorctl.core.simulation.watch_books import Books, Leg
 from mirrorctl.core.simulation.watch_following import Following
 from mirrorctl.core.simulation.watch_news import News
@@ -75,6 +77,18 @@ class Stops:
     def is_naked(self, account: str, leg: Leg) -> bool:
         """Whether a mirror's position stood without its stop when it was looked at last."""
         return (account, leg) in self._naked
+
+    def is_first(self, sent: Sent) -> bool:
+        """Whether a request sets a stop and no more, where none stood: what stands now, if anything, came with it."""
+        action = sent.action
+        if not isinstance(action, SetTradingStop) or not action.stop_loss:
+            return False
+        if action.take_profit is not None or action.trailing_stop is not None:
+            return False
+        state = self._world.exchange.state
+        leg = state.position(self._world.uids[sent.account], action.symbol, action.position_idx)
+        guard = full_guard(state, leg, "StopLoss")
+        return guard is None or guard.n > sent.first
 
     def _measure(self, name: str, leg: Leg, wanted: bool, now: int) -> None:
         followed = self._books.mirrors[name].get(leg)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -42,20 +41,16 @@ _TYPES: dict[str, type[Action]] = {
     "set-stop": SetTradingStop,
     "set-leverage": SetLeverage,
 }
-_TAGS = {type_: tag for tag, type_ in _TYPES.items()}
-_AMOUNTS = {kind: [each.name for each in fields(kind) if "Decimal" in str(each.type)] for kind in _TAGS}
+_STARTS = {kind: f'{{"{_TAG}":"{tag}",' for tag, kind in _TYPES.items()}
 _ENCODER = msgspec.json.Encoder()
 
 
 def encode_action(action: Action) -> str:
     """One JSON object with the kind of action in its member `action`."""
-    members: dict[str, Any] = msgspec.to_builtins(action, builtin_types=(Decimal,))
-    kind = type(action)
-    for name in _AMOUNTS[kind]:  # and nothing else: this is on the way to the exchange
-        amount = members[name]
-        if amount is not None:
-            members[name] = plain(amount)
-    return _ENCODER.encode({_TAG: _TAGS[kind], **members}).decode()
+    text = _ENCODER.encode(action).decode()  # at once: this is on the way to the exchange
+    if "E+" in text or "E-" in text:  # perhaps an amount with an exponent
+        text = _ENCODER.encode(_plain_inside(msgspec.to_builtins(action, builtin_types=(Decimal,)))).decode()
+    return _STARTS[type(action)] + text[1:]
 
 
 def decode_action(text: str) -> Action:

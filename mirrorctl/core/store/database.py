@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mirrorctl.core.domain.blocks import Block
 from mirrorctl.core.store.errors import StoreUnavailable, corrupt, place, typed, unopened
 
 Row = tuple[Any, ...]
@@ -29,7 +30,7 @@ _WAL_BYTES_KEPT = 4 * 1024 * 1024
 
 
 class Database:
-    """A connection for the thread that made it. `path` None is memory. Raises StoreError for all that can go wrong.
+    """A connection for one thread at a time. `path` None is memory. Raises StoreError for all that can go wrong.
 
     Outside `batch`, each statement is its own transaction, durable against SIGKILL when the call returns: the page is
     in the kernel by then (WAL, synchronous=NORMAL). `undone` counts what failed: what was remembered of the content
@@ -44,6 +45,7 @@ class Database:
         self._closed = False
         self._identities: tuple[_Identity, _Identity] = (None, None)
         self._depth = 0
+        self._batches = Block(self._begin, self._end)
         try:
             self._connection = self._open()
         except OSError as error:
@@ -110,30 +112,13 @@ class Database:
         finally:
             cursor.close()
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self) -> AbstractContextManager[None]:
         """One transaction. An inner batch that fails undoes its own part only, if the outer one goes on."""
-        outermost = self._depth == 0
-        if outermost:
-            # The write lock is taken at once: a transaction that read first and writes later could be refused midway.
-            self.run("BEGIN" if self.read_only else "BEGIN IMMEDIATE")
-        else:
-            self.run("SAVEPOINT inner_batch")
-        self._depth += 1
-        try:
-            yield
-            if outermost:
-                self.before_commit()
-            self.run("COMMIT" if outermost else "RELEASE inner_batch")
-        except BaseException:
-            self._undo(outermost=outermost)
-            raise
-        finally:
-            self._depth -= 1
+        return self._batches
 
     def together(self) -> AbstractContextManager[None]:
         """A transaction around a few statements; within a batch they are a part of it, and fail only with all of it."""
-        return nullcontext() if self._depth else self.batch()
+        return nullcontext() if self._depth else self._batches
 
     def checkpoint(self) -> None:
         """Move what the log holds into the file, as far as readers allow. Blocks for a disk sync."""
@@ -205,14 +190,13 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         if self.path is None:
-            return sqlite3.connect(":memory:", isolation_level=None)
+            return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         if not self.read_only:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.touch(mode=0o600)  # SQLite gives its -wal and -shm files the mode of the file
-        mode = "ro" if self.read_only else "rw"
-        return sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_S, isolation_level=None
-        )
+        uri = f"{self.path.absolute().as_uri()}?mode={'ro' if self.read_only else 'rw'}"
+        # A decision is made on the thread that brought the news, under one lock: they take turns, as SQLite wants it.
+        return sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
 
     def _prepare(self) -> None:
         if self.path is not None and not self.read_only:
@@ -225,6 +209,33 @@ class Database:
         self.run("PRAGMA foreign_keys = ON")
         if self.path is not None:
             self.check()
+
+    def _begin(self) -> None:
+        if self._depth:
+            self.run("SAVEPOINT inner_batch")
+        else:
+            # The write lock is taken at once: a transaction that read first and writes later could be refused midway.
+            self.run("BEGIN" if self.read_only else "BEGIN IMMEDIATE")
+        self._depth += 1
+
+    def _end(self, undone: bool) -> None:
+        outermost = self._depth == 1
+        try:
+            if undone:
+                self._undo(outermost=outermost)
+            else:
+                self._commit(outermost=outermost)
+        finally:
+            self._depth -= 1
+
+    def _commit(self, *, outermost: bool) -> None:
+        try:
+            if outermost:
+                self.before_commit()
+            self.run("COMMIT" if outermost else "RELEASE inner_batch")
+        except BaseException:
+            self._undo(outermost=outermost)
+            raise
 
     def _undo(self, *, outermost: bool) -> None:
         self.undone += 1

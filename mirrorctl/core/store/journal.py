@@ -14,7 +14,7 @@ from mirrorctl.core.domain.instruments import plain
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.engine.records import Intent
 from mirrorctl.core.store import chain, verify
-from mirrorctl.core.store.codec import decimal_text, encode_action, intent_of
+from mirrorctl.core.store.codec import encode_action, intent_of
 from mirrorctl.core.store.database import Row
 from mirrorctl.core.store.errors import corrupt
 from mirrorctl.core.store.tables import Tables
@@ -26,6 +26,7 @@ _FIXED = slice(2, 7)
 _ACTION = 3
 _SAID = slice(7, 14)
 _FEW = 500
+_PENDING = IntentState.PENDING.value
 _OVER = frozenset(state.value for state in IntentState if state.is_over)
 
 
@@ -57,8 +58,9 @@ class JournalTable(Tables):
         `intent_id` is for a writer that had to give the id away before it could be written.
         """
         chosen = intent_id if intent_id is not None else self.newest_row() + 1
-        fixed = (action.account, encode_action(action), at_ms, main_order_id, decimal_text(main_filled))
-        self._chain.append((chosen, at_ms, *fixed, IntentState.PENDING.value, at_ms, "0", 0, 0, "", ""))
+        filled = None if main_filled is None else plain(main_filled)
+        fixed = (action.account, encode_action(action), at_ms, main_order_id, filled)
+        self._chain.append((chosen, at_ms, *fixed, _PENDING, at_ms, "0", 0, 0, "", ""))
         return chosen
 
     def update_intent(self, intent: Intent) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mirrorctl.core.engine.records import Alert, Standing, StandingKind
+from mirrorctl.core.engine.records import Ahead, Alert, Standing, StandingKind
+from mirrorctl.core.store.ahead import AheadFile
 from mirrorctl.core.store.chain import Chain
 from mirrorctl.core.store.codec import alert_of
 from mirrorctl.core.store.errors import StoreError, StoreUnavailable
@@ -31,9 +32,9 @@ log = logging.getLogger(__name__)
 class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
     """Implements `records.Store`. `path` None keeps it in memory, for the simulator.
 
-    For one thread. A writer creates or migrates the file. With `read_only` nothing is created or changed, so it may
-    stand beside a running daemon: a missing file reads as a fresh store, one with an older schema as a migrated copy
-    of this moment. Every failure is a StoreError; a call that raised has written nothing.
+    For one thread at a time. A writer creates or migrates the file. With `read_only` nothing is created or changed, so
+    it may stand beside a running daemon: a missing file reads as a fresh store, one with an older schema as a migrated
+    copy of this moment. Every failure is a StoreError; a call that raised has written nothing.
     """
 
     error = ""
@@ -52,7 +53,9 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
         opened = open_to_read(path, migrations) if read_only else open_to_write(path, migrations)
         self._path = path
         self._database, self._fresh = opened
-        self._chain = Chain(self._database)
+        self._chain, self._ahead = Chain(self._database), _ahead(path)
+        if self._fresh and not read_only:
+            self._ahead.forget()  # a new journal ends where one before it began
         self._retention = retention or self._retention
         if schema_version(self._database) == MIGRATIONS[-1].version:
             self._read_mark()
@@ -70,7 +73,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
                 raise
             store = cls.__new__(cls)
             store._database, store._fresh = open_unwritable(path, MIGRATIONS), False
-            store._chain, store._path = Chain(store._database), path
+            store._chain, store._path, store._ahead = Chain(store._database), path, _ahead(path)
             store.error, store.hint = error.message, error.hint
             store._waits = store._is_mark_gone()
             return store
@@ -79,8 +82,10 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
     def scratch(cls, path: Path) -> Self:
         """A private copy of the store in memory, of this moment: for a rehearsal. The file is never changed."""
         store = cls.__new__(cls)
+        left = _ahead(path).content()  # first: what is written down meanwhile is not taken up twice
         store._database, store._fresh = open_copy(path, MIGRATIONS)
         store._chain, store._path = Chain(store._database), None
+        store._ahead = AheadFile(None, b"" if store._fresh else left)
         return store
 
     def snapshot(self) -> Self:
@@ -88,6 +93,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
         store = type(self).__new__(type(self))
         store._database, store._fresh = self._database.copy_to_memory(), self._fresh
         store._chain, store._path = Chain(store._database), None
+        store._ahead = AheadFile(None, self._ahead.content())
         store._retention = self._retention
         return store
 
@@ -102,6 +108,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
     def close(self) -> None:
         """Close the file. Safe to call twice; every other call after it is an error."""
         self._database.close()
+        self._ahead.close()
 
     @property
     def fresh(self) -> bool:
@@ -119,6 +126,14 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
     def batch(self) -> AbstractContextManager[None]:
         """One transaction around several calls; an exception undoes them all. Nests."""
         return self._database.batch()
+
+    def record_ahead(self, rows: list[Ahead]) -> bool:
+        """See records.StoreFile."""
+        return self._ahead.add(self._chain.tip(), rows)
+
+    def left_ahead(self) -> list[Ahead]:
+        """See records.StoreFile."""
+        return self._ahead.left(self._chain.tip())
 
     # --- standing orders of the trader ----------------------------------------------------------------------------
 
@@ -234,6 +249,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
         if self.error and self._path is not None:
             self._open_late(self._path)
             return ""
+        self._ahead.keep()
         found = self._database.lost_file()
         if found:
             self._database.write_anew()
@@ -243,6 +259,10 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file: a few ms of disk. For a quiet moment, every minute or so."""
         self._database.checkpoint()
+
+
+def _ahead(path: Path | None) -> AheadFile:
+    return AheadFile(None if path is None else path.with_name(f"{path.name}.ahead"))
 
 
 def _mark(path: Path) -> Path:

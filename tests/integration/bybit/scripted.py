@@ -12,7 +12,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -158,6 +158,12 @@ def _read_request(reader: _Readable) -> Request | None:
     return Request(first[0], path, query, headers, reader.read(int(headers.get("content-length", "0"))))
 
 
+def _framed(data: bytes, opcode: int = 1) -> bytes:
+    """As a server sends it: not masked (RFC 6455)."""
+    length = bytes([len(data)]) if len(data) < 126 else b"\x7e" + struct.pack("!H", len(data))
+    return bytes([0x80 | opcode]) + length + data
+
+
 class Wire:
     """The server's end of one WebSocket connection."""
 
@@ -184,10 +190,17 @@ class Wire:
         """A text message."""
         self.send_raw(json.dumps(message).encode())
 
+    def send_at_once(self, messages: Sequence[object]) -> None:
+        """Several text messages in one write: the first of them is never there alone."""
+        self._connection.sendall(b"".join(_framed(json.dumps(message).encode()) for message in messages))
+
+    def write(self, data: bytes) -> None:
+        """Bytes as they are."""
+        self._connection.sendall(data)
+
     def send_raw(self, data: bytes, opcode: int = 1) -> None:
         """One whole frame."""
-        length = bytes([len(data)]) if len(data) < 126 else b"\x7e" + struct.pack("!H", len(data))
-        self._connection.sendall(bytes([0x80 | opcode]) + length + data)
+        self._connection.sendall(_framed(data, opcode))
 
     def close_frame(self, code: int = 1001) -> None:
         """A proper goodbye."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -91,6 +92,59 @@ def test_comes_up_after_both_answers_and_hands_frames_over() -> None:
         assert asked[1]["args"] == list(TOPICS)
         time.sleep(FAST.silence_s * 1.5)
         assert heard.events.empty(), "pings keep a quiet stream alive"
+
+
+class Desk:
+    """A decider that notes what it is told, and on which thread."""
+
+    def __init__(self) -> None:
+        self.told: queue.Queue[tuple[str, str]] = queue.Queue()
+
+    def leave(self, event: Event) -> None:
+        assert isinstance(event, Frame)
+        self._note(event.payload["id"])
+
+    def drive(self) -> None:
+        self._note("drive")
+
+    def wake(self) -> None:
+        self._note("wake")
+
+    def _note(self, what: str) -> None:
+        self.told.put((what, threading.current_thread().name))
+
+    def next(self, count: int) -> list[str]:
+        found = [self.told.get(timeout=5.0) for _ in range(count)]
+        assert {thread for _, thread in found} == {"stream-main"}
+        return [what for what, _ in found]
+
+
+def test_a_lone_message_is_decided_on_where_it_is_read_and_a_burst_elsewhere() -> None:
+    go = threading.Event()
+
+    def script(wire: Wire) -> None:
+        wire.log_in()
+        wire.send({**PUSH, "id": "alone"})
+        go.wait(5)
+        wire.send_at_once([{**PUSH, "id": f"burst {n}"} for n in range(3)])
+        wire.answer_pings()
+
+    with (
+        ScriptedStream(script) as server,
+        ScriptedHttp(lambda _: envelope({})) as web,
+        rest_to(web.url, private_ws=server.url) as rest,
+    ):
+        desk, heard = Desk(), Heard()
+        stream = PrivateStream(rest, heard.events.put, decider=desk, timing=FAST)
+        stream.start()
+        try:
+            assert heard.next() == StreamUp("main", 1)
+            assert desk.next(2) == ["alone", "drive"]
+            go.set()
+            assert desk.next(6) == ["burst 0", "wake", "burst 1", "wake", "burst 2", "drive"]
+            assert heard.events.empty(), "a message is left with the decider and not delivered as well"
+        finally:
+            assert stream.stop(2.0)
 
 
 def close_frame(wire: Wire) -> None:

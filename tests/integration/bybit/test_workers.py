@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import queue
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from mirrorctl.core.bybit.breaker import Breaker
 from mirrorctl.core.bybit.reader import AccountReader
 from mirrorctl.core.bybit.rest import BybitRest
-from mirrorctl.core.bybit.writer import AccountWriter
+from mirrorctl.core.bybit.writer import MOST_CONNECTIONS, AccountWriter
 from mirrorctl.core.domain.actions import (
     Accepted,
     Action,
@@ -122,6 +124,76 @@ def test_what_waits_is_sent_by_priority_and_then_in_order() -> None:
         released.set()
         assert [event.intent_id for event in events.sends(5)] == [1, 4, 3, 5, 2]
         assert len(server.requests) == 5
+
+
+class Hanging:
+    """An exchange that answers about BTCUSDT only when it is let; `begun` are the symbols asked about, in order."""
+
+    def __init__(self) -> None:
+        self.begun: queue.Queue[str] = queue.Queue()
+        self.go = threading.Event()
+
+    def __call__(self, request: Request) -> Answer:
+        symbol = json.loads(request.body)["symbol"]
+        self.begun.put(symbol)
+        if symbol == "BTCUSDT":
+            self.go.wait(5)
+        return envelope({"orderId": "1"})
+
+    def next(self, count: int) -> list[str]:
+        return [self.begun.get(timeout=5) for _ in range(count)]
+
+
+def test_a_slow_answer_about_one_symbol_delays_no_other_and_none_of_its_own_overtakes_it() -> None:
+    slow = Hanging()
+    with ScriptedHttp(slow) as server, rest_to(server.url, timeout_s=5) as rest, writing(rest) as (writer, events):
+        for intent, symbol in enumerate(["BTCUSDT", "ETHUSDT", "BTCUSDT", "SOLUSDT", "ETHUSDT"], start=1):
+            writer.send(intent, replace(entry(f"m1-{intent}"), symbol=symbol))
+        assert sorted(slow.next(4)) == ["BTCUSDT", "ETHUSDT", "ETHUSDT", "SOLUSDT"]
+        assert {event.intent_id for event in events.sends(3)} == {2, 4, 5}
+        assert events.all.empty()
+        assert slow.begun.empty(), "the second order of BTCUSDT waits for the answer to the first"
+        slow.go.set()
+        assert [event.intent_id for event in events.sends(2)] == [1, 3]
+
+
+def test_orders_of_many_symbols_share_a_few_connections_and_each_is_answered_once() -> None:
+    entered = threading.Semaphore(0)
+    go = threading.Event()
+    together, most, lock = 0, 0, threading.Lock()
+
+    def script(_: Request) -> Answer:
+        nonlocal together, most
+        with lock:
+            together += 1
+            most = max(most, together)
+        entered.release()
+        go.wait(5)
+        with lock:
+            together -= 1
+        return envelope({"orderId": "1"})
+
+    with ScriptedHttp(script) as server, rest_to(server.url, timeout_s=5) as rest, writing(rest) as (writer, events):
+        for intent in range(9):
+            writer.send(intent, replace(entry(f"m1-{intent}"), symbol=f"C{intent}USDT"))
+        for _ in range(MOST_CONNECTIONS):
+            assert entered.acquire(timeout=5)
+        go.set()
+        assert sorted(event.intent_id for event in events.sends(9)) == list(range(9))
+        assert most == MOST_CONNECTIONS
+
+
+def test_one_symbol_needs_one_connection() -> None:
+    with (
+        ScriptedHttp(lambda _: envelope({"orderId": "1"})) as server,
+        rest_to(server.url) as rest,
+        writing(rest) as (writer, events),
+    ):
+        for intent in range(5):
+            writer.send(intent, entry(f"m1-{intent}"))
+        events.sends(5)
+        names = [thread.name for thread in threading.enumerate() if thread.name.startswith("writer-")]
+    assert names == ["writer-main"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from mirrorctl.core.domain.scene import Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.standing_trade import ladder_on_book
 from mirrorctl.core.domain.trade import order_key
 from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionMode, PositionSide, Side, TimeInForce
-from tests.unit.domain.scenes import BTC, LONG, SHORT, SYMBOL, Book, Desk, books, copy_of, order
+from tests.unit.domain.scenes import BTC, LONG, SHORT, SYMBOL, Book, Desk, Told, books, copy_of, order
 
 ONE = Decimal("0.001")
 
@@ -42,7 +42,7 @@ class ExitDesk(Desk):
             side: {rung.key: main.filled(shown) for rung in ladder.rungs if (shown := main.order(rung.order_id))}
             for side, ladder in ladders.items()
         }
-        return replace(super().scene(), ladders=ladders, rungs_sold=sold, rungs_done=self.done)
+        return replace(super().scene(), background=Told(self.fills, self.explained, ladders, sold, self.done))
 
 
 class Day:

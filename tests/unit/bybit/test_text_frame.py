@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from websocket import ABNF
 
-from mirrorctl.core.bybit.trade_socket import text_frame
+from mirrorctl.core.bybit.trade_socket import MaskKeys, text_frame
 
 KEY = b"\x01\xfe\x80k"
 
@@ -19,4 +19,7 @@ def test_a_frame_is_the_librarys(length: int) -> None:
 
 
 def test_every_frame_has_a_mask_of_its_own() -> None:
-    assert len({text_frame(b"{}")[2:6] for _ in range(50)}) > 1
+    keys = MaskKeys()
+    taken = [keys.take() for _ in range(3_000)]
+    assert {len(key) for key in taken} == {4}
+    assert len(set(taken)) > 2_990

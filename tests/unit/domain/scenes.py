@@ -5,7 +5,7 @@ The desk feeds both views with rows and executions as an exchange does, and asks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -15,10 +15,11 @@ from mirrorctl.core.domain.actions import AmendOrder, CancelOrder, PlaceOrder, S
 from mirrorctl.core.domain.cycle import Copy
 from mirrorctl.core.domain.ids import LinkId, Role, account_tag, step_tag, trade_tag
 from mirrorctl.core.domain.instruments import ZERO, Instrument
+from mirrorctl.core.domain.ladder import Ladder
 from mirrorctl.core.domain.ours import IntentState, OurOrder, Ours
 from mirrorctl.core.domain.planner import plan_symbol
 from mirrorctl.core.domain.policy import MirrorPolicy
-from mirrorctl.core.domain.scene import MainFill, Scene, SymbolPlan
+from mirrorctl.core.domain.scene import BreakevenTerms, MainFill, Scene, SymbolPlan
 from mirrorctl.core.domain.twins import twin_step
 from mirrorctl.core.domain.values import (
     ExecutionKind,
@@ -180,6 +181,44 @@ def books(main: PositionMode = PositionMode.ONE_WAY, mirror: PositionMode = Posi
     return Book(AccountView("main"), main), Book(AccountView("mirror"), mirror)
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a decision may ask about main beside its view (scene.Background): nothing but what is given."""
+
+    fills: Mapping[PositionSide, MainFill] = field(default_factory=dict)
+    explained: frozenset[PositionSide] = frozenset(PositionSide)
+    ladders: Mapping[PositionSide, Ladder] = field(default_factory=dict)
+    sold: Mapping[PositionSide, Mapping[str, Decimal]] = field(default_factory=dict)
+    done: Mapping[PositionSide, frozenset[str]] = field(default_factory=dict)
+
+    def growth_fill(self, side: PositionSide) -> MainFill | None:
+        return self.fills.get(side)
+
+    def exit_fill(self, side: PositionSide) -> MainFill | None:
+        return self.fills.get(side)
+
+    def explains_close(self, side: PositionSide) -> bool:
+        return side in self.explained
+
+    def ladder(self, side: PositionSide) -> Ladder:
+        return self.ladders.get(side, Ladder((), ZERO))
+
+    def rungs_sold(self, side: PositionSide) -> Mapping[str, Decimal]:
+        return self.sold.get(side, {})
+
+    def rungs_done(self, side: PositionSide) -> frozenset[str]:
+        return self.done.get(side, frozenset())
+
+    def intended_stop(self, side: PositionSide) -> Decimal | None:
+        return None
+
+    def breakeven(self, side: PositionSide) -> BreakevenTerms | None:
+        return None
+
+    def unmirrored(self) -> Sequence[str]:
+        return ()
+
+
 @dataclass
 class Desk:
     """One symbol on main and on one mirror, and what the planner would do about it."""
@@ -226,9 +265,7 @@ class Desk:
             busy=self.busy,
             growth_block=self.growth_block,
             parked=self.parked,
-            growth_fill=self.fills,
-            exit_fill=self.fills,
-            explained_closes=self.explained,
+            background=Told(self.fills, self.explained),
             ticker=ticker,
             limit=self.limit,
         )

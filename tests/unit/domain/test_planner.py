@@ -102,6 +102,19 @@ def test_a_position_ahead_of_its_executions_is_not_corrected_beside_a_twin(accou
     assert plan.blocked == ""
 
 
+@pytest.mark.proves("A20")
+def test_an_order_that_may_be_what_moved_mains_position_gets_its_twin_when_that_is_known() -> None:
+    desk = Desk.opened()
+    desk.main.rest(order("a", "0.1"))
+    desk.main.view.apply_position(row(LONG, "0.04", 7, opened_ms=desk.now_ms), desk.now_ms)
+    plan = desk.plan()
+    assert (told(plan), plan.needs, plan.wake_ms) == (["correction buy 0.020"], [], desk.now_ms + AHEAD_WAIT_MS)
+    desk.later(AHEAD_WAIT_MS)
+    assert [(need.kind, need.account) for need in desk.plan().needs] == [(NeedKind.ORDERS, "main")]
+    desk.main.view.apply_execution(execution("x", "a", "0.04", 7), desk.now_ms)
+    assert told(desk.plan()) == ["twin buy 0.030", "correction buy 0.020"]
+
+
 def test_entries_that_follow_no_cycle_are_taken_off() -> None:
     desk = Desk.opened()
     desk.twin("gone", "0.010")

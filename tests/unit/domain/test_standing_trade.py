@@ -181,6 +181,47 @@ def test_what_triggers_a_full_stop_is_unknown_until_its_order_is_seen() -> None:
     assert stop_on_book(book.view, SYMBOL, LONG) == (dec(58_000), None, ())
 
 
+# What main's row shows and when it was told, beside an order behind the stop at 57000 that changed at 1: what stands.
+@pytest.mark.proves("A54", "A21")
+@pytest.mark.parametrize(
+    ("shown", "told_ms", "stands"),
+    [
+        (None, 0, "57000"),
+        (None, 1, "57000"),
+        (None, 2, None),
+        ("58000", 0, "57000"),
+        ("58000", 1, "58000"),
+        ("58000", 2, "58000"),
+    ],
+)
+def test_the_full_stop_is_what_the_later_word_says_of_its_row_and_its_order(
+    shown: str | None, told_ms: int, stands: str | None
+) -> None:
+    book = desk()
+    book.change(0, stop_loss=shown and dec(shown), told_ms=NOW + told_ms)
+    guard = stop_row(LONG, TriggerBy.MARK, trigger_price=dec(57_000), updated_ms=NOW + 1)
+    book.view.apply_order(guard, NOW)
+    assert stop_on_book(book.view, SYMBOL, LONG)[:2] == (
+        (dec(stands), TriggerBy.MARK) if stands is not None else (None, None)
+    )
+
+
+def test_an_order_that_is_older_than_the_position_says_nothing() -> None:
+    book = desk()
+    book.change(0, opened_ms=NOW)
+    for created_ms, stands in ((NOW - 1, None), (NOW, dec(57_000))):
+        guard = stop_row(LONG, TriggerBy.LAST, trigger_price=dec(57_000), created_ms=created_ms)
+        book.rest(guard)
+        assert stop_on_book(book.view, SYMBOL, LONG)[0] == stands
+
+
+def test_an_order_behind_a_stop_that_is_over_says_nothing() -> None:
+    book = desk()
+    guard = book.rest(stop_row(LONG, TriggerBy.LAST, trigger_price=dec(57_000)))
+    book.end(guard.order_id, OrderStatus.DEACTIVATED)
+    assert stop_on_book(book.view, SYMBOL, LONG) == (None, None, ())
+
+
 # Quantities and distances of Partial stops of a position of 1, the one that is chosen, and those left over.
 HALVES = [
     ([("a", "0.5", 1_000)], "a", []),

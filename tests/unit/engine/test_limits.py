@@ -15,7 +15,7 @@ from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.policy import Limits
 from mirrorctl.core.domain.values import OrderStatus, OrderType, Side
 from mirrorctl.core.domain.view import AccountView
-from mirrorctl.core.engine.limits import Exposure, Growth, OrderRate, growth_of
+from mirrorctl.core.engine.limits import Allowance, Exposure, Growth, OrderRate, growth_of
 from tests.unit.domain.scenes import LONG, NOW, PRICE, SHORT, SYMBOL, execution, order, row
 
 OPEN = Limits(max_leverage=None, max_position_notional=None, max_total_notional=None, max_orders_per_minute=None)
@@ -189,3 +189,11 @@ def test_a_days_loss_that_is_reached_or_unreadable_refuses(loss: Decimal | None,
     found = Exposure(AccountView("mirror"), limits, day=Day(loss)).refusal(SYMBOL, Decimal("0.1"), PRICE)
     assert refused in found
     assert bool(found) is bool(refused)
+
+
+def test_what_a_symbol_had_reserved_and_does_not_use_is_free_for_the_next() -> None:
+    allowance = Allowance(lambda: exposure(max_total_notional=Decimal(6_000)))
+    assert allowance.ask(SYMBOL, Decimal("0.1"), PRICE) == ""
+    assert "max_total_notional" in allowance.ask("ETHUSDT", Decimal("0.1"), PRICE)
+    allowance.settle([])  # it was held after all: it waited for something else
+    assert allowance.ask("ETHUSDT", Decimal("0.1"), PRICE) == ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 import time
 import weakref
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from mirrorctl.core.engine.collector import Collector
@@ -127,6 +129,110 @@ def test_what_may_wait_for_a_quiet_moment_is_done_in_one_and_never_between_messa
     stage.run(2_000)  # nothing that has to be looked at again any more: the next look is a tick away
     loop.run(engine, until=lambda: bool(rests))
     assert rests == [1]
+
+
+@contextlib.contextmanager
+def running(loop: Loop, stage: Stage) -> Iterator[None]:
+    """The loop on a thread of its own, as the daemon's main thread has it."""
+    thread = threading.Thread(target=loop.run, args=(stage.engine,), name="loop")
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.stop()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def noting(stage: Stage) -> list[str]:
+    """Names of the threads that the engine's rounds of decisions run on."""
+    plain, rounds = stage.engine.process, []
+
+    def process() -> None:
+        rounds.append(threading.current_thread().name)
+        plain()
+
+    stage.engine.process = process  # type: ignore[method-assign]  # noted, not replaced
+    return rounds
+
+
+def test_news_is_decided_on_by_the_thread_that_brings_it() -> None:
+    stage = standing()
+    stage.run(2_000)
+    rounds, messages = noting(stage), bought(stage)
+    loop = Loop()
+    with running(loop, stage):
+        loop.call(lambda: None)
+        until(lambda: bool(rounds))  # the loop runs
+        loop.leave(messages["execution"])
+        loop.drive()
+        assert threading.current_thread().name in rounds, "the round was over when `drive` came back"
+
+
+def test_what_comes_while_somebody_decides_is_left_to_the_loop() -> None:
+    stage = standing()
+    rounds, messages = noting(stage), bought(stage)
+    loop, began, go = Loop(), threading.Event(), threading.Event()
+
+    def long_call() -> None:
+        began.set()
+        go.wait(10)
+
+    with running(loop, stage):
+        loop.call(long_call)
+        assert began.wait(10)
+        loop.leave(messages["execution"])
+        loop.drive()
+        assert "MainThread" not in rounds
+        assert not stage.engine.main.view.has_seen(executed(messages))
+        go.set()
+        until(lambda: stage.engine.main.view.has_seen(executed(messages)))
+    assert set(rounds) == {"loop"}
+
+
+def test_nothing_that_comes_from_many_threads_is_lost() -> None:
+    stage = standing()
+    loop, each = Loop(), 300
+    taken: list[tuple[int, int]] = []
+
+    def bring(name: int) -> None:
+        for number in range(each):
+            loop.call(partial(taken.append, (name, number)))
+            if not number % 3:
+                loop.drive()
+
+    with running(loop, stage):
+        threads = [threading.Thread(target=bring, args=(name,)) for name in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        until(lambda: len(taken) == 4 * each)
+    assert all([n for who, n in taken if who == name] == list(range(each)) for name in range(4)), "each in its order"
+
+
+def test_after_the_loop_has_ended_nobody_decides() -> None:
+    stage = standing()
+    messages = bought(stage)
+    loop = Loop()
+    with running(loop, stage):
+        pass
+    rounds = noting(stage)
+    loop.leave(messages["execution"])
+    loop.drive()
+    assert rounds == []
+    assert not stage.engine.main.view.has_seen(executed(messages))
+
+
+def executed(messages: dict[str, Frame]) -> str:
+    return str(messages["execution"].payload["data"][0]["execId"])
+
+
+def until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.002)
 
 
 def test_the_collector_leaves_the_process_as_it_found_it() -> None:

@@ -259,21 +259,23 @@ def test_a_log_left_behind_by_a_moved_file_is_not_read_into_the_next(path: Path)
         assert store.fact("a") is None
 
 
-def test_another_thread_may_not_use_it() -> None:
-    caught: list[Exception] = []
+def test_threads_use_it_in_turns(path: Path) -> None:
+    turn = threading.Lock()
 
-    def use(store: SqliteStore) -> None:
-        try:
-            store.set_fact("a", "1")
-        except sqlite3.ProgrammingError as error:
-            caught.append(error)
+    def use(store: SqliteStore, name: str) -> None:
+        for count in range(20):
+            with turn, store.batch():
+                store.set_fact(name, str(count))
+                store.set_fact("last", name)
 
-    with SqliteStore(None) as store:
-        thread = threading.Thread(target=use, args=(store,))
-        thread.start()
-        thread.join()
-        assert len(caught) == 1
-        assert store.fact("a") is None
+    with SqliteStore.for_daemon(path) as store:
+        threads = [threading.Thread(target=use, args=(store, name)) for name in ("a", "b", "c")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [store.fact(name) for name in ("a", "b", "c")] == ["19"] * 3
+        assert store.fact("last") in ("a", "b", "c")
 
 
 def test_every_error_of_the_store_is_a_refusal_with_a_remedy(path: Path) -> None:
