@@ -2,8 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-# More than the two cores: a third of the tests wait for processes and sockets.
-WORKERS ?= 3
+# More than the two cores: half of the tests' time is waiting for processes and sockets.
+WORKERS ?= 4
 # Compiled code is kept, whatever the environment says: every worker and process of the suite would compile it all again.
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/compiled

@@ -71,11 +71,8 @@ NAMED = (
             ),
             Edit(
                 f"{ENGINE}/guarded_store.py",
-                """        self._write("update_intent", intent)
-""",
-                """        if intent.intent_id > 0:
-            self._write("update_intent", intent)
-""",
+                "if intent.intent_id not in self._lost:",
+                "if intent.intent_id > 0:",
             ),
         ),
     ),

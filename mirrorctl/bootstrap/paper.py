@@ -105,7 +105,7 @@ def clear_store(profile: Profile, home: Home) -> None:
 
 
 def _remove_database(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm", ".ahead"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 

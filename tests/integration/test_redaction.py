@@ -30,7 +30,7 @@ from tests import forkserver
 from tests.bot_api import PERSON, BotApi
 from tests.integration.stage import eventually
 
-pytestmark = pytest.mark.timeout(180)  # one long life, set up by whichever test comes first
+pytestmark = pytest.mark.timeout(180)  # one long life
 
 LOUD = "tests.integration.loud_program"
 ENVIRONMENT = {
@@ -334,10 +334,13 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
 
 @pytest.mark.proves("A73")
 def test_no_key_and_no_secret_shows_anywhere(life: Life) -> None:
+    """One test: two workers that share the tests of a life between them would live it twice."""
     assert found_in(life.everything()) == []
+    search_sees_what_there_is(life)
+    what_is_written_is_for_its_owner_alone(life)
 
 
-def test_the_search_sees_what_there_is(life: Life) -> None:
+def search_sees_what_there_is(life: Life) -> None:
     """Every place is there, and what was to go wrong went wrong: else nothing was proven."""
     places = life.everything()
     assert {"log/marked.log", "log/mirrorctl.log", "state/marked/store.sqlite", "socket status"} <= set(places)
@@ -367,7 +370,7 @@ def test_the_search_sees_what_there_is(life: Life) -> None:
     assert found_in(planted) == ["a log", "half"]
 
 
-def test_what_is_written_is_for_its_owner_alone(life: Life) -> None:
+def what_is_written_is_for_its_owner_alone(life: Life) -> None:
     """The umask was 022, as most have it."""
     roots = [life.home / "state", life.home / "log"]
     paths = [*roots, *(path for root in roots for path in root.rglob("*"))]

@@ -70,7 +70,7 @@ def lived(script: Callable[[Stage], None], crash_at: int = 0, after: bool = Fals
     return stage
 
 
-BEFORE = 3  # a kill before a call finds what one after the call before it left, so only some of them are tried
+BEFORE = 7  # a kill before a call finds what one after the call before it left, so only some of them are tried
 SCRIPTS = {"trade": trade, "lag and cancel": lag_and_cancel}
 
 

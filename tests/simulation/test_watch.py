@@ -47,10 +47,17 @@ class Watched:
         made = twin_step(step) if role is Role.TWIN else step_tag(step)
         return str(LinkId(tag, "aaaaaaa", role, 0, made, attempt))
 
-    def send(self, path: str, action: Any, *, journaled: bool = True, calls: int = 1, **body: Any) -> str:
+    def send(
+        self, path: str, action: Any, *, journaled: bool = True, ahead: bool = False, calls: int = 1, **body: Any
+    ) -> str:
         """A write of the engine that it never decided; returns the exchange's order id."""
         name, world = action.account, self.world
-        intent_id = world.store.record_intent(action, world.now_ms()) if journaled else self._ids
+        intent_id = self._ids
+        if ahead:
+            intent_id = world.store.newest_row() + 1
+            assert world.store.record_ahead([(intent_id, action, world.now_ms(), "", None)])
+        elif journaled:
+            intent_id = world.store.record_intent(action, world.now_ms())
         self._ids -= 1
         first = world.exchange.state.counter
         answer = world.call(name, "POST", path, category="linear", symbol=action.symbol, **body)
@@ -299,7 +306,9 @@ def test_main_is_touched_for_a_managed_trade_alone(watched: Watched) -> None:
     assert watched.rules == {Rule.MAIN_TOUCHED}
 
 
-def test_everything_sent_stands_in_the_journal(watched: Watched) -> None:
+def test_everything_sent_stands_in_the_journal_or_ahead_of_it(watched: Watched) -> None:
+    watched.place(Role.TARGET, "Sell", "0.01", "first", price="65000", reduce_only=True, ahead=True)
+    assert not watched.rules
     watched.place(Role.TARGET, "Sell", "0.01", "target", price="65000", reduce_only=True, journaled=False)
     assert watched.rules == {Rule.UNJOURNALED}
 

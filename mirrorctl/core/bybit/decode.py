@@ -67,6 +67,7 @@ def order(row: Row) -> Order:
     qty, filled_qty = sizes(row, ("qty", "cumExecQty"))
     avg_price, trigger_price, stop_loss, take_profit = maybe_numbers(row, _ORDER_PRICES)
     idx, direction, created_ms = maybe_integers(row, ("positionIdx", "triggerDirection", "createdTime"))
+    (updated_ms,) = integers(row, ("updatedTime",))
     return Order(
         order_id=order_id,
         link_id=link_id,
@@ -93,13 +94,13 @@ def order(row: Row) -> Order:
         cancel_type=cancel_type,
         reject_reason="" if reject_reason == "EC_NoError" else reject_reason,
         created_ms=created_ms,
-        updated_ms=integer(row, "updatedTime"),
+        updated_ms=updated_ms,
     )
 
 
 def position(row: Row, told_ms: int = 0) -> Position:
     """One row of position/list (avgPrice) or of the `position` topic (entryPrice). `told_ms`: when it was told."""
-    held = size(row, "size")
+    (held,) = sizes(row, ("size",))
     side = _POSITION_SIDES.get(maybe_text(row, "side"))
     if held and side is None:
         raise malformed(row, "side", row.get("side"))
@@ -107,12 +108,13 @@ def position(row: Row, told_ms: int = 0) -> Position:
         row, _POSITION_NUMBERS
     )
     updated_ms, opened_ms = maybe_integers(row, ("updatedTime", "openTime"))
+    idx, seq = integers(row, ("positionIdx", "seq"))
     return Position(
         symbol=text(row, "symbol"),
-        idx=integer(row, "positionIdx"),
+        idx=idx,
         side=side if held else None,
         size=held,
-        seq=integer(row, "seq"),
+        seq=seq,
         updated_ms=updated_ms,
         entry_price=entry or average or None,
         mark_price=mark or None,

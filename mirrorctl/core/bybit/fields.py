@@ -167,8 +167,8 @@ def maybe_integers(row: Row, fields: Iterable[str]) -> list[int]:
         value = row.get(field)
         if value is None or value == "":
             value = 0
-        elif isinstance(value, (str, bool)) or not isinstance(value, int):
-            value = integer(row, field)
+        elif value.__class__ is not int:
+            (value,) = integers(row, (field,))
         found.append(value)
     return found
 

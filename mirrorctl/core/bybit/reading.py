@@ -6,7 +6,9 @@ from there.
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -50,10 +52,18 @@ class App(websocket.WebSocketApp):
         return self.sock is not None and bool(self.sock.frame_buffer.recv_buffer)
 
     def _read(self, sock: socket.socket, read_on: Callable[[], bool], check: Callable[[], bool]) -> None:
-        """Read until the connection ends; returns or raises as the library's own loop. `read_on` takes one frame."""
+        """Read until the connection ends; returns or raises as the library's own loop. `read_on` takes one frame.
+
+        Another thread may send meanwhile. TLS is not read before something is there, as a read that waits keeps sends
+        waiting in some versions of Python (3.13.6: python/cpython#137583).
+        """
+        ready = select.poll()
+        ready.register(sock, select.POLLIN)
         while self.keep_running and self.sock is not None:
             frames, parts = self.sock.frame_buffer, self.sock.cont_frame
             if not frames.recv_buffer:
+                if isinstance(sock, ssl.SSLSocket) and not sock.pending():
+                    ready.poll()
                 data = sock.recv(_CHUNK)
                 if not data:
                     raise websocket.WebSocketConnectionClosedException("the other side closed")

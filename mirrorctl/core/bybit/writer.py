@@ -24,6 +24,7 @@ from mirrorctl.core.domain.actions import (
     NotSent,
     Outcome,
     PlaceOrder,
+    Priority,
 )
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.engine.ports import Deliver, SendDone
@@ -84,9 +85,10 @@ class AccountWriter:
     """Sends actions in the order of their priority, those of one priority in the order they came (rule 5).
 
     Of one symbol one is under way at a time, so none overtakes another; of several symbols as many as there may be
-    connections. Exactly one SendDone follows each `send`, whatever happens. What a rate limit holds back waits in the
-    queue for a moment, with everything of its kind behind it, and other kinds pass. While the account does not answer
-    its queue is answered with NotSent at once; protective writes are let through every two seconds (A29).
+    connections, but no entry while the answer to a stop, a reduction or a cancel of the account is due. Exactly one
+    SendDone follows each `send`, whatever happens. What a rate limit holds back waits in the queue for a moment, with
+    everything of its kind behind it, and other kinds pass. While the account does not answer its queue is answered with
+    NotSent at once; protective writes are let through every two seconds (A29).
 
     Ladders that find no room in the budget of single orders go on in batches, which have one of their own: cancels, and
     the orders of take-profits, that wait go together in one request (order/batch-place), each with its own outcome.
@@ -153,22 +155,38 @@ class AccountWriter:
         if len(self._hands) >= MOST_CONNECTIONS:
             return False
         idle = len(self._hands) - len({job.number for job in self._busy.values()})
-        return len({job.action.symbol for job in self._jobs} - self._busy.keys()) > idle
+        return len({job.action.symbol for job in self._jobs if self._may_go(job)}) > idle
 
     def _add_hand(self) -> None:
-        """Another thread with a connection of its own."""
+        """Another thread with a connection of its own. Where the system has none left, those that stand do the work."""
         hand = _Hand(self._rest.sibling())
         name = f"writer-{self.account}" + (f"-{len(self._hands)}" if self._hands else "")
         hand.thread = threading.Thread(target=self._run, args=(hand,), name=name, daemon=True)
+        try:
+            hand.thread.start()
+        except RuntimeError as error:
+            hand.rest.close()
+            if not self._hands:
+                raise
+            _log.warning("%s: no further connection for writes: %s", self.account, error)
+            return
         self._hands.append(hand)
-        hand.thread.start()
 
     def _is_next(self, symbol: str, priority: int) -> bool:
         """Whether nothing that was sent before it, and is as urgent, waits, or is under way for its symbol."""
         busy = self._busy.get(symbol)
-        if busy is not None and busy.priority <= priority:
+        if (busy is not None and busy.priority <= priority) or self._gives_way(priority):
             return False
         return not self._jobs or self._jobs[0].priority > priority
+
+    def _gives_way(self, priority: int) -> bool:
+        """Whether it is an entry, and something that protects is under way: two connections keep no order (rule 5)."""
+        return priority >= Priority.ENTRY and any(job.priority <= Priority.CANCEL for job in self._busy.values())
+
+    def _may_go(self, job: _Job) -> bool:
+        """Whether a job has room, as far as anyone knows, and nothing under way goes before it."""
+        free = job.kind not in self._full_until and job.action.symbol not in self._busy
+        return free and not self._gives_way(job.priority)
 
     def _taken(self, intent_id: int, action: Action) -> bool:
         return self._entry is not None and self._entry.take(intent_id, action)
@@ -190,8 +208,7 @@ class AccountWriter:
 
     def _run(self, hand: _Hand) -> None:
         while (job := self._next(hand)) is not None:
-            if job.posted is not None or not self._taken(job.intent_id, job.action):
-                self._send(hand.rest, job)
+            self._send(hand.rest, job)
             self._done_with(job)
         with self._changed:
             left, self._jobs = self._jobs, []
@@ -217,7 +234,7 @@ class AccountWriter:
                 now = time.monotonic()
                 self._full_until = {kind: until for kind, until in self._full_until.items() if until > now}
                 for index, job in enumerate(self._jobs):
-                    if job.kind not in self._full_until and job.action.symbol not in self._busy:
+                    if self._may_go(job):
                         self._busy[job.action.symbol] = job
                         return self._jobs.pop(index)
                 ends = min(self._full_until.values(), default=None)
@@ -244,13 +261,15 @@ class AccountWriter:
         return True
 
     def _carry_out(self, rest: BybitRest, job: _Job) -> Sequence[tuple[_Job, Outcome]]:
-        """The outcome of a job, and of those that went with it.
+        """The outcome of a job, and of those that went with it; none of what goes over the trade socket now.
 
         Batches have budgets of their own: what has no room by itself may have it there, with what waits for the same.
         """
         jobs = [job]
         posted, job.posted = job.posted, None
         try:
+            if posted is None and self._taken(job.intent_id, job.action):
+                return []
             outcome = rest.execute(job.action) if posted is None else rest.answer(job.action, posted)
             if kept(outcome, 0.0) is None or not _batches(job.action):
                 return [(job, outcome)]

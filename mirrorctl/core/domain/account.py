@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.values import (
     ExecutionKind,
@@ -19,7 +20,7 @@ from mirrorctl.core.domain.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Position:
     """One row of position/list or of the `position` topic. `size` is never negative; a flat row has `side` None.
 
@@ -65,7 +66,7 @@ class Position:
         return (self.seq, self.updated_ms, self.told_ms, *bound)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Order:
     """One order as the exchange last showed it. `qty` is the total, `filled_qty` what has executed (cumExecQty)."""
 
@@ -111,7 +112,7 @@ class Order:
         return self.reduce_only or self.close_on_trigger or self.stop_kind.position_bound
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Execution:
     """One row of execution/list or of the `execution` topic. `closed_qty` > 0 when it reduced a position.
 
@@ -152,7 +153,7 @@ class Execution:
         return 1 if (self.side is Side.BUY) != closing else 2
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ClosedPnl:
     """What one order closed (position/closed-pnl). `side` is that of the position; times are the exchange's, in ms.
 
@@ -174,7 +175,7 @@ class ClosedPnl:
     exec_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Transfer:
     """Money moved into the unified wallet, or out of it where `amount` is negative (account/transaction-log)."""
 
@@ -184,7 +185,7 @@ class Transfer:
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wallet:
     """The unified wallet in USD terms (account/wallet-balance)."""
 
@@ -195,7 +196,7 @@ class Wallet:
     unrealised_pnl: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ticker:
     """Prices of a symbol at `at_ms` (local clock when it was read)."""
 
@@ -215,7 +216,7 @@ class Ticker:
         return (self.bid + self.ask) / 2
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Identity:
     """Whose keys these are (user/query-api) and how the account is set up (account/info).
 

@@ -5,10 +5,10 @@ Order of work per account (rule 5): stops, reductions, cancels, take-profits, en
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import IntEnum
 
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.values import OrderType, Side, TimeInForce, TriggerBy
 
@@ -23,7 +23,7 @@ class Priority(IntEnum):
     ENTRY = 4
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PlaceOrder:
     """A new order. Prices and quantities are already on tick and step.
 
@@ -55,7 +55,7 @@ class PlaceOrder:
         return Priority.TARGET if self.role is Role.TARGET else Priority.REDUCTION
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class AmendOrder:
     """A change of a resting order. Only what is given changes; `qty` is the new total (order/amend-order).
 
@@ -82,7 +82,7 @@ class AmendOrder:
         return Priority.TARGET if self.role is Role.TARGET else Priority.ENTRY
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class CancelOrder:
     """Cancel one order by its id."""
 
@@ -97,7 +97,7 @@ class CancelOrder:
         return Priority.CANCEL
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SetTradingStop:
     """Set or change what is bound to a position (position/trading-stop, tpslMode Full).
 
@@ -121,7 +121,7 @@ class SetTradingStop:
         return Priority.STOP
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SetLeverage:
     """Set the leverage of a symbol, the same for both legs (position/leverage)."""
 
@@ -138,14 +138,14 @@ class SetLeverage:
 Action = PlaceOrder | AmendOrder | CancelOrder | SetTradingStop | SetLeverage
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Accepted:
     """The exchange took it. Accepted is not filled (rule 2)."""
 
     order_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RejectedOutcome:
     """The exchange refused it for good. `code` is its retCode; `overtaken`: what it is about had changed meanwhile."""
 
@@ -154,7 +154,7 @@ class RejectedOutcome:
     overtaken: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NotSent:
     """It never reached matching: not connected, rate limited at the gateway, or waiting for the clock.
 
@@ -167,7 +167,7 @@ class NotSent:
     limited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class DoubtfulOutcome:
     """It was sent and nobody knows (rule 2): settle by asking, never by sending again."""
 

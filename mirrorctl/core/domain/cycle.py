@@ -7,10 +7,11 @@ equity, price or stop changes it (A77). What the mirror's own protective orders 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_CEILING, Context, Decimal
 
 from mirrorctl.core.domain.account import Order
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import ZERO, Instrument, plain
 from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.sizing import shown
@@ -22,7 +23,7 @@ NEW_ONLY = "adopt = new-only"
 CycleKey = tuple[str, PositionSide]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Cycle:
     """One main position from flat to flat. `opened` once it had size.
 
@@ -43,7 +44,7 @@ class Cycle:
         return (self.symbol, self.side)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Copy:
     """What one mirror makes of one cycle.
 

@@ -14,6 +14,7 @@
         ├── Locked                  another process holds the profile or the account
         ├── IdentityChanged         another UID than the pinned one
         └── StoreError              the store of the profile cannot be used (see core/store/errors.py)
+            └── Unwritable          a value that no store takes, whatever its disk
 
 Each class carries the exit code of the contract, so the command line maps errors in one place by reading it.
 """
@@ -126,3 +127,7 @@ class StoreError(Refused):
     """The store of a profile cannot be used, or not now."""
 
     kind = "store"
+
+
+class Unwritable(StoreError):
+    """A value that can never be written: waiting does not help. The call that raised it changed nothing."""

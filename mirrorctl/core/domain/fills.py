@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution, Order
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import ZERO
 
 _KEPT = 5_000
@@ -19,7 +20,7 @@ _SETTLE_MS = 2_000
 _SETTLE_AT_LAST_MS = 60_000
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Told:
     """A filled quantity that only a row told. `seq`: executions up to it are inside; None: whichever come next."""
 
@@ -27,7 +28,7 @@ class _Told:
     seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Untold:
     """A fill that only an order row told: since when, and which row of the position stood then."""
 

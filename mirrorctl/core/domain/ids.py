@@ -8,10 +8,11 @@ At most 36 characters of [a-z0-9-] (A59). The account tag is made from the UID, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
+
+from mirrorctl.core.domain.frozen import value
 
 _PREFIX = "m1"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -39,7 +40,7 @@ class Role(StrEnum):
     FLATTEN = "f"  # closes by `flatten`
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class LinkId:
     """A link id taken apart."""
 

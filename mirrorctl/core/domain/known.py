@@ -130,7 +130,7 @@ class KnownAccount:
         That a list did not name it proves nothing (rule 1).
         """
         order = self.order(order_id)
-        return self._absent.get(order_id, 0) >= ABSENT_READS if order is None else not order.is_open
+        return self._absent.get(order_id, 0) >= ABSENT_READS if order is None else not order.status.is_open
 
     def by_link(self, link_id: str) -> Order | None:
         """An order by its link id, open or recently closed."""
@@ -146,7 +146,7 @@ class KnownAccount:
 
     def leaves(self, order: Order) -> Decimal:
         """What an order may still fill, by the better informed of its row and its executions."""
-        return order.qty - self.filled(order) if order.is_open else ZERO
+        return order.qty - self.filled(order) if order.status.is_open else ZERO
 
     def symbols(self) -> set[str]:
         """Every symbol with a position, a pending execution or an open order."""

@@ -14,14 +14,14 @@ Pure arithmetic that never raises: for any position it says which rungs rest wit
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.trade import Trade
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Rung:
     """One take-profit. `key` is the 8-character step of its orders' link ids, `leg` their leg.
 
@@ -37,7 +37,7 @@ class Rung:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ladder:
     """`rungs` nearest to entry first. `whole_weight` is what 100% of the position weighs.
 
@@ -49,7 +49,7 @@ class Ladder:
     whole_weight: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RungOrder:
     """What should rest for one rung now: `open_qty` beside what the rung has filled already."""
 
@@ -101,7 +101,7 @@ def spread(
     return tuple(part.order() for part in parts if part.open_qty > ZERO)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Part:
     """A rung with its share, and with the shares and fills of those that joined it."""
 

@@ -6,16 +6,17 @@ newer ones were: nobody can say whose order it was (A20).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import ZERO
 
 Key = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Loss:
     """What a position row of `seq` no longer shows. `since_ms` on the local clock."""
 

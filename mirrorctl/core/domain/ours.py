@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.values import Side
@@ -32,7 +32,7 @@ class IntentState(StrEnum):
         self.is_over = value in ("done", "rejected", "absent")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OurOrder:
     """One attempt of ours on one account.
 

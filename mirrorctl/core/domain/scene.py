@@ -12,6 +12,7 @@ from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import Action
 from mirrorctl.core.domain.approach import Approach
 from mirrorctl.core.domain.cycle import Copy
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.ids import LinkId, Role
 from mirrorctl.core.domain.instruments import ZERO, Instrument
 from mirrorctl.core.domain.ladder import Ladder
@@ -28,7 +29,7 @@ _FEES_WAIT_MS = 1_000
 AHEAD_WAIT_MS = 250
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MainFill:
     """Main's last execution in one direction of one side: the reference for slippage while it is young.
 
@@ -52,7 +53,7 @@ class NeedKind(StrEnum):
     WALLET = "wallet"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Need:
     """Something to read before the decision can be made. `order_id` of the one order that is meant."""
 
@@ -62,7 +63,7 @@ class Need:
     order_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class BreakevenTerms:
     """When a stop goes to breakeven, and what breakeven costs. `after`: rungs done; 0: never.
 
@@ -84,7 +85,7 @@ class BreakevenTerms:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Planned:
     """An action of the plan. Of a twin: the order it stands for and what that had filled."""
 
@@ -93,7 +94,7 @@ class Planned:
     main_filled: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Held:
     """Growth that policy keeps back, with its reason: never drift (A82).
 
@@ -114,7 +115,7 @@ class Held:
             object.__setattr__(self, "waiting", True)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ripening:
     """What of main's size is younger than `delay_s`, in the mirror's coin, and when the first of it is not any more.
 
@@ -125,7 +126,7 @@ class Ripening:
     until_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Standing:
     """Where one side of a symbol stands on a mirror. `tolerated`: what lead and lag explain of the difference."""
 
@@ -138,7 +139,7 @@ class Standing:
     tolerated: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Skipped:
     """What an entry was too small for (A9). `kept`: the size it stays at, with what live twins still bring.
 
@@ -150,7 +151,7 @@ class Skipped:
     main_size: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Due:
     """A stop, reduction or cancel that is wanted and that the exchange does not show, whatever keeps it (rule 5).
 

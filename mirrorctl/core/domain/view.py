@@ -39,7 +39,7 @@ class AccountView(KnownAccount):
             return False
         if known is None and listed and not self._fills.knows(order.order_id):
             self._fills.tell(order.order_id, order.filled_qty)
-        if order.is_open:
+        if order.status.is_open:
             self._orders.setdefault(order.symbol, {})[order.order_id] = order
         else:
             self._orders.get(order.symbol, {}).pop(order.order_id, None)
@@ -248,4 +248,4 @@ class AccountView(KnownAccount):
 
 def _rank(order: Order) -> tuple[bool, Decimal, int]:
     """Statuses only move on: closed beats open, more filled beats less, later beats earlier (private/order)."""
-    return (not order.is_open, order.filled_qty, order.updated_ms)
+    return (not order.status.is_open, order.filled_qty, order.updated_ms)

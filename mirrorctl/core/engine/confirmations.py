@@ -25,7 +25,7 @@ def is_expected_order(account: Account, order: Order) -> bool:
     """An order that filled, for its execution is the news; or one of ours on a mirror that rests as it was sent."""
     if order.status is OrderStatus.FILLED:
         return True
-    return order.is_open and not account.is_main and _follows(account, order.link_id)
+    return order.status.is_open and not account.is_main and _follows(account, order.link_id)
 
 
 def is_expected_fill(account: Account, execution: Execution) -> bool:

@@ -253,7 +253,7 @@ class Engine(EngineState):
         if self._sends and self.book.interrupted:
             finish_interrupted(self, now)
         symbols, self.dirty_main = self.dirty_main, set()
-        if not symbols or not (self.trades.has_any or self.main_pass.plans):
+        if not symbols or not (self.trades.known or self.main_pass.plans):
             return
         plans = self.plan_main(symbols, now)
         for decided in plans:

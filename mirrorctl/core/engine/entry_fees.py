@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from typing import NamedTuple
 
 from mirrorctl.core.domain.account import Execution
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.values import PositionSide
 
@@ -17,7 +17,7 @@ _RECENT = 100  # kept whatever became of them: what was traded lately may be ask
 Key = tuple[str, str, PositionSide]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Entered:
     """Executions of one position since it was last flat: base coin entered and still held, fees in the settle coin.
 
@@ -128,7 +128,7 @@ class EntryFees:
         fills = self._fills.setdefault(key, {})
         if execution.exec_id in fills:
             return
-        fee = execution.fee * opened / execution.qty
+        fee = execution.fee if opened == execution.qty else execution.fee * opened / execution.qty
         fill = _Fill(execution.time_ms, execution.seq, opened, closed, fee, live, execution.order_id, execution.link_id)
         if key in self._since and fill < self._since[key]:
             return  # of a position that is long closed, and let go

@@ -6,7 +6,7 @@ again. What happened while no daemon watched is told in the order of time and ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mirrorctl.core.domain.account import ClosedPnl, Execution, Order
 from mirrorctl.core.domain.values import ExecutionKind
@@ -95,7 +95,8 @@ class Events:
 
     def tend(self, now: int) -> None:
         """Tell what the last events brought, and look again at what waits for its time, not for a message."""
-        self._take()
+        if self._taken:
+            self._take()
         for name in sorted(self._waiting):
             if account := self._state.accounts.get(name):
                 self._look(account, now)
@@ -124,8 +125,8 @@ class Events:
             self._closes.review(account, symbol)
         fills = self._fills.untold(account)
         if fills or self._closes.waits(account):
-            self._tell_live(account, now)
-            self._tell_late(account)
+            self._tell_live(account, fills, now)
+            self._tell_late(account, fills)
             self._fills.ask_rows(account, now)
         for symbol in sorted(changed | self._stops.awaits_time(account)):
             self._stops.look(account, symbol)
@@ -143,7 +144,7 @@ class Events:
         ]
         return min(times, default=None)
 
-    def _tell_live(self, account: Account, now: int) -> None:
+    def _tell_live(self, account: Account, fills: Mapping[str, Fill], now: int) -> None:
         """In the order of time for each symbol, as far as what is missing comes soon (A69): a gap is read in any order.
 
         What opened something waits for the close before it as long as that does; what only closed does not.
@@ -151,7 +152,7 @@ class Events:
         soon = now - _ORDER_WAIT_MS
         held: set[str] = set()
         closing: set[str] = set()
-        waiting: list[Fill | Close] = [*self._fills.untold(account).values(), *self._closes.pending(account)]
+        waiting: list[Fill | Close] = [*fills.values(), *self._closes.pending(account)]
         for item in sorted(waiting, key=_in_time):
             if isinstance(item, Close):
                 if self._closes.is_due(account, item) and item.row.symbol not in held:
@@ -173,14 +174,13 @@ class Events:
             else:
                 held.add(symbol)
 
-    def _tell_late(self, account: Account) -> None:
+    def _tell_late(self, account: Account, fills: Mapping[str, Fill]) -> None:
         """In the order of time: the oldest waits for nobody, every other one for those before it."""
-        closes = self._closes.late(account)
-        fills = [fill for fill in self._fills.untold(account).values() if fill.late and fill.tell]
-        if not (closes or fills) or not self._closes.is_walked(account):
+        closes, late = self._closes.late(account), [fill for fill in fills.values() if fill.late and fill.tell]
+        if not (closes or late) or not self._closes.is_walked(account):
             return
         due = {id(close) for close in closes if self._closes.is_due(account, close)}  # all are waited for at once
-        waiting: list[Fill | Close] = sorted([*fills, *closes], key=_in_time)
+        waiting: list[Fill | Close] = sorted([*late, *closes], key=_in_time)
         for item in waiting:
             if isinstance(item, Close):
                 if id(item) not in due:

@@ -126,7 +126,7 @@ class FilledOrders:
 
     def on_order(self, account: Account, order: Order) -> None:
         """An order is open: its name is kept, for its trade may be over before it is told. Or it ended with fills."""
-        if order.is_open:
+        if order.status.is_open:
             self._part(account, order.order_id, order.symbol, order.side, own_link(account, order.link_id))
             return
         if not order.filled_qty or (account.name, order.order_id) in self._told:
@@ -162,7 +162,7 @@ class FilledOrders:
         if (order := account.view.order(fill.order_id)) is None:
             gone = fill.absent >= _ABSENT_READS
             return Readiness.WAITS if not gone else Readiness.ENDED if fill.tell else Readiness.NOTHING
-        if order.is_open:
+        if order.status.is_open:
             return Readiness.OPEN
         if fill.order_id in account.view.unsettled.get(fill.symbol, {}):
             return Readiness.WAITS

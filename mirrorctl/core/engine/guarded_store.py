@@ -174,13 +174,14 @@ class GuardedStore(WriteQueue):
     ) -> int:
         """As the store's. The id is that of the row it is or will be: what waits is written in this order."""
         chosen = self._row + 1 if intent_id is None else intent_id
-        self._write("record_intent", action, at_ms, main_order_id, main_filled, intent_id=chosen)
         self._row += 1
+        self._write("record_intent", action, at_ms, main_order_id, main_filled, intent_id=chosen)
         return chosen
 
     def update_intent(self, intent: Intent) -> None:
-        self._write("update_intent", intent)
-        self._row += 1
+        if intent.intent_id not in self._lost:
+            self._row += 1
+            self._write("update_intent", intent)
 
     def save_standing(self, standing: Standing) -> None:
         self._write("save_standing", standing)

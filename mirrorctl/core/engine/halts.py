@@ -32,6 +32,7 @@ class Halts:
         self._state = state
         self._since: dict[tuple[str, str], int] = {}
         self._looks: dict[str, tuple[tuple[object, ...] | None, int]] = {}
+        self._due_ms = 0
         limits = {state.main.name: state.policy.main_limits}
         limits |= {mirror.name: mirror.limits for mirror in state.policy.mirrors}
         self._watched = [name for name, of_it in limits.items() if watched(of_it)]
@@ -40,20 +41,28 @@ class Halts:
 
     def tend(self, now_ms: int, *, acts: bool) -> None:
         """Read what the limits need and look whether one is reached; without `acts` nothing is said or done."""
-        for name in self._watched:
-            account = self._state.accounts.get(name)
-            if account is None or not self._is_due(account, now_ms):
-                continue
-            self._read(account, now_ms)
-            if self._state.is_known(account):
-                self._state.day_book.look(account, self._state.day_start_ms(), now_ms)
-            self._look(account, now_ms, acts=acts)
-        if acts:
+        if self._watched and (self._state.stirred or self._since or now_ms >= self._due_ms):
+            self._tend_all(now_ms, acts=acts)
+        if acts and self._due:
             for name in sorted(self._due - self._running):
                 if self._state.standings.halt(name) is None:  # the trader resumed before it began
                     self._drop(name)
                 elif name in self._state.accounts and self._state.is_known(self._state.accounts[name]):
                     self._flatten(name)
+
+    def _tend_all(self, now_ms: int, *, acts: bool) -> None:
+        self._state.stirred.clear()
+        self._due_ms = now_ms + _LOOK_MS
+        for name in self._watched:
+            account = self._state.accounts.get(name)
+            if account is None:
+                continue
+            if self._is_due(account, now_ms):
+                self._read(account, now_ms)
+                if self._state.is_known(account):
+                    self._state.day_book.look(account, self._state.day_start_ms(), now_ms)
+                self._look(account, now_ms, acts=acts)
+            self._due_ms = min(self._due_ms, self._looks[name][1])
 
     def _is_due(self, account: Account, now_ms: int) -> bool:
         """Whether something was read or told since the last look, a limit is reached, or it is long ago."""

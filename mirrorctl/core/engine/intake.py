@@ -119,6 +119,7 @@ class Intake:
         now, view = self._state.now_ms(), account.view
         if isinstance(value, Wallet):
             view.apply_wallet(value)
+            self._state.stirred.add(account.name)
             return
         if isinstance(value, Order):
             self._apply_order(account, value, now)
@@ -129,7 +130,10 @@ class Intake:
             self._note_opener(account, value)
             self._on_execution(account, value, now, live=True)
             self._state.book.confirm(account.name, value.symbol, view, now)
-            self._state.mark(account, value.symbol)
+            if account.is_main:
+                self._state.mark_everywhere(value.symbol)
+            else:
+                self._state.mark(account, value.symbol)
 
     def _apply_order(self, account: Account, order: Order, now: int) -> None:
         view, symbol = account.view, order.symbol
@@ -146,7 +150,7 @@ class Intake:
                 self._state.mark(account, symbol)
             else:
                 self._state.mark_main(symbol)
-        if news or not order.is_open:
+        if news or not order.status.is_open:
             self._state.book.confirm(account.name, symbol, view, now)
 
     def _apply_position(self, account: Account, row: Position, now: int) -> None:
@@ -242,6 +246,7 @@ class Intake:
 
     def _on_read_done(self, account: Account, event: ReadDone) -> None:
         account.asked.pop(event.query, None)
+        self._state.stirred.add(account.name)
         now = self._state.now_ms()
         answer, query = event.answer, event.query
         if isinstance(answer, ReadFailed):

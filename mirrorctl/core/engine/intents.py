@@ -166,7 +166,7 @@ class IntentBook:
         tracked = self._by_link.get((account, order.link_id))
         if tracked is None:
             return None
-        state = IntentState.LIVE if order.is_open else IntentState.DONE
+        state = IntentState.LIVE if order.status.is_open else IntentState.DONE
         tracked.gone_ms = 0
         self._unsettled.look_at(tracked, 0)
         self._unsettled.arrived(tracked)
@@ -352,21 +352,13 @@ class IntentBook:
         message: str = "",
         order_id: str = "",
     ) -> None:
-        placed = isinstance(tracked.intent.action, PlaceOrder)
+        before = tracked.intent
         if state is not IntentState.DOUBT:
-            self._overdue.discard(tracked.intent.intent_id)
-        tracked.intent = replace(
-            tracked.intent,
-            state=state,
-            updated_ms=now_ms,
-            filled=tracked.intent.filled if filled is None else filled,
-            code=code or tracked.intent.code,
-            message=message or tracked.intent.message,
-            order_id=(placed and order_id) or tracked.intent.order_id,
-        )
+            self._overdue.discard(before.intent_id)
+        tracked.intent = before.after(state, now_ms, filled, code, message, order_id)
         if state.is_over:
             self._unsettled.drop(tracked)
-        self._symbols[(tracked.intent.account, tracked.intent.action.symbol)].look_at(tracked)
+        self._symbols[(before.account, before.action.symbol)].look_at(tracked)
         self._store.update_intent(tracked.intent)
 
     def _forget_bound(self, account: str, symbol: str) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Ticker
 from mirrorctl.core.domain.actions import Action, AmendOrder, PlaceOrder
 from mirrorctl.core.domain.day_limits import NO_DAY, Day, refusal, watched
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.policy import Limits
 from mirrorctl.core.domain.scene import Planned
@@ -66,7 +66,7 @@ class OrderRates:
         return rate.count(now_ms) if rate is not None else 0
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Growth:
     """What an action may add to a position. `price` None: whatever the market gives."""
 

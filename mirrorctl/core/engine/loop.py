@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _PATIENCE_S = 0.002
 _REST_S = 0.1
+_ANYWAY_MS = 1_000
 
 Call = Callable[[], None]
 
@@ -169,6 +170,10 @@ class Loop:
         self._undecided_since, self._called = None, False
         self._guarded(engine.process)
         self._decided = True
+        self._wake_ms = engine.now_ms() + _ANYWAY_MS
+        self._guarded(partial(self._look_ahead, engine))
+
+    def _look_ahead(self, engine: Engine) -> None:
         self._wake_ms = engine.next_wake_ms()
 
     def _guarded(self, what: Call) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass
 from decimal import Decimal
 
 from mirrorctl.core.domain.account import Order, Position
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.values import SIDES
 from mirrorctl.core.domain.view import AccountView
@@ -14,7 +14,7 @@ from mirrorctl.core.domain.view import AccountView
 Market = Callable[[str], Decimal | None]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Part:
     """What one symbol adds. `rows`: (size, price) of its positions; `held`: all of them, None where a price is unknown.
 

@@ -8,7 +8,6 @@ simulator they are the paper exchange's core on a virtual clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
@@ -16,13 +15,14 @@ from typing import Any, Protocol
 from mirrorctl.core.domain.account import ClosedPnl, Execution, Order, Position, Ticker, Transfer, Wallet
 from mirrorctl.core.domain.actions import Action, Outcome
 from mirrorctl.core.domain.day_summary import DayFigures
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import Instrument
 from mirrorctl.core.domain.values import PositionMode
 
 # --- queries: what a reader can be asked -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Relist:
     """Open orders, then positions, then the wallet, then executions since `executions_since_ms` (all pages of each).
 
@@ -32,14 +32,14 @@ class Relist:
     executions_since_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadPosition:
     """The rows of one symbol, flat ones included: the only read that proves a position closed."""
 
     symbol: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FindOrder:
     """One order by link id or order id over realtime, history and executions."""
 
@@ -48,7 +48,7 @@ class FindOrder:
     order_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadExecutions:
     """The executions of one order."""
 
@@ -56,24 +56,24 @@ class ReadExecutions:
     order_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadTicker:
     symbol: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadInstrument:
     symbol: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadDay:
     """What positions closed since `start_ms` (exchange clock) have brought."""
 
     start_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadClosed:
     """The closed-PnL records since `start_ms` (exchange clock), of one symbol or, without it, of all."""
 
@@ -81,7 +81,7 @@ class ReadClosed:
     symbol: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadFigures:
     """What the time from `start_ms` to `end_ms` (exchange clock) brought, by records and executions."""
 
@@ -89,19 +89,19 @@ class ReadFigures:
     end_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadFeeRate:
     """What the account pays for trading a symbol."""
 
     symbol: str
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadWallet:
     """The wallet, now: what a relist read may be older than the cycle that is to be sized."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadTransfers:
     """Deposits and withdrawals since `start_ms` (exchange clock)."""
 
@@ -127,7 +127,7 @@ Query = (
 # --- answers ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class RelistAnswer:
     """One whole relist. A read that failed or was truncated is never here: it is a ReadFailed.
 
@@ -141,13 +141,13 @@ class RelistAnswer:
     wallet_error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class PositionAnswer:
     positions: Sequence[Position]
     mode: PositionMode
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OrderAnswer:
     """`order` None after all three reads succeeded and none of them knew the id."""
 
@@ -155,12 +155,12 @@ class OrderAnswer:
     executions: Sequence[Execution]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ExecutionsAnswer:
     executions: Sequence[Execution]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadFailed:
     """The read gave nothing to trust: everything it was about is unknown (rule 1).
 
@@ -172,7 +172,7 @@ class ReadFailed:
     refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class DayAnswer:
     """Closed PnL since `start_ms`, in the settle coin, fees included."""
 
@@ -180,14 +180,14 @@ class DayAnswer:
     realised: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ClosedAnswer:
     """Every closed-PnL record since the time asked for, oldest first."""
 
     rows: Sequence[ClosedPnl]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FiguresAnswer:
     """The figures of the time that began at `start_ms`."""
 
@@ -195,7 +195,7 @@ class FiguresAnswer:
     figures: DayFigures
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class FeeRateAnswer:
     """Fractions of the notional; negative is a rebate (account/fee-rate)."""
 
@@ -204,12 +204,12 @@ class FeeRateAnswer:
     maker: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class WalletAnswer:
     wallet: Wallet
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TransfersAnswer:
     """Oldest first."""
 
@@ -236,7 +236,7 @@ Answer = (
 # --- events -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Frame:
     """One message of an account's private stream, undecoded. `received_ms` is the local clock."""
 
@@ -245,7 +245,7 @@ class Frame:
     received_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StreamUp:
     """The private stream is connected, authenticated and subscribed; whatever happened before is unknown: relist."""
 
@@ -253,7 +253,7 @@ class StreamUp:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class StreamDown:
     """The private stream is gone or silent. `final` when no retry can help (a refused key)."""
 
@@ -263,7 +263,7 @@ class StreamDown:
     final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ReadDone:
     """`requested_ms` and `completed_ms` are the local clock; `query` is what was asked."""
 
@@ -274,7 +274,7 @@ class ReadDone:
     completed_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class SendDone:
     """The outcome of one journaled intent."""
 
@@ -285,7 +285,7 @@ class SendDone:
     completed_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ClockMeasured:
     """Exchange clock minus local clock in ms; positive when the local clock is slow."""
 
@@ -341,7 +341,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half-open"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Budget:
     """Requests that may still be made: `left` of `limit` in `window_s`. `wait_s`: how long an entry waits now."""
 
@@ -352,7 +352,7 @@ class Budget:
     wait_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Health:
     """How an account can be reached. `next_try_s`: until the next call while the breaker is not closed.
 

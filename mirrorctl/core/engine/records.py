@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from mirrorctl.core.domain.actions import Action
+from mirrorctl.core.domain.actions import Action, PlaceOrder
 from mirrorctl.core.domain.cycle import Copy, Cycle, CycleKey
+from mirrorctl.core.domain.frozen import value
 from mirrorctl.core.domain.instruments import ZERO
 from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.trade import Trade
@@ -18,7 +18,7 @@ from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.domain.values import Severity as Severity
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Intent:
     """An action journaled before it is sent. `main_order_id` and `main_filled` are of a twin (see OurOrder).
 
@@ -39,6 +39,26 @@ class Intent:
     message: str = ""
     order_id: str = ""
 
+    def after(
+        self, state: IntentState, now_ms: int, filled: Decimal | None, code: int, message: str, order_id: str
+    ) -> Intent:
+        """The intent in another state. What is None, 0 or "" stays as it was."""
+        return Intent(
+            self.intent_id,
+            self.account,
+            self.action,
+            state,
+            self.created_ms,
+            now_ms,
+            self.main_order_id,
+            self.main_filled,
+            self.filled if filled is None else filled,
+            self.by_us,
+            code or self.code,
+            message or self.message,
+            (order_id if isinstance(self.action, PlaceOrder) else "") or self.order_id,
+        )
+
 
 class StandingKind(StrEnum):
     """PAUSE: by the trader. HALT: by a limit of the day, until the trader resumes. PARK: a symbol that cannot go on."""
@@ -48,7 +68,7 @@ class StandingKind(StrEnum):
     HALT = "halt"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Standing:
     """A pause, a halt or a parked symbol. Empty `account` or `symbol` means every one. Survives restarts."""
 
@@ -59,7 +79,7 @@ class Standing:
     since_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Alert:
     """One row of the outbox (rule 18). `key` makes it unique: the same event is told once."""
 
@@ -75,7 +95,7 @@ class Alert:
 LEGS = ("main_to_frame", "frame_to_plan", "plan_to_send", "send_to_ack", "ack_to_fill")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class MeasuredCopy:
     """One copy: from main's execution to the mirror's first execution of the order that followed it.
 
@@ -116,7 +136,7 @@ class MeasuredCopy:
         return {leg: None if start is None or end is None else end - start for leg, start, end in ends}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class EquitySample:
     """One account at one moment (local clock), in the settle coin at mark prices; None: not known then.
 
@@ -132,7 +152,7 @@ class EquitySample:
     have: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class HoldTime:
     """A time in which policy, or a refusal, kept growth of one side of a mirror back (A82). Local clock.
 
@@ -147,7 +167,7 @@ class HoldTime:
     until_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class OpenPosition:
     """A position that was seen with size: what is known of it when it closes, also after a restart.
 
@@ -167,7 +187,7 @@ class OpenPosition:
         return (self.account, self.symbol, self.side)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class ClosedPosition:
     """One position from its first fill to proven zero, and what closed it (A41). Times are the exchange's, in ms.
 
@@ -187,7 +207,7 @@ class ClosedPosition:
     approach: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class NakedTime:
     """How long a position stood without a stop that was read back (rule 6).
 
@@ -363,6 +383,10 @@ class StoreFile(Store, Protocol):
 
         Cheaper than that, for what is about to be sent. False where it is not possible now.
         """
+        ...
+
+    def leave_out_row(self) -> None:
+        """Add a row of nothing to the journal, in the place of one that can never be written."""
         ...
 
     def left_ahead(self) -> list[Ahead]:

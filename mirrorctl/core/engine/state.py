@@ -42,7 +42,7 @@ class EngineState:
     """All state of one profile at run time. Every method is called on the engine's thread.
 
     `now_ms` is the local clock. `own_approaches` by mirror: of those that do not keep main's ladder. `marked`: symbols
-    of main that every mirror looks at in the next round.
+    of main that every mirror looks at in the next round. `stirred`: accounts whose wallet or day may be another.
 
     `absent` holds mirrors whose keys could not be read since the start, with why. `attributing` holds, per account and
     symbol, the row seq whose fill is being looked for and the orders still to read.
@@ -88,6 +88,7 @@ class EngineState:
         self.doubted: set[tuple[str, str]] = set()
         self.stale_cycles: set[str] = set()
         self.marked: set[str] = set()
+        self.stirred: set[str] = set()
         self.to_prove = {symbol for symbol, _ in self.keeper.cycles}
         self.now_ms: Callable[[], int] = clock.now_ms
 
@@ -141,7 +142,8 @@ class EngineState:
 
     def mark_everywhere(self, symbol: str) -> None:
         """Decide again about the symbol on main and every mirror, cycles first."""
-        self.mark_main(symbol)
+        self.stale_cycles.add(symbol)
+        self.dirty_main.add(symbol)
         self.marked.add(symbol)
         for name, dirty in self.dirty.items():
             lens = self._mapped.get(name)

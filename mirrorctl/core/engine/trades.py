@@ -11,37 +11,32 @@ from mirrorctl.core.engine.wish_book import WishBook
 class TradeBook:
     """Every managed trade, keyed (symbol, side), and what was asked of single mirrors with them.
 
-    All calls on the engine's thread.
+    All calls on the engine's thread. `known`: every one, by key.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.wishes = WishBook(store)
-        self._trades: dict[tuple[str, PositionSide], Trade] = {trade.key: trade for trade in store.trades()}
+        self.known: dict[tuple[str, PositionSide], Trade] = {trade.key: trade for trade in store.trades()}
 
     def get(self, symbol: str, side: PositionSide) -> Trade | None:
         """The trade of one side of a symbol; None when the daemon manages none there."""
-        return self._trades.get((symbol, side))
-
-    @property
-    def has_any(self) -> bool:
-        """Whether the daemon manages a trade at all."""
-        return bool(self._trades)
+        return self.known.get((symbol, side))
 
     def all(self) -> list[Trade]:
-        return list(self._trades.values())
+        return list(self.known.values())
 
     def symbols(self) -> set[str]:
-        return {symbol for symbol, _ in self._trades}
+        return {symbol for symbol, _ in self.known}
 
     def save(self, trade: Trade) -> None:
         """Write a trade down; what the store knows already is not written again."""
-        if self._trades.get(trade.key) != trade:
+        if self.known.get(trade.key) != trade:
             self._store.save_trade(trade)
-            self._trades[trade.key] = trade
+            self.known[trade.key] = trade
 
     def drop(self, key: tuple[str, PositionSide]) -> None:
         """Forget a trade: it is over, or the trader took it back."""
-        if key in self._trades:
+        if key in self.known:
             self._store.drop_trade(key)
-            del self._trades[key]
+            del self.known[key]

@@ -12,13 +12,14 @@ again. What is about to be sent, a decision and a fact never wait, and all that 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mirrorctl.core.domain.blocks import Block
-from mirrorctl.core.domain.errors import StoreError
+from mirrorctl.core.domain.errors import StoreError, Unwritable
 from mirrorctl.core.engine.records import Ahead, Store, StoreFile
 
 WRITTEN = "store.written"
@@ -50,7 +51,14 @@ _RECORDS = frozenset(
     )
 )
 """What nothing outside depends on before the round is over."""
+_JOURNAL = frozenset(("record_intent", "update_intent"))
+"""What is a row of the journal, whose number others count on."""
+_OF_A_VALUE = (ValueError, ArithmeticError, TypeError, AttributeError, LookupError)
+"""What a value can bring about on its way into a row: a text without an encoding, a number without end."""
+_REPORT = "a fault of mirrorctl: report it with the log of this moment"
 _Read = TypeVar("_Read")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -60,7 +68,14 @@ class _Write:
     named: dict[str, Any]
 
     def do(self, store: Store) -> None:
-        getattr(store, self.method)(*self.args, **self.named)
+        try:
+            getattr(store, self.method)(*self.args, **self.named)
+        except _OF_A_VALUE as error:
+            raise Unwritable(f"{self.method} cannot be written: {error}", _REPORT) from error
+
+    def give_up(self) -> None:
+        """Leave a row of nothing instead."""
+        self.method, self.args, self.named = "leave_out_row", (), {}
 
 
 class WriteQueue:
@@ -81,8 +96,13 @@ class WriteQueue:
         self._batches = Block(self._begin_batch, self._end_batch)
         self._in_round = self._decides = self._marked = False
         self._ahead = 0  # so many of the queue, its first, are durable without being written down
+        self._lost: set[int] = set()  # ids whose row could not be written
         self._row = store.newest_row()
-        for self._row, *row in store.left_ahead():
+        for number, *row in store.left_ahead():
+            if number != self._row + 1:
+                log.error("what was written ahead is not taken up: intent %s behind row %s", number, self._row)
+                break
+            self._row = number
             self._queue.append(_Write("record_intent", tuple(row), {"intent_id": self._row}))
         self._write_down()
 
@@ -126,14 +146,10 @@ class WriteQueue:
             return True
         try:
             self._store.keep_file()
-            with self._store.batch():
-                for write in self._queue:
-                    write.do(self._store)
-                self._store.set_fact(WRITTEN, str(now_ms))  # a transaction of nothing proves nothing
+            self._write_all(_Write("set_fact", (WRITTEN, str(now_ms)), {}))  # a transaction of nothing proves nothing
         except StoreError as error:
             self._fail(error)
             return False
-        self._queue.clear()
         self._ahead = 0  # a read may have failed within a round, when some of it stood ahead
         self._decides = False
         self.error = self.hint = ""
@@ -162,7 +178,10 @@ class WriteQueue:
         if self.error:
             self._mark()
         elif not may_wait and not self._stands_ahead(writes):
+            lost = len(self._lost)
             self._write_down()
+            if len(self._lost) > lost:
+                raise Unwritable("an action cannot be journaled, and is not sent: the log says why", _REPORT)
 
     def _stands_ahead(self, writes: Sequence[_Write]) -> bool:
         """Have what is about to be sent written ahead, its rows to follow with the round; where nothing else waits."""
@@ -175,7 +194,7 @@ class WriteQueue:
             rows.append((write.named["intent_id"], *write.args))
         try:
             stands = self._store.record_ahead(rows)
-        except StoreError:
+        except (StoreError, *_OF_A_VALUE):
             return False
         if stands:
             self._ahead += len(rows)
@@ -185,7 +204,18 @@ class WriteQueue:
         """Write what waits, in its order and in one transaction. It goes on waiting where that fails."""
         if self.error or not self._queue:
             return
-        writes, self._queue, self._ahead = self._queue, [], 0
+        self._ahead = 0
+        try:
+            self._write_all()
+        except StoreError as error:
+            self._fail(error)
+            self._mark()
+        else:
+            self._decides = False
+
+    def _write_all(self, *more: _Write) -> None:
+        """Write what waits in one transaction, with `more`. Whatever is raised, all of it waits still."""
+        writes = [*self._queue, *more]
         try:
             if len(writes) == 1:
                 writes[0].do(self._store)
@@ -193,12 +223,34 @@ class WriteQueue:
                 with self._store.batch():
                     for write in writes:
                         write.do(self._store)
-        except StoreError as error:
-            self._queue = writes
-            self._fail(error)
-            self._mark()
-        else:
-            self._decides = False
+        except Unwritable:
+            with self._store.batch():
+                for write in writes:
+                    self._write_or_give_up(write)
+        self._queue.clear()
+
+    def _write_or_give_up(self, write: _Write) -> None:
+        """One that can never be written keeps no other back. A row of nothing stands for one of the journal, so that
+        the ids given since are those of their rows."""
+        try:
+            with self._store.batch():
+                write.do(self._store)
+        except Unwritable:
+            log.exception("%s is dropped: it can never be written", write.method)
+            if write.method == "record_intent":
+                self._lose(write.named["intent_id"])
+            if write.method in _JOURNAL:
+                write.give_up()
+                write.do(self._store)
+            else:
+                self._queue[:] = [other for other in self._queue if other is not write]
+
+    def _lose(self, intent_id: int) -> None:
+        """Nobody can say what an intent is whose first row is not there: nothing is written of what becomes of it."""
+        self._lost.add(intent_id)
+        for write in [*self._queue, *(self._batch or ())]:
+            if write.method == "update_intent" and write.args[0].intent_id == intent_id:
+                write.give_up()
 
     def _mark(self) -> None:
         """Where a decision waits for the file, a kill must not make it forgotten unnoticed."""

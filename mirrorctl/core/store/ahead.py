@@ -19,57 +19,60 @@ import msgspec
 
 from mirrorctl.core.engine.records import Ahead
 from mirrorctl.core.store.codec import decimal_text, decimal_value, decode_action, encode_action
-from mirrorctl.core.store.errors import corrupt, unopened
+from mirrorctl.core.store.errors import StoreCorrupt, StoreError, StoreUnavailable, unopened
 
 _ROOM = 1 << 16
 _HEAD = Struct("<II")  # length of what follows, and its checksum
+_TIP = Struct("<q32s")  # where the journal ended; behind it the rows, as JSON
 _Row = tuple[int, str, int, str, str | None]
-_Body = tuple[int, str, list[_Row]]
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(_Body)
+_DECODER = msgspec.json.Decoder(list[_Row])
 
 Tip = tuple[int, bytes]
 """Where the journal ends: (number, hash) of its newest row."""
 
 
 class AheadFile:
-    """Of the one writer of a journal. `path` None keeps it in memory, with what `content` holds."""
+    """Of the one writer of a journal. `path` None keeps it in memory, with `content` of the file `source`."""
 
-    def __init__(self, path: Path | None, content: bytes = b"") -> None:
+    def __init__(self, path: Path | None, content: bytes = b"", source: Path | None = None) -> None:
+        self.source = path or source
         self._path = path
         self._memory = bytearray(content.ljust(_ROOM, b"\0")) if path is None else bytearray()
         self._file: int | None = None
         self._tip: Tip | None = None
-        self._at = 0
+        self._at = self._newest = 0
 
     def add(self, tip: Tip, rows: list[Ahead]) -> bool:
-        """Write rows down behind the journal's `tip`. False when they do not stand here: there is no room."""
+        """Write rows down behind the journal's `tip`. False when they do not: no room, or numbers lack."""
         if tip != self._tip:
-            self._tip, self._at = tip, 0
+            self._tip, self._at, self._newest = tip, 0, tip[0]
+        newest = self._newest + len(rows)
+        if [row[0] for row in rows] != list(range(self._newest + 1, newest + 1)):
+            return False
         made = [(number, encode_action(action), at, main, decimal_text(f)) for number, action, at, main, f in rows]
-        body = _ENCODER.encode((tip[0], tip[1].hex(), made))
+        body = _TIP.pack(*tip) + _ENCODER.encode(made)
         record = _HEAD.pack(len(body), crc32(body)) + body
         ends = self._at + len(record)
         if ends > _ROOM or not self._put(record):
             return False
-        self._at = ends
+        self._at, self._newest = ends, newest
         return True
 
     def left(self, tip: Tip) -> list[Ahead]:
         """What stands here and not in the journal that ends with `tip`, in its order. Raises StoreError."""
         content, at, found = self.content(), 0, list[Ahead]()
+        counts = _TIP.pack(*tip)
         while at + _HEAD.size <= len(content):
             length, checksum = _HEAD.unpack_from(content, at)
             body = content[at + _HEAD.size : at + _HEAD.size + length]
-            if not length or crc32(body) != checksum:
+            if not body.startswith(counts) or crc32(body) != checksum:
                 break
             try:
-                number, hash_, rows = _DECODER.decode(body)
-                if (number, hash_) != (tip[0], tip[1].hex()):
-                    break
+                rows = _DECODER.decode(body[_TIP.size :])
                 found += [(each, decode_action(text), ms, main, decimal_value(f)) for each, text, ms, main, f in rows]
             except (ValueError, ArithmeticError) as error:
-                raise corrupt(self._path, f"an order written ahead that cannot be read: {error}") from error
+                raise self._unread(StoreCorrupt, f"holds an order that cannot be read ({error})") from error
             at += _HEAD.size + length
         return found
 
@@ -82,7 +85,7 @@ class AheadFile:
         except FileNotFoundError:
             return b""
         except OSError as error:
-            raise unopened(self._path, error) from error
+            raise self._unread(StoreUnavailable, f"cannot be read ({error.strerror or error})") from error
 
     def forget(self) -> None:
         """Nothing that stands here counts: the journal is new. Raises StoreError."""
@@ -120,9 +123,21 @@ class AheadFile:
         except OSError:
             return False
 
+    def _unread(self, kind: type[StoreError], what: str) -> StoreError:
+        return kind(
+            f"{self.source} {what}: orders of the last run may stand in it alone",
+            f"let the user who runs mirrorctl read it, or move {self.source} away: the next run finds those orders"
+            " on the exchange by their ids",
+        )
+
     def _opened(self, path: Path) -> int:
-        """The file with all its room, so that a full disk has it still."""
+        """The file with all its room, so that a full disk has it still; of the store's owner, as SQLite's own are."""
         self._file = file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        size = os.fstat(file).st_size
+        found = os.fstat(file)
+        if os.geteuid() == 0:
+            owner = path.with_suffix("").stat()
+            if (owner.st_uid, owner.st_gid) != (found.st_uid, found.st_gid):
+                os.fchown(file, owner.st_uid, owner.st_gid)
+        size = found.st_size
         os.pwrite(file, bytes(max(_ROOM - size, 0)), size)
         return file

@@ -13,17 +13,18 @@ The chain has no secret: whoever knows it can write a whole new one. It shows wh
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from mirrorctl.core.store.database import Column, Database
+from mirrorctl.core.store.errors import Unwritable
 
 GENESIS = bytes(32)
 ABOUT_CHAIN = 0
 """The intent id of a row that is about the chain itself."""
 PRUNED = "pruned"
+LEFT_OUT = "left-out"
 
 FIXED = "account, action, created_ms, main_order_id, main_filled"
 SAID = "state, updated_ms, filled, by_us, code, message, order_id"
@@ -98,7 +99,9 @@ class Chain:
         made = row_hash(before, values)
         try:
             self._database.run(_INSERT, (number + 1, *values, made))
-        except sqlite3.IntegrityError:  # somebody added rows: go on behind them
+        except Unwritable:  # somebody added rows: go on behind them
+            if self.tip()[0] == number:
+                raise
             self.append(values)
         else:
             self._tip = (number + 1, made)
@@ -108,6 +111,12 @@ class Chain:
         with self._database.together():
             self.append((intent_id, at_ms, *_NO_FIXED, *said))
             self._head_is_old = True
+
+    def leave_out(self) -> None:
+        """Add a row that only says that one could not be written, so that the numbers go on as they were counted."""
+        rows = self._database.rows("SELECT at_ms FROM journal ORDER BY seq DESC LIMIT 1")
+        at_ms = rows[0][0] if rows else 0
+        self.append_said(ABOUT_CHAIN, at_ms, (LEFT_OUT, at_ms, "0", 0, 0, "", ""))
 
     def let_go(self, last: int, now_ms: int) -> None:
         """Delete the rows up to `last`, which becomes the anchor, and say so in the chain."""

@@ -2,6 +2,7 @@
 
 Refused                     6
 └── StoreError                  kind "store": the file cannot be used as it is
+    ├── Unwritable                  one value breaks a rule of the file; see domain/errors.py
     ├── StoreUnavailable            it cannot be read or written now: disk full, read-only, held by another process
     ├── StoreCorrupt                its content cannot be trusted
     └── StoreTooNew                 a newer mirrorctl made it
@@ -13,6 +14,7 @@ import sqlite3
 from pathlib import Path
 
 from mirrorctl.core.domain.errors import StoreError as StoreError
+from mirrorctl.core.domain.errors import Unwritable as Unwritable
 
 _CORRUPT = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
 _HINTS = {
@@ -23,6 +25,7 @@ _HINTS = {
     sqlite3.SQLITE_BUSY: "another process holds it: end that one, or wait for it",
     sqlite3.SQLITE_LOCKED: "another process holds it: end that one, or wait for it",
 }
+_REPORT = "a fault of mirrorctl: report it with the log of this moment"
 _DISK_HINT = "check the disk that holds it: space, permissions, health"
 
 
@@ -47,7 +50,7 @@ def corrupt(path: Path | None, what: str) -> StoreCorrupt:
     """The error for a file that cannot be trusted. The exchange is the truth, so a lost store is rebuilt (A44)."""
     return StoreCorrupt(
         f"{place(path)} is damaged: {what}",
-        hint=f"move {path} away, with its -wal and -shm files; the next run rebuilds it from the exchange",
+        hint=f"move {path} away, with its -wal, -shm and .ahead files; the next run rebuilds it from the exchange",
     )
 
 
@@ -59,10 +62,12 @@ def unopened(path: Path | None, error: OSError) -> StoreUnavailable:
 
 
 def typed(error: sqlite3.Error, path: Path | None) -> StoreError | None:
-    """The store's own error for one of SQLite; None for what only a bug can cause (misuse, a broken constraint)."""
+    """The store's own error for one of SQLite; None for misuse, which only a bug can cause."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte: the primary result code
     if code in _CORRUPT:
         return corrupt(path, str(error))
     if isinstance(error, sqlite3.OperationalError):
         return StoreUnavailable(f"{place(path)} cannot be used now: {error}", hint=_HINTS.get(code, _DISK_HINT))
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+        return Unwritable(f"{place(path)} does not take a value: {error}", _REPORT)
     return None

@@ -69,6 +69,10 @@ class JournalTable(Tables):
         state = (intent.state.value, intent.updated_ms)
         self._chain.append_said(intent.intent_id, intent.updated_ms, (*state, *said))
 
+    def leave_out_row(self) -> None:
+        """See records.StoreFile."""
+        self._chain.leave_out()
+
     def newest_row(self) -> int:
         """The number of the newest row: no id is higher. 0 for an empty journal."""
         return self._chain.tip()[0]

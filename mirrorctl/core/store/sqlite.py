@@ -82,10 +82,11 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
     def scratch(cls, path: Path) -> Self:
         """A private copy of the store in memory, of this moment: for a rehearsal. The file is never changed."""
         store = cls.__new__(cls)
-        left = _ahead(path).content()  # first: what is written down meanwhile is not taken up twice
+        ahead = _ahead(path)
+        left = ahead.content()  # first: what is written down meanwhile is not taken up twice
         store._database, store._fresh = open_copy(path, MIGRATIONS)
         store._chain, store._path = Chain(store._database), None
-        store._ahead = AheadFile(None, b"" if store._fresh else left)
+        store._ahead = AheadFile(None, b"" if store._fresh else left, ahead.source)
         return store
 
     def snapshot(self) -> Self:
@@ -93,7 +94,7 @@ class SqliteStore(JournalTable, FollowingTables, MeasuredTables):
         store = type(self).__new__(type(self))
         store._database, store._fresh = self._database.copy_to_memory(), self._fresh
         store._chain, store._path = Chain(store._database), None
-        store._ahead = AheadFile(None, self._ahead.content())
+        store._ahead = AheadFile(None, self._ahead.content(), self._ahead.source)
         store._retention = self._retention
         return store
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mirrorctl.core.store.chain import ABOUT_CHAIN, COLUMNS, GENESIS, Ends, ends, pruned_text, row_hash
+from mirrorctl.core.store.chain import ABOUT_CHAIN, COLUMNS, GENESIS, PRUNED, Ends, ends, pruned_text, row_hash
 from mirrorctl.core.store.database import Database, Row
 
+_STATE = 7
 _MESSAGE = 12
 
 
@@ -105,7 +106,7 @@ class _Check:
     def _count(self, seq: int, values: Row, found: bytes) -> None:
         self.rows, self.first, self.last, self.before = self.rows + 1, self.first or seq, seq, found
         if values[0] == ABOUT_CHAIN:
-            self._pruned = values[_MESSAGE]
+            self._pruned = values[_MESSAGE] if values[_STATE] == PRUNED else self._pruned
         else:
             self.intents.add(values[0])
         if seq == self._bounds.head:

@@ -14,6 +14,7 @@ from decimal import Decimal
 import pytest
 
 from mirrorctl.core.bybit.breaker import Breaker
+from mirrorctl.core.bybit.order_entry import OrderEntry
 from mirrorctl.core.bybit.reader import AccountReader
 from mirrorctl.core.bybit.rest import BybitRest
 from mirrorctl.core.bybit.writer import MOST_CONNECTIONS, AccountWriter
@@ -181,6 +182,70 @@ def test_orders_of_many_symbols_share_a_few_connections_and_each_is_answered_onc
         go.set()
         assert sorted(event.intent_id for event in events.sends(9)) == list(range(9))
         assert most == MOST_CONNECTIONS
+
+
+def test_no_entry_overtakes_what_protects_another_symbol() -> None:
+    slow = Hanging()
+    target = replace(entry("m1-t"), symbol="SOLUSDT", role=Role.TARGET, reduce_only=True)
+    with ScriptedHttp(slow) as server, rest_to(server.url, timeout_s=5) as rest, writing(rest) as (writer, events):
+        writer.send(1, cancel("a"))
+        assert slow.next(1) == ["BTCUSDT"]
+        writer.send(2, replace(entry(), symbol="ETHUSDT"))
+        writer.send(3, replace(cancel("b"), symbol="XRPUSDT"))
+        writer.send(4, target)
+        assert [event.intent_id for event in sorted(events.sends(2), key=lambda done: done.intent_id)] == [3, 4]
+        slow.go.set()
+        assert {event.intent_id for event in events.sends(2)} == {1, 2}
+    asked = [json.loads(request.body)["symbol"] for request in server.requests]
+    assert asked[-1] == "ETHUSDT", "the entry goes when the first cancel is answered"
+
+
+def test_where_no_further_thread_can_be_had_the_first_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+
+    def refused(thread: threading.Thread) -> None:
+        if thread.name == "writer-main-1":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    slow = Hanging()
+    with ScriptedHttp(slow) as server, rest_to(server.url, timeout_s=5) as rest, writing(rest) as (writer, events):
+        writer.send(1, entry())
+        writer.send(2, replace(entry("m1-2"), symbol="ETHUSDT"))
+        assert slow.next(1) == ["BTCUSDT"]
+        slow.go.set()
+        assert {event.intent_id for event in events.sends(2)} == {1, 2}
+
+
+class Broken(OrderEntry):
+    """A trade socket that stays closed, and fails in a way nobody thought of when a second order comes to it."""
+
+    asked = 0
+
+    def take(self, intent_id: int, action: Action) -> bool:
+        self.asked += 1
+        if self.asked == 2:
+            raise LookupError("nobody thought of this")
+        return super().take(intent_id, action)
+
+
+def test_an_unexpected_failure_of_the_trade_socket_costs_one_order_and_no_connection() -> None:
+    with (
+        ScriptedHttp(lambda _: envelope({"orderId": "1"})) as server,
+        rest_to(server.url) as rest,
+    ):
+        events = Events()
+        writer = AccountWriter(rest, events.all.put, Broken(rest, events.all.put))
+        try:
+            writer.send(1, entry("m1-1"))
+            outcomes = {done.intent_id: done.outcome for done in events.sends(1)}
+            writer.send(2, entry("m1-2"))
+            outcomes |= {done.intent_id: done.outcome for done in events.sends(1)}
+        finally:
+            assert writer.close()
+    assert isinstance(outcomes[1], DoubtfulOutcome), "it may have been written"
+    assert outcomes[2] == Accepted("1")
 
 
 def test_one_symbol_needs_one_connection() -> None:

@@ -211,6 +211,27 @@ def test_nothing_that_comes_from_many_threads_is_lost() -> None:
     assert all([n for who, n in taken if who == name] == list(range(each)) for name in range(4)), "each in its order"
 
 
+def test_where_it_cannot_be_said_when_to_wake_the_loop_goes_on() -> None:
+    stage = standing()
+    plain, calls = stage.engine.next_wake_ms, [0]
+    taken: list[int] = []
+
+    def fails_once() -> int:
+        calls[0] += 1
+        if calls[0] == 2:
+            raise LookupError("nobody thought of this")
+        return plain()
+
+    stage.engine.next_wake_ms = fails_once  # type: ignore[method-assign]  # fails, and is not replaced
+    loop = Loop()
+    with running(loop, stage):
+        for number in range(3):
+            loop.call(partial(taken.append, number))
+            loop.drive()
+        until(lambda: taken == [0, 1, 2])
+    assert loop.failures == 1
+
+
 def test_after_the_loop_has_ended_nobody_decides() -> None:
     stage = standing()
     messages = bought(stage)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +21,7 @@ from mirrorctl.core.domain.ours import IntentState
 from mirrorctl.core.domain.values import OrderType, Side
 from mirrorctl.core.engine.guarded_store import GuardedStore
 from mirrorctl.core.engine.records import Ahead
-from mirrorctl.core.store.errors import StoreUnavailable
+from mirrorctl.core.store.errors import StoreCorrupt, StoreUnavailable
 from mirrorctl.core.store.sqlite import SqliteStore
 
 _KILLED = """
@@ -131,6 +133,46 @@ def test_where_it_cannot_be_written_the_row_is_written_at_once(path: Path) -> No
         guarded.begin_round()
         guarded.record_intent(order(1), 1)
         assert len(store.open_intents()) == 1
+
+
+def of_another_format(path: Path) -> bytes:
+    """What stands there, its rows not what they are now, with the checksum of that."""
+    content = ahead_file(path).read_bytes()
+    length = int.from_bytes(content[:4], "little")
+    body = content[8 : 8 + 40] + b"?" * (length - 40)
+    return (content[:4] + zlib.crc32(body).to_bytes(4, "little") + body).ljust(len(content), b"\0")
+
+
+def test_only_a_record_that_counts_and_cannot_be_read_refuses_and_says_what_to_do(path: Path) -> None:
+    with SqliteStore(path) as store:
+        assert store.record_ahead([ahead(1)])
+    ahead_file(path).write_bytes(of_another_format(path))
+    with SqliteStore(path) as store:
+        with pytest.raises(StoreCorrupt, match=r"store\.sqlite\.ahead holds an order that cannot be read") as caught:
+            GuardedStore(store)
+        assert f"move {ahead_file(path)} away" in caught.value.hint
+        with SqliteStore.scratch(path) as rehearsal, pytest.raises(StoreCorrupt, match=r"store\.sqlite\.ahead holds"):
+            GuardedStore(rehearsal)
+        store.record_intent(order(1), 1)
+        assert len(GuardedStore(store).open_intents()) == 1, "stale by now"
+
+
+def test_a_file_that_may_not_be_read_refuses_and_says_what_to_do(path: Path) -> None:
+    ahead_file(path).mkdir(parents=True)
+    with SqliteStore(path.with_name("other.sqlite")), pytest.raises(StoreUnavailable) as caught:
+        SqliteStore.scratch(path)
+    assert str(ahead_file(path)) in caught.value.message
+    assert f"move {ahead_file(path)} away" in caught.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_one_that_root_makes_belongs_to_whom_the_store_belongs(path: Path) -> None:
+    SqliteStore(path).close()
+    os.chown(path, 12345, 23456)
+    with SqliteStore(path) as store:
+        assert store.record_ahead([ahead(1)])
+    found = ahead_file(path).stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (12345, 23456, 0o600)
 
 
 def test_there_is_room_for_the_orders_of_a_round_and_no_more(path: Path) -> None:
