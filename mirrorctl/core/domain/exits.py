@@ -93,7 +93,9 @@ def plan_targets(
     """Cancel, shrink, move, place and grow, in this order; what has no room yet waits for the next pass.
 
     `keep` are rungs that stand as they are. Without `may_grow` nothing is placed or grown: the position is on its way.
+    Nor while one is being amended: how large it turns out is not known before.
     """
+    may_grow = may_grow and not (holding.busy and _is_amending(holding, standing))
     by_key = {rung.key: rung for rung in wanted}
     room = holding.size - sum((rung.open_qty for rung in standing.values()), ZERO)
     for key, rung in standing.items():
@@ -160,6 +162,10 @@ def _lacks(
     return False
 
 
+def _is_amending(holding: Holding, standing: Mapping[str, Rested]) -> bool:
+    return any(rung.order is not None and f"amend:{rung.order.order_id}" in holding.busy for rung in standing.values())
+
+
 def _of_ours(holding: Holding, key: str, attempts: list[OurOrder]) -> Rested:
     last = attempts[-1]
     placed = holding.view.by_link(str(last.link)) if last.is_live else None
@@ -181,9 +187,7 @@ def _amend(holding: Holding, plan: SymbolPlan, rung: Rested, target: RungOrder, 
     """Bring a standing order to its rung; returns how much of the room it takes."""
     order = rung.order
     growth = target.open_qty - rung.open_qty
-    if order is not None and f"amend:{order.order_id}" in holding.busy:
-        return max(growth, ZERO)  # it may be growing already
-    if order is None or f"cancel:{order.order_id}" in holding.busy:
+    if order is None or {f"amend:{order.order_id}", f"cancel:{order.order_id}"} & holding.busy:
         return ZERO
     if growth > max(room, ZERO):
         growth = ZERO

@@ -23,7 +23,7 @@ from mirrorctl.core.domain.own_approach import entry_block
 from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop, main_trigger
 from mirrorctl.core.domain.refusals import NO_ANSWER, lost, lost_text, lost_until_ms
-from mirrorctl.core.domain.scene import Held, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Held, Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.values import PositionSide, StopKind, TimeInForce
 
 _RESTING = frozenset((TimeInForce.GTC, TimeInForce.POST_ONLY))
@@ -178,3 +178,19 @@ def _needless(scene: Scene, side: PositionSide, copy: Copy, placed: Order, open_
     if stop is not None and placed.price is not None and (placed.price - stop) * side.sign <= 0:
         return "main's stop is beyond its price: it would stand naked"
     return ""
+
+
+def awaits_fill(scene: Scene, plan: SymbolPlan) -> bool:
+    """Main's row tells of a fill whose execution was not seen: it may be one of an order that is to be followed (A20).
+
+    The side is brought to main's size now; a twin, or a target, for all that seems open would stand for it once more.
+    """
+    if not scene.main.is_ahead(scene.symbol):
+        return False
+    plan.settling = "main's position is ahead of its executions"
+    until = scene.since_ms(plan, "ahead") + AHEAD_WAIT_MS
+    if scene.now_ms < until:
+        plan.wake_at(until)
+    else:
+        plan.needs.append(Need(NeedKind.ORDERS, scene.main.account, scene.symbol))
+    return True

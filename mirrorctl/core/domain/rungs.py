@@ -20,7 +20,7 @@ from mirrorctl.core.domain.exits import Holding, Rested, cancel_target, differ, 
 from mirrorctl.core.domain.ids import Role
 from mirrorctl.core.domain.instruments import ZERO, plain
 from mirrorctl.core.domain.ladder import Ladder, RungOrder, spread, without
-from mirrorctl.core.domain.resting import is_resting
+from mirrorctl.core.domain.resting import awaits_fill, is_resting
 from mirrorctl.core.domain.scene import Need, NeedKind, Scene, SymbolPlan
 from mirrorctl.core.domain.values import OrderStatus, PositionSide
 
@@ -96,6 +96,7 @@ def plan_ladder(scene: Scene, plan: SymbolPlan, side: PositionSide, copy: Copy, 
     if not growing and differ(wanted, balance.standing):
         touched = scene.mirror.touched_ms(scene.symbol)
         growing = is_moving(scene.now_ms, touched, scene.since_ms(plan, f"resize {side}"), plan)
+    growing = growing or (bool(wanted) and awaits_fill(scene, plan))
     holding = holding_of(scene, side, copy)
     plan_targets(holding, plan, wanted, balance.standing, keep=balance.keep, may_grow=not growing)
 

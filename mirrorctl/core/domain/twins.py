@@ -23,8 +23,8 @@ from mirrorctl.core.domain.own_approach import entry_block
 from mirrorctl.core.domain.policy import CatchUp
 from mirrorctl.core.domain.protection import attached_stop
 from mirrorctl.core.domain.refusals import heals, last_refusal, parks, refused_text, retry_at_ms
-from mirrorctl.core.domain.resting import cancel_entry, catch_up_late, hold_resting, lost_wait, stay
-from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, Held, Need, NeedKind, Planned, Scene, SymbolPlan
+from mirrorctl.core.domain.resting import awaits_fill, cancel_entry, catch_up_late, hold_resting, lost_wait, stay
+from mirrorctl.core.domain.scene import Held, Need, NeedKind, Planned, Scene, SymbolPlan
 from mirrorctl.core.domain.sight import Sight
 from mirrorctl.core.domain.values import OrderStatus, OrderType, PositionSide
 
@@ -283,7 +283,7 @@ def _place(
     if block or wait:
         _hold(scene, plan, side, copy, order, block or wait, waiting=bool(wait))
         return
-    if _awaits_fill(scene, plan):
+    if awaits_fill(scene, plan):
         return
     share = "" if lead or qty == copy.ratio * order.qty else f": {copy.told(qty, scene.main.leaves(order))}"
     plan.actions.append(
@@ -309,22 +309,6 @@ def _place(
             main_filled=scene.main.filled(order) + _ROUNDED_DOWN.divide(lead, copy.ratio),
         )
     )
-
-
-def _awaits_fill(scene: Scene, plan: SymbolPlan) -> bool:
-    """Main's row tells of a fill whose execution was not seen: it may be one of the order that is to be twinned (A20).
-
-    The side is brought to main's size now; a twin of all that seems open would stand for that fill once more.
-    """
-    if not scene.main.is_ahead(scene.symbol):
-        return False
-    plan.settling = "main's position is ahead of its executions"
-    until = scene.since_ms(plan, "ahead") + AHEAD_WAIT_MS
-    if scene.now_ms < until:
-        plan.wake_at(until)
-    else:
-        plan.needs.append(Need(NeedKind.ORDERS, scene.main.account, scene.symbol))
-    return True
 
 
 def _kept_off(scene: Scene, plan: SymbolPlan, order: Order, attempts: list[OurOrder]) -> str | None:

@@ -87,3 +87,11 @@ def test_targets_of_more_than_is_held_shrink_even_while_the_position_is_on_its_w
 
 def test_nothing_is_placed_or_grown_while_the_position_is_on_its_way() -> None:
     assert planned(holding("0.1", "0.03"), "0.06", "0.04", may_grow=False) == []
+
+
+@pytest.mark.parametrize(("busy", "done"), [("amend:t0", ["t1 to 0.03"]), ("amend:t1", ["t0 to 0.04"]), ("stop", None)])
+def test_while_a_target_is_being_amended_nothing_grows_and_nothing_is_placed(busy: str, done: list[str] | None) -> None:
+    """It may turn out larger than it shows: what had room beside it has none then."""
+    held = replace(holding("0.1", "0.05", "0.04"), busy=frozenset([busy]))
+    assert planned(held, "0.04", "0.03", "0.01") == (done or ["t0 to 0.04", "t1 to 0.03", "place 0.01 at 63000"])
+    assert planned(held, "0.05", "0.05") == ([] if done else ["t1 to 0.05"])

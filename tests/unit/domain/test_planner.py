@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from mirrorctl.core.domain.actions import SetTradingStop
-from mirrorctl.core.domain.planner import apply_brake
+from mirrorctl.core.domain.planner import apply_brake, plan_symbol
 from mirrorctl.core.domain.scene import AHEAD_WAIT_MS, NeedKind, Planned, SymbolPlan
-from mirrorctl.core.domain.values import PositionSide
-from tests.unit.domain.scenes import LONG, SHORT, SYMBOL, Desk, copy_of, execution, order, row, told
+from mirrorctl.core.domain.standing_trade import ladder_on_book
+from mirrorctl.core.domain.values import PositionSide, Side
+from tests.unit.domain.scenes import LONG, SHORT, SYMBOL, Desk, Told, copy_of, execution, order, row, told
 
 
 def closing(symbol: str, *, explained: bool = False) -> SymbolPlan:
@@ -113,6 +115,31 @@ def test_an_order_that_may_be_what_moved_mains_position_gets_its_twin_when_that_
     assert [(need.kind, need.account) for need in desk.plan().needs] == [(NeedKind.ORDERS, "main")]
     desk.main.view.apply_execution(execution("x", "a", "0.04", 7), desk.now_ms)
     assert told(desk.plan()) == ["twin buy 0.030", "correction buy 0.020"]
+
+
+@pytest.mark.proves("A20")
+def test_a_target_that_may_be_what_moved_mains_position_is_placed_when_that_is_known() -> None:
+    """The reduction to main's size goes at once: a target for all of main's order would sell the same once more."""
+    desk = Desk.opened()
+    desk.main.hold(LONG, "0.1")
+    desk.mirror.hold(LONG, "0.05")
+    desk.main.rest(order("a", "0.06", side=Side.SELL, price=Decimal(61_000), reduce_only=True))
+    desk.main.view.apply_position(replace(desk.main.rows[0], size=Decimal("0.06"), seq=7), desk.now_ms)
+    desk.later(1_000)
+
+    def plan() -> SymbolPlan:
+        scene = desk.scene()
+        scene.background = Told(ladders={LONG: ladder_on_book(desk.main.view, SYMBOL, LONG)})
+        made = plan_symbol(scene)
+        desk.since = made.since
+        return made
+
+    made = plan()
+    assert (told(made), made.needs, made.wake_ms) == (["reduction sell 0.020"], [], desk.now_ms + AHEAD_WAIT_MS)
+    desk.later(AHEAD_WAIT_MS)
+    assert [(need.kind, need.account) for need in plan().needs] == [(NeedKind.ORDERS, "main")]
+    desk.main.view.apply_execution(execution("x", "a", "0.04", 7, side=Side.SELL), desk.now_ms)
+    assert [said.split()[0] for said in told(plan())] == ["reduction", "target"]
 
 
 def test_entries_that_follow_no_cycle_are_taken_off() -> None:
