@@ -212,9 +212,8 @@ class Engine(EngineState):
             self._late.look(now)
             self._drift.look(now)
         self._reach.look(self.accounts.values(), now)
-        self._intake.events.tend(
-            now
-        )  # telling comes last: nothing that is decided waits for it, whatever happens to it
+        # telling comes last: nothing that is decided waits for it, whatever happens to it
+        self._intake.events.tend(now)
         self.summary.tend(now)
 
     def _follow(self, now: int) -> None:

@@ -12,7 +12,6 @@ from mirrorctl.core.domain.trade import Trade
 from mirrorctl.core.domain.values import PositionSide
 from mirrorctl.core.engine.accounts import Account
 from mirrorctl.core.engine.keeper import Keeper
-from mirrorctl.core.engine.main_book import MainBook
 from mirrorctl.core.engine.sights import MirrorSight
 from mirrorctl.core.engine.trades import TradeBook
 
@@ -63,7 +62,7 @@ class Outlook:
 class PlainOutlook(Outlook):
     """The same where the mirror follows plainly: main's facts are its own, and nothing is to be turned."""
 
-    __slots__ = ("_keeper", "_main_book", "_trades")
+    __slots__ = ("_keeper", "_trades")
 
     def __init__(
         self,
@@ -75,12 +74,10 @@ class PlainOutlook(Outlook):
         *,
         keeper: Keeper,
         trades: TradeBook,
-        main_book: MainBook,
     ) -> None:
         super().__init__(sight, mirror, symbol, instrument, terms)
         self._keeper = keeper
         self._trades = trades
-        self._main_book = main_book
 
     def growth_fill(self, side: PositionSide) -> MainFill | None:
         return self._keeper.growth_fill.get((self._symbol, side))
@@ -89,10 +86,7 @@ class PlainOutlook(Outlook):
         return self._keeper.exit_fill.get((self._symbol, side))
 
     def ladder(self, side: PositionSide) -> Ladder:
-        trade = self._trades.get(self._symbol, side)
-        if trade is not None and trade.targets:
-            return self._sight.main_ladder(trade.key)
-        return self._main_book.ladder((self._symbol, side))
+        return self._sight.main_ladder((self._symbol, side))
 
     def intended_stop(self, side: PositionSide) -> Decimal | None:
         trade = self._trades.get(self._symbol, side)

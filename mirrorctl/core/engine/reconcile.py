@@ -258,7 +258,6 @@ class MirrorPass:
                 self._terms,
                 keeper=self._keeper,
                 trades=self._trades,
-                main_book=self._main_book,
             )
         else:
             known = Outlook(self.sight, self.mirror, symbol, instrument, self._terms)
